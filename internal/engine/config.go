@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/ntptime"
+	"ntsd/internal/selection"
+	"ntsd/internal/siv"
+)
+
+// Config is everything the engine needs to know; it is replaced whole by
+// HandleConfig. The caller validates it.
+type Config struct {
+	Sources   []Source
+	Selection selection.Config
+	MakeStep  MakeStep
+	// LogChange is the correction from which NoticeOffset is given; 0: never.
+	LogChange time.Duration
+	// Drift is the frequency correction known from the drift file, with its
+	// bound; Known says whether there was one.
+	Drift, DriftSkew clock.Rate
+	DriftKnown       bool
+	// OneShot ends with an Exit action as soon as the offset is known: at the
+	// first selection of a reference, without waiting for polls to come.
+	OneShot bool
+	// MaxSlew bounds the frequency by which an offset is slewed away.
+	MaxSlew clock.Rate
+	// NoCertTimeCheck is chrony's nocerttimecheck: certificate dates are not
+	// judged until the clock has been updated.
+	NoCertTimeCheck bool
+}
+
+// MakeStep allows steps: an offset above Threshold is stepped at one of the
+// first Limit clock updates (negative: at any).
+type MakeStep struct {
+	Threshold time.Duration
+	Limit     int
+}
+
+// Kind tells how a source was configured.
+type Kind uint8
+
+// The kinds.
+const (
+	KindServer Kind = iota
+	KindPool
+)
+
+// Source is one configured server or pool.
+type Source struct {
+	Kind         Kind
+	Name         string // host name or address literal
+	Port         uint16 // NTP port
+	NTS          bool
+	NTSPort      uint16 // key establishment port
+	AEADs        []siv.Algorithm
+	TrustedCerts []string
+	NoVal        bool
+	Operator     string
+	Family       event.Family
+
+	MinPoll, MaxPoll       ntptime.Exponent
+	IBurst                 bool
+	Offline                bool
+	MaxDelay, MinDelay     time.Duration
+	MinSamples, MaxSamples int
+	MaxSources             int // pool: associations wanted
+	Select                 selection.Options
+}
+
+// Equal reports whether an association made for s would serve t as well, so
+// that a reload need not drop it.
+func (s *Source) Equal(t *Source) bool { return sourceEqual(s, t) }

@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/filter"
+	"ntsd/internal/selection"
+	"ntsd/internal/siv"
+	"ntsd/internal/wire"
+)
+
+// Snapshot is the engine's whole observable state at one instant. It shares no
+// memory with the engine. It holds no secret.
+type Snapshot struct {
+	Now      clock.Reading
+	Tracking Tracking
+	Sources  []SourceState
+	// Unresolved counts configured sources that have no address yet.
+	Unresolved int
+}
+
+// Tracking describes the local clock; the fields are those of chronyc
+// tracking.
+type Tracking struct {
+	Synchronised  bool
+	Since         clock.Mono // of the last change of Synchronised
+	ReferenceID   wire.ReferenceID
+	Reference     event.SourceID
+	ReferenceName string
+	ReferenceAddr netip.Addr
+	Stratum       uint8
+	ReferenceTime clock.Wall   // of the last update
+	Correction    clock.Offset // still to be slewed (positive: the clock is slow)
+	LastOffset    clock.Offset // found at the last update
+	RMSOffset     time.Duration
+	Frequency     clock.Rate // correction in force; positive: the oscillator is slow
+	Residual      clock.Rate
+	Skew          clock.Rate
+	RootDelay     time.Duration
+	RootDisp      time.Duration
+	Interval      time.Duration // between the last updates
+	Leap          event.Leap
+	Authenticated bool // the reference is an NTS source
+	Updates       uint64
+	Steps         uint64
+}
+
+// SourceState describes one association.
+type SourceState struct {
+	ID       event.SourceID
+	Name     string     // as configured
+	Addr     netip.Addr // zero while unknown
+	Port     uint16
+	Kind     Kind
+	Operator string
+
+	State     selection.State
+	Mark      byte   // chronyc sources' second column
+	Letter    byte   // chronyc selectdata's first column
+	Why       string // why it is not selected, in words; empty when it is
+	Options   selection.Options
+	Effective selection.Options
+
+	Online     bool
+	Burst      bool
+	Reach      uint8
+	Stratum    uint8
+	Poll       int8
+	LastRx     clock.Mono   // of the last accepted sample; 0: never
+	Measured   clock.Offset // at that sample
+	Adjusted   clock.Offset // what became of it after our own corrections
+	ErrorBound time.Duration
+
+	Stats    filter.Stats
+	Residual clock.Rate   // the source's frequency against the disciplined clock
+	Offset   clock.Offset // estimated now
+	SD       time.Duration
+	Score    float64
+	Lo, Hi   clock.Offset // interval of selectdata
+	Leap     event.Leap
+
+	Last     Exchange
+	Counters Counters
+	Auth     Auth
+}
+
+// Exchange is the last valid reply; the fields are those of chronyc ntpdata.
+type Exchange struct {
+	Valid          bool
+	Header         wire.Header
+	Local          netip.Addr
+	ReferenceTime  clock.Wall
+	Offset         clock.Offset
+	Delay          time.Duration
+	Dispersion     time.Duration
+	Response       time.Duration
+	Asymmetry      float64
+	Tests          [3]uint16 // bits of chronyc's three groups, most significant first
+	Interleaved    bool
+	Authenticated  bool
+	Sent, Received event.StampKind
+}
+
+// Counters of one association. Each discarded reply is counted under one
+// Verdict.
+type Counters struct {
+	Sent, Received, Valid, Good uint64
+	KernelSent, KernelReceived  uint64
+	Verdicts                    []VerdictCount
+}
+
+// VerdictCount is how often replies met one fate.
+type VerdictCount struct {
+	Name  string
+	Count uint64
+}
+
+// Auth is the authentication state; the fields are those of chronyc authdata
+// and what a person asks next.
+type Auth struct {
+	NTS       bool
+	KeyID     uint32 // number of key establishments behind the keys in use; 0: no keys
+	AEAD      siv.Algorithm
+	KeyBits   int
+	LastKE    clock.Mono // of the last successful key establishment
+	KEKnown   bool
+	Attempts  int // since the last success
+	NAKs      int
+	Cookies   int
+	CookieLen int
+	KE        event.KEInfo
+	KEAddr    netip.Addr
+	KEPort    uint16
+	LastError string
+	NextKE    clock.Mono
+	KERuns    uint64 // successful, over the life of the association
+}

@@ -1,0 +1,43 @@
+package filter
+
+import (
+	"time"
+
+	"ntsd/internal/clock"
+)
+
+// Sample is one measured exchange with a server, free of our own steering:
+// Mono cannot be stepped.
+type Sample struct {
+	At         clock.Mono    // local midpoint between departure and arrival
+	True       clock.Wall    // what the server's clock showed at At, if the path is symmetric
+	Delay      time.Duration // round trip less the server's own time, at least 0
+	Dispersion time.Duration // error that both clocks' resolution and drift can add
+}
+
+// Config bounds a filter.
+type Config struct {
+	MinSamples, MaxSamples int // as chrony's options; 0 means the default
+	// MinDelay is the configured lower bound of the path's round trip, 0 when
+	// unknown.
+	MinDelay time.Duration
+}
+
+// Estimate is what the filter believes about a server's timescale.
+type Estimate struct {
+	Line     clock.Line    // the server's wall time as a function of Mono
+	OffsetSD time.Duration // standard deviation of Line at Line.At.Mono
+	RateSD   clock.Rate    // standard deviation of Line.Rate
+	MinDelay time.Duration // round trip believed to be free of queues
+	Samples  int           // accepted samples behind the estimate
+}
+
+// Stats is what `ntsctl sourcestats` prints about a source.
+type Stats struct {
+	Samples int           // NP
+	Runs    int           // NR: runs of residuals with the same sign
+	Span    time.Duration // between the oldest and the newest sample
+	Rate    clock.Rate    // of the server's timescale against Mono
+	Skew    clock.Rate    // bound of the error of Rate
+	StdDev  time.Duration // of the samples round the line
+}
