@@ -21,6 +21,10 @@ type Config struct {
 	// MinDelay is the configured lower bound of the path's round trip, 0 when
 	// unknown.
 	MinDelay time.Duration
+	// Rate and RateSD are what is known beforehand about the server's rate
+	// against Mono (the correction of the drift file has the same sign).
+	// RateSD 0 means that nothing is known.
+	Rate, RateSD clock.Rate
 }
 
 // Estimate is what the filter believes about a server's timescale.
