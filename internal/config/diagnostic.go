@@ -1,0 +1,86 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Severity says how bad a Diagnostic is.
+type Severity uint8
+
+const (
+	// Warning: the configuration is used as written, but for what is named.
+	Warning Severity = iota
+	// Error: the section, or the whole file where no section is named, is left
+	// out.
+	Error
+)
+
+// String returns "warning" or "error".
+func (s Severity) String() string {
+	if s == Error {
+		return "error"
+	}
+	return "warning"
+}
+
+// Diagnostic is one thing to say about a configuration. Empty fields are left
+// out of its text.
+type Diagnostic struct {
+	Severity Severity
+	File     string
+	Line     int    // from 1; 0: none
+	Section  string // as in "server 'near'", or "@server[0]" when anonymous
+	Option   string
+	Value    string // as written; empty for a secret
+	Message  string
+}
+
+// maxQuoted bounds what a message repeats of a value, so that it stays a line
+// that people read.
+const maxQuoted = 80
+
+// String returns one line without the severity, like
+//
+//	/etc/config/ntsd:12: server 'near': option 'minpoll' '99': must be a whole number from -7 to 24
+func (d Diagnostic) String() string {
+	var b strings.Builder
+	switch {
+	case d.File != "" && d.Line > 0:
+		fmt.Fprintf(&b, "%s:%d: ", d.File, d.Line)
+	case d.File != "":
+		b.WriteString(d.File + ": ")
+	}
+	if d.Section != "" {
+		b.WriteString(d.Section + ": ")
+	}
+	if d.Option != "" {
+		b.WriteString("option " + quote(d.Option))
+		if d.Value != "" {
+			b.WriteString(" " + quote(d.Value))
+		}
+		b.WriteString(": ")
+	}
+	b.WriteString(d.Message)
+	return b.String()
+}
+
+// quote returns s in single quotes, on one line, cut to a readable length.
+func quote(s string) string {
+	if len(s) > maxQuoted {
+		s = s[:maxQuoted] + "..."
+	}
+	q := strconv.Quote(s)
+	return "'" + strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`) + "'"
+}
+
+// HasErrors reports whether any diagnostic is an error.
+func HasErrors(ds []Diagnostic) bool {
+	for _, d := range ds {
+		if d.Severity == Error {
+			return true
+		}
+	}
+	return false
+}
