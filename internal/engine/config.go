@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"ntsd/internal/clock"
@@ -30,6 +31,9 @@ type Config struct {
 	// NoCertTimeCheck is chrony's nocerttimecheck: certificate dates are not
 	// judged until the clock has been updated.
 	NoCertTimeCheck bool
+	// Floor is a time that has certainly passed (T0 of the bootstrap), and the
+	// pivot round which NTP eras are told apart; 0: the clock itself is.
+	Floor clock.Wall
 }
 
 // MakeStep allows steps: an offset above Threshold is stepped at one of the
@@ -73,3 +77,10 @@ type Source struct {
 // Equal reports whether an association made for s would serve t as well, so
 // that a reload need not drop it.
 func (s *Source) Equal(t *Source) bool { return sourceEqual(s, t) }
+
+func sourceEqual(s, t *Source) bool {
+	return s.Kind == t.Kind && s.Name == t.Name && s.Port == t.Port && s.Family == t.Family &&
+		s.NTS == t.NTS && s.NTSPort == t.NTSPort && s.NoVal == t.NoVal &&
+		slices.Equal(s.AEADs, t.AEADs) && slices.Equal(s.TrustedCerts, t.TrustedCerts) &&
+		s.MinDelay == t.MinDelay && s.MinSamples == t.MinSamples && s.MaxSamples == t.MaxSamples
+}

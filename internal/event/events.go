@@ -65,6 +65,10 @@ type KEDone struct {
 	Source  SourceID
 	Attempt uint64
 	Session nts.Session
+	// NTPHost is the NTP server that the server named, when it did so by a host
+	// name: Session.NTPAddr then has a port and no address, and the core asks
+	// for the name to be resolved.
+	NTPHost string
 	Info    KEInfo
 	Failure nts.FailureClass
 	Reason  string
