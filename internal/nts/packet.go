@@ -22,7 +22,8 @@ const (
 	// minNonceSpace is what RFC 8915 §5.6 makes a client reserve for the
 	// server's nonce: N_REQ = min(16, N_MAX).
 	minNonceSpace = 16
-	tagLen        = 16 // of every algorithm in siv
+	tagLen        = 16     // of every algorithm in siv
+	maxField      = 0xfffc // the longest extension field
 )
 
 // What is wrong with a packet. Each means "drop it"; they are told apart for

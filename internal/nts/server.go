@@ -100,7 +100,7 @@ func AppendServerResponse(dst []byte, hdr wire.Header, req *ServerRequest, cooki
 	start := len(dst)
 	dst = hdr.Append(dst)
 	dst = wire.AppendExtension(dst, extUniqueID, req.UniqueID)
-	room := len(req.packet) - (len(dst) - start)
+	room := min(len(req.packet)-(len(dst)-start), maxField)
 
 	// The cookies are written where their ciphertext will stand.
 	prefix := authPrefixLen(len(nonce))
