@@ -1,0 +1,100 @@
+# make run and make test need only Go and a network for the modules.
+# make help lists the rest.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD    := build
+# The FIPS module of Go 1.24: later ones reserve 32 MiB of BSS, which small
+# routers refuse at exec. "make size" checks it.
+export GOFIPS140 := v1.0.0
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
+TOOL     := $(GO) tool -modfile=scripts/tools/go.mod
+ARCHES   := arm64 arm mips mipsle amd64
+CROSS    := arm64 mips
+QEMU_arm64 := qemu-aarch64-static
+QEMU_mips  := qemu-mips-static -cpu 24Kc
+SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
+# What runs on one CPU the same as on another needs no second run under
+# emulation with sockets and namespaces.
+UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest)
+
+.PHONY: help build run test check fmt vet lint arch race fuzz-smoke fuzz sim-soak soak cross interop acceptance bench size repro shell man deps clean
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+
+build: $(BUILD)/ntsd $(BUILD)/ntsctl ## the daemon and its client, for this machine
+$(BUILD)/ntsd: FORCE
+	@mkdir -p $(BUILD)
+	$(GOBUILD) -o $@ ./cmd/ntsd
+$(BUILD)/ntsctl: $(BUILD)/ntsd
+	@ln -sf ntsd $@
+
+run: build ## three NTS servers on loopback, one of them wrong, and ntsd watching them
+	@$(BUILD)/ntsd demo
+
+test: build ## everything that needs only Go; peers, qemu and root are used where they are
+	$(GO) test -shuffle=on -count=1 ./...
+
+check: fmt vet lint test ## the gate before a commit
+
+fmt: ## formatting
+	@out=$$($(TOOL) gofumpt -l cmd internal); test -z "$$out" || { echo "gofumpt wants to change:"; echo "$$out"; exit 1; }
+
+vet: ## go vet, also as 32-bit and other targets
+	$(GO) vet ./...
+	GOOS=linux GOARCH=mips GOMIPS=softfloat $(GO) vet ./...
+	GOOS=linux GOARCH=arm $(GO) vet ./...
+	GOOS=linux GOARCH=arm64 $(GO) vet ./...
+
+lint: ## staticcheck
+	$(TOOL) staticcheck ./...
+
+arch: ## layers, bans and sizes
+	$(GO) test -count=1 ./internal/archtest
+
+race: ## unit tests with the race detector
+	$(GO) test -race -shuffle=on -count=1 $(UNIT)
+
+fuzz-smoke: ## every fuzz target for FUZZTIME (3s)
+	@scripts/fuzz.sh $${FUZZTIME:-3s}
+
+fuzz: ## every fuzz target for ten minutes
+	@scripts/fuzz.sh 10m
+
+cross: ## unit tests under qemu-user on arm64 and big-endian mips
+	@scripts/cross.sh $(CROSS)
+
+interop: build ## against Debian's chrony and ntpsec in network namespaces (root)
+	$(GO) test -count=1 -v ./internal/interop
+
+acceptance: build ## the guides' numbered checks on the built binary
+	$(GO) test -count=1 -v ./internal/acceptance
+
+bench: ## benchmarks with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+size: $(SIZES) ## stripped binaries per architecture, and their BSS
+	@scripts/size.sh $(SIZES)
+$(BUILD)/ntsd-%: FORCE
+	@mkdir -p $(BUILD)
+	GOOS=linux GOARCH=$* GOMIPS=softfloat GOARM=7 $(GOBUILD) -o $@ ./cmd/ntsd
+
+repro: ## build twice in two folders and compare
+	@scripts/repro.sh
+
+shell: ## shellcheck
+	shellcheck scripts/*.sh .ci/run
+
+man: ## mandoc's lint
+	mandoc -T lint -W warning cmd/ntsd/*.[0-9]
+
+deps: ## modules are what go.sum says
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+FORCE:
