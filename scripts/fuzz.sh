@@ -4,6 +4,7 @@
 set -eu
 time=${1:?usage: scripts/fuzz.sh TIME [PACKAGE...]}
 shift
+# shellcheck disable=SC2046 # a list of packages
 [ $# -gt 0 ] || set -- $(go list ./internal/... ./cmd/...)
 targets=0
 for pkg in "$@"; do

@@ -1,3 +1,18 @@
+// Package filter estimates one server's timescale from the samples of its
+// association. It is layer 2: pure arithmetic on the undisciplined local
+// scale, the same bits on every architecture, no clock, no randomness.
+//
+// The model. The server's phase against Mono is a line whose rate wanders. A
+// sample's error is bounded by its round trip: with the excess D of the round
+// trip over the path's minimum, the error lies in [-D/2, D/2], evenly when
+// both directions queue alike, near one end when one of them queues more. So a
+// sample of small excess is worth hundreds of others. How fast the rate
+// wanders and which shape the errors have is not known beforehand: a bank of
+// two-state filters, one per pair of wander and shape, is weighted by how well
+// each foretold the samples.
+//
+// Non-goals: it steers nothing, judges no server against another (selection)
+// and checks no packet (assoc).
 package filter
 
 import (

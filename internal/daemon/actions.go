@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"context"
+	"math"
+
+	"ntsd/internal/event"
+)
+
+// perform carries out the engine's actions in their order: a session is on
+// disk without the cookie that the next Send spends.
+func (d *Daemon) perform(ctx context.Context, actions []event.Action) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case event.Send:
+			d.requests.send(ctx.Done(), a)
+		case event.CloseSocket:
+			d.requests.close(a.Source)
+		case event.StartKE:
+			d.lookups.startKE(ctx, a, d.trust())
+		case event.Resolve:
+			d.lookups.resolve(ctx, a)
+		case event.Notice:
+			d.notice(a)
+		case event.Exit:
+			d.result = &a
+		default:
+			d.performClock(a)
+			d.performStore(a)
+		}
+	}
+}
+
+// performClock carries out what concerns the clock.
+func (d *Daemon) performClock(a event.Action) {
+	switch a := a.(type) {
+	case event.SetRate:
+		_, err := d.opt.Clock.SetRate(a.Rate)
+		d.check("set the clock's frequency", err)
+	case event.Step:
+		d.check("step the clock", d.opt.Clock.Step(a.Offset))
+	case event.SetStatus:
+		d.check("set the clock's status", d.opt.Clock.SetStatus(a))
+	}
+}
+
+// performStore carries out what concerns files.
+func (d *Daemon) performStore(a event.Action) {
+	switch a := a.(type) {
+	case event.SaveSession:
+		d.check("save a session", d.opt.Store.SaveSession(a.Session))
+	case event.DropSession:
+		d.check("drop a session", d.opt.Store.DropSession(a.Addr, a.Port))
+	case event.SaveBackoff:
+		d.check("save a backoff", d.opt.Store.SaveBackoff(event.Backoff(a)))
+	case event.SaveDrift:
+		d.check("save the drift", d.opt.Store.SaveDrift(a.Rate, a.Skew))
+	}
+}
+
+// check logs the failure of a repeated operation once, and its recovery.
+func (d *Daemon) check(operation string, err error) {
+	failed := err != nil
+	if failed == d.failing[operation] {
+		return
+	}
+	d.failing[operation] = failed
+	if failed {
+		d.opt.Log.Error("cannot "+operation, "reason", err)
+		return
+	}
+	d.opt.Log.Info("can " + operation + " again")
+}
+
+// round keeps three decimals, for log lines.
+func round(x float64) float64 { return math.Round(x*1000) / 1000 }

@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ntsd/internal/config"
+	"ntsd/internal/engine"
+	"ntsd/internal/event"
+)
+
+// ErrStopped says that the daemon ended before it could answer.
+var ErrStopped = errors.New("daemon: stopped")
+
+// call is work that must run on the daemon's own goroutine.
+type call struct {
+	run  func(context.Context)
+	done chan struct{}
+}
+
+func (d *Daemon) answer(ctx context.Context, c call) {
+	c.run(ctx)
+	close(c.done)
+}
+
+// do runs f on the daemon's goroutine and waits for it.
+func (d *Daemon) do(ctx context.Context, f func(context.Context)) error {
+	c := call{run: f, done: make(chan struct{})}
+	select {
+	case d.calls <- c:
+	case <-d.ended:
+		return ErrStopped
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrStopped, context.Cause(ctx))
+	}
+	<-c.done
+	return nil
+}
+
+// Snapshot returns the engine's state.
+func (d *Daemon) Snapshot(ctx context.Context) (engine.Snapshot, error) {
+	var s engine.Snapshot
+	err := d.do(ctx, func(context.Context) { s = d.engine.Snapshot(d.opt.Clock.Read()) })
+	return s, err
+}
+
+// Warnings returns what the last reading of the configuration complained of.
+func (d *Daemon) Warnings(ctx context.Context) ([]string, error) {
+	var w []string
+	err := d.do(ctx, func(context.Context) { w = append(w, d.warnings...) })
+	return w, err
+}
+
+// Command carries out an operator's command.
+func (d *Daemon) Command(ctx context.Context, c event.Command) error {
+	var failed error
+	err := d.do(ctx, func(ctx context.Context) {
+		var actions []event.Action
+		actions, failed = d.engine.HandleCommand(d.opt.Clock.Read(), c, nil)
+		d.perform(ctx, actions)
+	})
+	return errors.Join(err, failed)
+}
+
+// Dump saves the sessions and the drift now.
+func (d *Daemon) Dump(ctx context.Context) error {
+	return d.do(ctx, func(ctx context.Context) { d.handle(ctx, d.engine.HandleDump) })
+}
+
+// ErrReload says that a new configuration was refused and the old one stays.
+var ErrReload = errors.New("daemon: configuration not reloaded, the old one stays in force")
+
+// Reload reads the configuration again and applies what changed. A
+// configuration that leaves nothing to do is refused whole, with the reason.
+func (d *Daemon) Reload(ctx context.Context) error {
+	if d.opt.Load == nil {
+		return fmt.Errorf("%w: there is no file to read", ErrReload)
+	}
+	var refused error
+	err := d.do(ctx, func(ctx context.Context) {
+		cfg, diagnostics := d.opt.Load()
+		refused = d.apply(ctx, cfg, diagnostics)
+	})
+	return errors.Join(err, refused)
+}
+
+// Describe logs the diagnostics of a configuration and keeps them for the
+// status. It is for use before Run.
+func (d *Daemon) Describe(diagnostics []config.Diagnostic) {
+	d.warnings = d.warnings[:0]
+	for _, diag := range diagnostics {
+		d.warnings = append(d.warnings, diag.Severity.String()+": "+diag.String())
+		if diag.Severity == config.Error {
+			d.opt.Log.Error(diag.String())
+		} else {
+			d.opt.Log.Warn(diag.String())
+		}
+	}
+}
+
+// apply puts a newly read configuration in force. A file with errors is
+// refused whole: while a good configuration runs, half of a new one would be a
+// surprise.
+func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []config.Diagnostic) error {
+	d.Describe(diagnostics)
+	if config.HasErrors(diagnostics) || !cfg.Usable() {
+		reason := "it names no source of time"
+		for _, diag := range diagnostics {
+			if diag.Severity == config.Error {
+				reason = diag.String()
+				break
+			}
+		}
+		d.opt.Log.Error("configuration not reloaded, the old one stays in force", "reason", reason)
+		return fmt.Errorf("%w: %s", ErrReload, reason)
+	}
+	if cfg.Main.RunDir != d.applied.Main.RunDir || cfg.Main.Clock != d.applied.Main.Clock {
+		d.opt.Log.Warn("options run_dir and clock take effect at the next start")
+	}
+	d.applied = cfg
+	next := engineConfig(cfg)
+	next.OneShot = d.opt.OneShot
+	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), next, nil))
+	d.opt.Log.Info("configuration reloaded", "sources", len(cfg.Sources))
+	return nil
+}

@@ -1,0 +1,162 @@
+// Package daemon runs the engine: it owns the one goroutine that may touch it,
+// carries out its actions through the ports that it declares, and answers the
+// operator. It is layer 3. It decides nothing about time; that is the engine's.
+package daemon
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/config"
+	"ntsd/internal/engine"
+	"ntsd/internal/event"
+)
+
+// Options are the parts that a daemon is made of. All are required.
+type Options struct {
+	Config   *config.Config
+	Load     func() (*config.Config, []config.Diagnostic) // reads the configuration again; nil: refused
+	Clock    Clock
+	Network  Network
+	KE       KeyExchanger
+	Resolver Resolver
+	Store    Store
+	Rand     io.Reader
+	Log      *slog.Logger
+	Version  string
+	OneShot  bool
+}
+
+// Daemon is the running time service. Its methods may be called from any
+// goroutine once Run has been started; everything else belongs to Run.
+type Daemon struct {
+	opt      Options
+	engine   *engine.Engine
+	requests *requests
+	lookups  *lookups
+	calls    chan call
+	ended    chan struct{} // closed when Run has returned
+	started  clock.Mono
+	applied  *config.Config
+	warnings []string // of the configuration in force
+	failing  map[string]bool
+	result   *event.Exit
+}
+
+// New returns a daemon that has not started.
+func New(opt Options) *Daemon {
+	return &Daemon{
+		opt: opt, requests: newRequests(opt.Network), lookups: newLookups(opt.KE, opt.Resolver),
+		calls: make(chan call), ended: make(chan struct{}), failing: make(map[string]bool), applied: opt.Config,
+	}
+}
+
+// Run keeps the clock until ctx ends or a one-shot query has its answer, which
+// it then returns. It joins everything that it started.
+func (d *Daemon) Run(ctx context.Context) (*event.Exit, error) {
+	defer close(d.ended)
+	ctx, cancel := context.WithCancel(ctx)
+	d.start(ctx)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for d.result == nil {
+		d.arm(timer)
+		select {
+		case <-ctx.Done():
+			d.stop(ctx, cancel)
+			return nil, context.Cause(ctx)
+		case <-timer.C:
+			d.handle(ctx, d.engine.HandleTimer)
+		case ev := <-d.requests.received:
+			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
+				return d.engine.HandleReceived(now, ev, out)
+			})
+		case ev := <-d.requests.failed:
+			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
+				return d.engine.HandleSendFailed(now, ev, out)
+			})
+		case ev := <-d.lookups.established:
+			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
+				return d.engine.HandleKEDone(now, ev, out)
+			})
+		case ev := <-d.lookups.resolved:
+			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
+				return d.engine.HandleResolved(now, ev, out)
+			})
+		case c := <-d.calls:
+			d.answer(ctx, c)
+		}
+	}
+	d.stop(ctx, cancel)
+	return d.result, nil
+}
+
+// arm sets the timer to the engine's next deadline. The timer's own timescale
+// is steered, so it may fire a little early: the engine then finds nothing to
+// do and is asked again.
+func (d *Daemon) arm(timer *time.Timer) {
+	const idle = time.Hour
+	wait := idle
+	if next := d.engine.NextDeadline(); next != clock.Never {
+		wait = min(idle, max(0, next.Sub(d.opt.Clock.Read().Mono)))
+	}
+	timer.Reset(wait)
+}
+
+// handle feeds the engine and carries out what it asks for.
+func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Action) []event.Action) {
+	d.perform(ctx, f(d.opt.Clock.Read(), nil))
+}
+
+// start reads the saved state and wakes the engine.
+func (d *Daemon) start(ctx context.Context) {
+	now := d.opt.Clock.Read()
+	d.started = now.Mono
+	cfg := engineConfig(d.applied)
+	cfg.OneShot = d.opt.OneShot
+	cfg.Drift, cfg.DriftSkew, cfg.DriftKnown = d.drift()
+	d.engine = engine.New(cfg, d.opt.Rand, now)
+	d.perform(ctx, d.engine.HandleStart(now, d.sessions(), d.backoffs(), nil))
+}
+
+// stop lets the engine save its state, then ends every goroutine.
+func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc) {
+	d.handle(ctx, d.engine.HandleStop)
+	cancel()
+	d.requests.closeAll()
+	d.lookups.wait()
+}
+
+func (d *Daemon) drift() (rate, skew clock.Rate, known bool) {
+	rate, skew, known, err := d.opt.Store.Drift()
+	switch {
+	case err != nil:
+		d.opt.Log.Warn("drift file refused", "reason", err)
+	case known:
+		d.opt.Log.Info("frequency read from drift file", "freq_ppm", round(rate.PPM()), "skew_ppm", round(skew.PPM()))
+	}
+	return rate, skew, known && err == nil
+}
+
+func (d *Daemon) sessions() []event.Restored {
+	sessions, refused := d.opt.Store.Sessions()
+	for _, err := range refused {
+		d.opt.Log.Warn("saved session refused", "reason", err)
+	}
+	restored := make([]event.Restored, 0, len(sessions))
+	for _, s := range sessions {
+		restored = append(restored, event.Restored{Session: s})
+	}
+	return restored
+}
+
+func (d *Daemon) backoffs() []event.Backoff {
+	backoffs, refused := d.opt.Store.Backoffs()
+	for _, err := range refused {
+		d.opt.Log.Warn("saved backoff refused", "reason", err)
+	}
+	return backoffs
+}

@@ -1,0 +1,89 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"ntsd/internal/event"
+)
+
+// noticeLine says how a notice is logged.
+type noticeLine struct {
+	level   slog.Level
+	message string
+}
+
+// noticeLines returns the log line of each notice.
+func noticeLines() map[event.NoticeKind]noticeLine {
+	info, warn := slog.LevelInfo, slog.LevelWarn
+	return map[event.NoticeKind]noticeLine{
+		event.NoticeSelected:       {info, "selected source"},
+		event.NoticeUnselectable:   {warn, "no source can be selected"},
+		event.NoticeSynchronised:   {info, "clock is synchronised"},
+		event.NoticeUnsynchronised: {warn, "clock is not synchronised any more"},
+		event.NoticeStep:           {warn, "clock was stepped"},
+		event.NoticeOffset:         {info, "clock is being corrected"},
+		event.NoticeWrongClock:     {warn, "clock is wrong by more than may be stepped; it is slewed. To step it now: ntsctl makestep"},
+		event.NoticeInterference:   {warn, "another program moved the clock; is a second time daemon running?"},
+		event.NoticeKEDone:         {info, "NTS keys established"},
+		event.NoticeKEFailed:       {warn, "NTS key establishment failed"},
+		event.NoticeNAK:            {info, "server could not open our cookie; new keys at the next poll"},
+		event.NoticeKiss:           {warn, "server sent a kiss of death"},
+		event.NoticeResolved:       {info, "name resolved"},
+		event.NoticeResolveFailed:  {warn, "name does not resolve"},
+		event.NoticeReachable:      {info, "source answers again"},
+		event.NoticeUnreachable:    {warn, "source does not answer"},
+		event.NoticeReplaced:       {info, "source replaced by another address of its name"},
+		event.NoticeFalseticker:    {warn, "source disagrees with the majority"},
+		event.NoticeTruechimer:     {info, "source agrees with the majority again"},
+		event.NoticeDuplicate:      {warn, "source has the address of another one and is not used"},
+		event.NoticeLeap:           {info, "leap second"},
+	}
+}
+
+// notice logs what the engine found worth telling.
+func (d *Daemon) notice(n event.Notice) {
+	line, ok := noticeLines()[n.Kind]
+	if !ok {
+		line = noticeLine{slog.LevelInfo, fmt.Sprintf("notice %d", n.Kind)}
+	}
+	var attrs []any
+	if who := sourceName(n); who != "" {
+		attrs = append(attrs, "source", who)
+	}
+	if n.Text != "" {
+		attrs = append(attrs, "reason", n.Text)
+	}
+	if n.Offset != 0 {
+		attrs = append(attrs, "offset_s", fmt.Sprintf("%.6f", n.Offset.Seconds()))
+	}
+	if n.KE != nil {
+		attrs = append(attrs, keAttributes(n)...)
+	}
+	d.opt.Log.Log(nil, line.level, line.message, attrs...) //nolint:staticcheck // no context is at hand
+}
+
+// sourceName writes a source as "address (name)", as chrony's users know it.
+func sourceName(n event.Notice) string {
+	switch {
+	case !n.Addr.IsValid():
+		return n.Name
+	case n.Name == "" || n.Name == n.Addr.String():
+		return n.Addr.String()
+	}
+	return fmt.Sprintf("%s (%s)", n.Addr, n.Name)
+}
+
+func keAttributes(n event.Notice) []any {
+	ke := n.KE
+	attrs := []any{
+		"tls", ke.TLSVersion, "cipher", ke.CipherSuite, "group", ke.Group,
+		"subject", ke.Subject, "issuer", ke.Issuer,
+		"not_before", ke.NotBefore.Time().Format(time.RFC3339), "not_after", ke.NotAfter.Time().Format(time.RFC3339),
+	}
+	if n.AEAD != "" {
+		attrs = append(attrs, "aead", n.AEAD, "cookies", n.Count, "cookie_bytes", n.Length)
+	}
+	return append(attrs, "duration_ms", ke.Duration.Milliseconds())
+}

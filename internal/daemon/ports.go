@@ -1,0 +1,70 @@
+package daemon
+
+import (
+	"context"
+	"net/netip"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/nts"
+)
+
+// Clock is the clock that is kept: the kernel's, or its dry-run twin.
+type Clock interface {
+	Read() clock.Reading
+	SetRate(clock.Rate) (clock.Rate, error)
+	Step(clock.Offset) error
+	SetStatus(event.SetStatus) error
+}
+
+// Network opens sockets for client requests.
+type Network interface {
+	// Open returns a fresh socket for one request, with a source port that an
+	// attacker off the path cannot guess.
+	Open(to netip.AddrPort) (Socket, error)
+}
+
+// Socket carries one request and the replies to it. Close unblocks Receive.
+type Socket interface {
+	Send(data []byte) error
+	Receive(buf []byte) (Datagram, error)
+	Close() error
+}
+
+// Datagram is what Receive found in the buffer it was given.
+type Datagram struct {
+	Length         int
+	From           netip.AddrPort
+	Local          netip.Addr
+	Sent, Received event.Stamp
+}
+
+// KeyExchanger runs NTS key establishment. Whatever goes wrong is in the
+// answer.
+type KeyExchanger interface {
+	Exchange(ctx context.Context, ke event.StartKE, trust Trust) event.KEDone
+}
+
+// Trust is the set of certificate authorities that sources without their own
+// are checked against.
+type Trust struct {
+	System bool
+	Files  []string
+}
+
+// Resolver turns names into addresses. Whatever goes wrong is in the answer.
+type Resolver interface {
+	Resolve(ctx context.Context, r event.Resolve) event.Resolved
+}
+
+// Store keeps what outlives the process. Loading returns what is sound; what
+// is not is refused by name in the errors.
+type Store interface {
+	Sessions() ([]nts.Session, []error)
+	Backoffs() ([]event.Backoff, []error)
+	Drift() (rate, skew clock.Rate, found bool, err error)
+	SaveSession(nts.Session) error
+	DropSession(addr netip.Addr, port uint16) error
+	SaveBackoff(event.Backoff) error
+	SaveDrift(rate, skew clock.Rate) error
+}

@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"ntsd/internal/clock"
+	"ntsd/internal/config"
+	"ntsd/internal/engine"
+	"ntsd/internal/event"
+	"ntsd/internal/selection"
+	"ntsd/internal/siv"
+)
+
+// maxSlewPPM is the fastest slew: chrony's default (83333 ppm), which takes
+// away a second in twelve.
+const maxSlewPPM = 83333
+
+// defaultAEADs is the order in which algorithms are offered: AEAD 30 makes the
+// shortest packets, 15 is the one that every server has (RFC 8915 section 5.1).
+func defaultAEADs() []siv.Algorithm {
+	return []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512}
+}
+
+// engineConfig puts a checked configuration into the engine's terms.
+func engineConfig(c *config.Config) engine.Config {
+	sources := make([]engine.Source, 0, len(c.Sources))
+	for i := range c.Sources {
+		sources = append(sources, engineSource(&c.Sources[i]))
+	}
+	return engine.Config{
+		Sources: sources,
+		Selection: selection.Config{
+			AuthMode: authMode(c.Selection.AuthMode), MinSources: c.Selection.MinSources,
+			MaxDistance: c.Selection.MaxDistance, CombineLimit: c.Selection.CombineLimit,
+			ReselectDist: c.Selection.ReselectDist, StratumWeight: c.Selection.StratumWeight,
+		},
+		MakeStep:        engine.MakeStep{Threshold: c.MakeStep.Threshold, Limit: c.MakeStep.Limit},
+		LogChange:       c.Logging.LogChange,
+		MaxSlew:         clock.RatePPM(maxSlewPPM),
+		NoCertTimeCheck: c.Bootstrap.Mode == config.BootstrapNoCertTimeCheck,
+	}
+}
+
+func engineSource(s *config.Source) engine.Source {
+	kind := engine.KindServer
+	if s.Kind == config.Pool {
+		kind = engine.KindPool
+	}
+	aeads := defaultAEADs()
+	if len(s.AEADs) > 0 {
+		aeads = nil
+		for _, a := range s.AEADs {
+			aeads = append(aeads, siv.Algorithm(a))
+		}
+	}
+	return engine.Source{
+		Kind: kind, Name: s.Name, Port: s.Port, NTS: s.NTS, NTSPort: s.NTSPort, AEADs: aeads,
+		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Operator: s.Operator, Family: family(s.Family),
+		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
+		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay,
+		MinSamples: s.MinSamples, MaxSamples: s.MaxSamples, MaxSources: s.MaxSources,
+		Select: selection.Options{NoSelect: s.NoSelect, Prefer: s.Prefer, Trust: s.Trust, Require: s.Require},
+	}
+}
+
+func family(f config.Family) event.Family {
+	switch f {
+	case config.FamilyIPv4:
+		return event.FamilyIPv4
+	case config.FamilyIPv6:
+		return event.FamilyIPv6
+	default:
+		return event.FamilyAny
+	}
+}
+
+func authMode(m config.AuthMode) selection.AuthMode {
+	switch m {
+	case config.AuthRequire:
+		return selection.AuthRequire
+	case config.AuthPrefer:
+		return selection.AuthPrefer
+	case config.AuthIgnore:
+		return selection.AuthIgnore
+	default:
+		return selection.AuthMix
+	}
+}
+
+// trust returns the certificate authorities of the configuration in force.
+func (d *Daemon) trust() Trust {
+	return Trust{System: d.applied.NTS.SystemCerts, Files: d.applied.NTS.TrustedCerts}
+}
