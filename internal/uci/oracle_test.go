@@ -60,7 +60,7 @@ func disagreement(t *testing.T, text []byte) string {
 }
 
 // TestGoUCIAgrees: on the subset that go-uci knows (quoted values on one line,
-// no escapes, no repeated names) an independent reader finds the same.
+// no escapes, nothing repeated) an independent reader finds the same.
 func TestGoUCIAgrees(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
@@ -94,8 +94,8 @@ func randomPlainFile(rng *rand.Rand) []byte {
 		for j := range rng.Intn(4) {
 			fmt.Fprintf(&b, "\toption o%d %s\n", j, value())
 		}
-		for range rng.Intn(4) {
-			fmt.Fprintf(&b, "\tlist l %s\n", value())
+		for j := range rng.Intn(4) { // a list per item: go-uci drops repeated ones
+			fmt.Fprintf(&b, "\tlist l%d %s\n", j, value())
 		}
 		b.WriteString("\n")
 	}
