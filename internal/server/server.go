@@ -1,0 +1,188 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/ntptime"
+	"ntsd/internal/nts"
+	"ntsd/internal/wire"
+)
+
+// Specification constants.
+const (
+	maxStratum  = 16  // RFC 5905 figure 10: unsynchronised from here on
+	portNTP     = 123 // RFC 5905 section 7.2
+	minVersion  = 1
+	maxVersion  = 4
+	versionMode = 2 // the first version with a mode field
+)
+
+// Config is what a Server needs for as long as it lives.
+type Config struct {
+	// Cookies opens and makes the cookies of NTS clients; nil: requests with
+	// NTS fields are dropped.
+	Cookies *nts.Keyring
+	// Rand gives the nonces of NTS replies. It may be nil without Cookies.
+	Rand io.Reader
+}
+
+// Server answers requests and counts what became of them. It is for one
+// goroutine at a time: workers have one each and add up their Counts.
+type Server struct {
+	cfg    Config
+	counts Counts
+	nts    scratch
+}
+
+// New returns a Server.
+func New(cfg Config) *Server { return &Server{cfg: cfg} }
+
+// SetCookies replaces the cookie keys: they rotate while requests come in.
+func (s *Server) SetCookies(ring *nts.Keyring) { s.cfg.Cookies = ring }
+
+// Counts returns how often each verdict was given.
+func (s *Server) Counts() Counts { return s.counts }
+
+// Request is a datagram and what is known about its arrival.
+type Request struct {
+	Data     []byte // only read, and only during the call
+	From     netip.AddrPort
+	Local    netip.Addr // where it was sent to; the zero Addr when unknown
+	Received clock.Wall // when it arrived: best taken by the kernel
+}
+
+// System is what a reply says about the clock behind it (RFC 5905 section
+// 11.1). LeapUnsynchronised or a Stratum of 0 or above 15 tell the client not
+// to use it.
+type System struct {
+	Leap           event.Leap
+	Stratum        uint8
+	Precision      ntptime.Exponent
+	RootDelay      time.Duration
+	RootDispersion time.Duration // at the moment of the reply
+	ReferenceID    wire.ReferenceID
+	ReferenceTime  clock.Wall // of the last clock update
+}
+
+// synchronised reports whether a client may use the clock.
+func (sys *System) synchronised() bool {
+	return sys.Leap != event.LeapUnsynchronised && sys.Stratum > 0 && sys.Stratum < maxStratum
+}
+
+// Reply judges req and, when the verdict has a reply, appends it to dst.
+// Otherwise dst comes back as it was. now is the wall time at which the reply
+// leaves. A plain reply allocates nothing when dst has room for it: a reply
+// is never longer than its request.
+func (s *Server) Reply(dst []byte, req Request, now clock.Wall, sys System) ([]byte, Verdict) {
+	dst, v := s.reply(dst, req, now, &sys)
+	s.counts[v]++
+	return dst, v
+}
+
+func (s *Server) reply(dst []byte, req Request, now clock.Wall, sys *System) ([]byte, Verdict) {
+	if !answerable(req) {
+		return dst, DropSource
+	}
+	in, err := wire.ParseHeader(req.Data)
+	if err != nil {
+		return dst, DropShort
+	}
+	if in.Version < minVersion || in.Version > maxVersion {
+		return dst, DropVersion
+	}
+	mode, ok := replyMode(in, req.From.Port())
+	if !ok {
+		return dst, DropMode
+	}
+	out := header(in, mode, req.Received, now, sys)
+	if len(req.Data) == wire.HeaderLen {
+		return out.Append(dst), Answered
+	}
+	switch sealed, err := nts.ParseServerRequest(req.Data); {
+	case err == nil && mode == wire.ModeServer:
+		return s.replyNTS(dst, &sealed, out)
+	case err == nil: // RFC 8915 §5.2: NTS is for the client/server mode only
+		return dst, DropMode
+	case !errors.Is(err, nts.ErrNotNTS):
+		return dst, DropFormat
+	case hasMAC(req.Data):
+		return dst, DropMAC
+	}
+	return out.Append(dst), Answered
+}
+
+// answerable reports whether a reply to the sender can only reach the sender.
+// RFC 5905 section 9.2 leaves it to the implementation; a reply to port 0 or to
+// a group cannot be wanted, and whoever asks a group should not draw replies
+// from all of it.
+func answerable(req Request) bool {
+	from := req.From.Addr().Unmap()
+	limitedBroadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	switch {
+	case req.From.Port() == 0, !from.IsValid(), from.IsUnspecified(),
+		from.IsMulticast(), from == limitedBroadcast:
+		return false
+	}
+	local := req.Local.Unmap()
+	return !local.IsMulticast() && local != limitedBroadcast
+}
+
+// replyMode returns the mode that answers in.
+func replyMode(in wire.Header, port uint16) (wire.Mode, bool) {
+	switch in.Mode {
+	case wire.ModeClient:
+		return wire.ModeServer, true
+	case wire.ModeSymmetricActive:
+		// RFC 5905 §9.2 would mobilise an association; without one the reply
+		// still lets a simple peer use us as its server.
+		return wire.ModeSymmetricPassive, true
+	case wire.ModeReserved:
+		// RFC 1059 §3.2: version 1 has no mode; a client is known by its port.
+		if in.Version < versionMode && port != portNTP {
+			return wire.ModeServer, true
+		}
+	}
+	return 0, false
+}
+
+// hasMAC reports whether a message authentication code ends the packet. To
+// answer without one would be useless: a client that sends a MAC demands one.
+// Extension fields of unknown types on the other hand are ignored, as RFC 7822
+// section 7.5 wants it.
+func hasMAC(pkt []byte) bool {
+	ext := wire.PacketExtensions(pkt)
+	for _, ok := ext.Next(); ok; _, ok = ext.Next() {
+	}
+	return len(ext.MAC()) > 0
+}
+
+// header returns the reply's header (RFC 5905 figure 21, fast_xmit).
+func header(in wire.Header, mode wire.Mode, received, now clock.Wall, sys *System) wire.Header {
+	out := wire.Header{
+		Leap:           wire.LeapUnknown,
+		Version:        in.Version,
+		Mode:           mode,
+		Poll:           in.Poll,
+		Precision:      sys.Precision,
+		RootDelay:      ntptime.ShortFrom(sys.RootDelay),
+		RootDispersion: ntptime.ShortFrom(sys.RootDispersion),
+		Origin:         in.Transmit,
+		Receive:        ntptime.FromWall(received),
+		Transmit:       ntptime.FromWall(now),
+	}
+	// Silence would make clients look for a dead server; the leap indicator
+	// and stratum 0 (RFC 5905 §7.3: unspecified) tell them why it is no use.
+	// The reference ID stays zero then: at stratum 0 it would be a kiss code.
+	if sys.synchronised() {
+		out.Leap = wire.Leap(sys.Leap)
+		out.Stratum = sys.Stratum
+		out.ReferenceID = sys.ReferenceID
+		out.ReferenceTime = ntptime.FromWall(sys.ReferenceTime)
+	}
+	return out
+}
