@@ -1,0 +1,193 @@
+package siv
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/subtle"
+	"encoding/binary"
+	"fmt"
+)
+
+// Implementation constants.
+const (
+	// scratchSize is what one call into the cipher takes at most. A whole NTS
+	// field of a usual packet fits; larger ones go in several calls.
+	scratchSize = 512
+	// keepBack is how much of a long message cmac leaves for its last call:
+	// the last 16 octets must not be cut apart (they are combined with D),
+	// and the call before must be whole blocks.
+	keepBack = 2 * blockSize
+)
+
+// chain is CBC encryption that can be set back to an initialisation vector, so
+// that one of them, with its key schedule, serves every message. The standard
+// library's has both methods.
+type chain interface {
+	cipher.BlockMode
+	SetIV(iv []byte)
+}
+
+// block is one AES block. Those that a cipher reads or writes are fields of
+// the AEAD, not local variables: through an interface they would escape to the
+// heap at each call.
+type block [blockSize]byte
+
+// double multiplies b by x in GF(2^128), the dbl() of RFC 5297 §2.3.
+func (b *block) double() {
+	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+	carry := -(hi >> 63) // all ones when the top bit falls out
+	binary.BigEndian.PutUint64(b[:8], hi<<1|lo>>63)
+	binary.BigEndian.PutUint64(b[8:], lo<<1^carry&0x87)
+}
+
+// xor adds p, of at most 16 octets, into b.
+func (b *block) xor(p []byte) { subtle.XORBytes(b[:], b[:len(p)], p) }
+
+// cmacSIV is AES-SIV-CMAC, RFC 5297.
+type cmacSIV struct {
+	algorithm Algorithm
+	mac       chain        // under K1, for S2V
+	stream    cipher.Block // under K2, for CTR
+	whole     block        // CMAC subkey for a message of whole blocks
+	padded    block        // CMAC subkey for a message that needs padding
+	start     block        // CMAC(zero), where S2V begins
+	zero      block        // never written
+	d, sum    block        // S2V's running D, and the last CMAC
+	scratch   [scratchSize]byte
+}
+
+// newCMACSIV expects a key of a's size.
+func newCMACSIV(a Algorithm, key []byte) (*cmacSIV, error) {
+	// RFC 5297 §2.2: the leftmost half keys S2V, the rightmost half CTR.
+	half := len(key) / 2
+	macBlock, err := aes.NewCipher(key[:half])
+	if err != nil {
+		return nil, fmt.Errorf("siv: cipher of S2V: %w", err)
+	}
+	stream, err := aes.NewCipher(key[half:])
+	if err != nil {
+		return nil, fmt.Errorf("siv: cipher of CTR: %w", err)
+	}
+	x := &cmacSIV{algorithm: a, stream: stream}
+	mac, ok := cipher.NewCBCEncrypter(macBlock, x.zero[:]).(chain)
+	if !ok {
+		return nil, fmt.Errorf("siv: CBC encrypter of crypto/cipher has no SetIV")
+	}
+	x.mac = mac
+	// RFC 4493 §2.3: the subkeys are E(0)*x and E(0)*x^2.
+	x.mac.CryptBlocks(x.whole[:], x.zero[:])
+	x.whole.double()
+	x.padded = x.whole
+	x.padded.double()
+	x.cmac(x.zero[:], nil)
+	x.start = x.sum
+	return x, nil
+}
+
+// Algorithm implements AEAD.
+func (x *cmacSIV) Algorithm() Algorithm { return x.algorithm }
+
+// Seal implements AEAD.
+func (x *cmacSIV) Seal(dst, nonce, additional, plaintext []byte) []byte {
+	x.s2v(plaintext, additional, nonce)
+	all, out := extend(dst, blockSize+len(plaintext))
+	// From here on the plaintext may be overwritten: the tag is made, and
+	// copy is right for any overlap.
+	text := out[blockSize:]
+	copy(text, plaintext)
+	copy(out, x.sum[:])
+	x.xorKeyStream(text, x.sum)
+	return all
+}
+
+// Open implements AEAD. It never returns ErrNonce: S2V takes any length.
+func (x *cmacSIV) Open(dst, nonce, additional, ciphertext []byte) ([]byte, error) {
+	if len(ciphertext) < blockSize {
+		return nil, ErrOpen
+	}
+	tag := block(ciphertext) // copied before text may be laid over it
+	all, text := extend(dst, len(ciphertext)-blockSize)
+	copy(text, ciphertext[blockSize:])
+	x.xorKeyStream(text, tag)
+	x.s2v(text, additional, nonce)
+	if subtle.ConstantTimeCompare(tag[:], x.sum[:]) != 1 {
+		clear(text)
+		return nil, ErrOpen
+	}
+	return all, nil
+}
+
+// s2v leaves S2V(components..., plaintext) in x.sum, RFC 5297 §2.4. NTS gives
+// it the additional data and the nonce. RFC 5297 §3: a nonce is a component
+// like any other, so an empty one (and an empty additional) still counts.
+func (x *cmacSIV) s2v(plaintext []byte, components ...[]byte) {
+	x.d = x.start
+	for _, c := range components {
+		x.cmac(c, nil)
+		x.d.double()
+		x.d.xor(x.sum[:])
+	}
+	if len(plaintext) >= blockSize {
+		x.cmac(plaintext, &x.d)
+		return
+	}
+	x.d.double()
+	x.d.xor(plaintext)
+	x.d[len(plaintext)] ^= 0x80
+	x.cmac(x.d[:], nil)
+}
+
+// cmac leaves AES-CMAC(message) in x.sum, RFC 4493. With end, message has at
+// least 16 octets and end is first added to its last 16 (RFC 5297's xorend).
+//
+// CMAC is the last block of CBC under a zero vector once the last block of the
+// message has been combined with a subkey, and the library's CBC takes many
+// blocks in one call.
+func (x *cmacSIV) cmac(message []byte, end *block) {
+	x.mac.SetIV(x.zero[:])
+	for len(message) > len(x.scratch) {
+		n := copy(x.scratch[:len(x.scratch)-keepBack], message)
+		x.mac.CryptBlocks(x.scratch[:n], x.scratch[:n])
+		message = message[n:]
+	}
+	n := copy(x.scratch[:], message)
+	if end != nil {
+		last := x.scratch[n-blockSize : n]
+		subtle.XORBytes(last, last, end[:])
+	}
+	subkey := &x.whole
+	if n == 0 || n%blockSize != 0 {
+		subkey = &x.padded
+		next := n - n%blockSize + blockSize
+		clear(x.scratch[n:next])
+		x.scratch[n] = 0x80
+		n = next
+	}
+	last := x.scratch[n-blockSize : n]
+	subtle.XORBytes(last, last, subkey[:])
+	x.mac.CryptBlocks(x.scratch[:n], x.scratch[:n])
+	x.sum = block(last)
+}
+
+// xorKeyStream encrypts or decrypts text in place with CTR from tag on.
+//
+// Block by block: a CTR of the library would cost an allocation of 512 octets
+// with a copy of the key schedule for each message.
+func (x *cmacSIV) xorKeyStream(text []byte, tag block) {
+	hi, lo := binary.BigEndian.Uint64(tag[:8]), binary.BigEndian.Uint64(tag[8:])
+	// RFC 5297 §2.5: bits 31 and 63 of the counter start as zero, so that no
+	// carry leaves the lower half.
+	lo &^= 1<<63 | 1<<31
+	for len(text) > 0 {
+		n := min(len(text), len(x.scratch))
+		for i := 0; i < n; i += blockSize {
+			b := x.scratch[i : i+blockSize]
+			binary.BigEndian.PutUint64(b[:8], hi)
+			binary.BigEndian.PutUint64(b[8:], lo)
+			x.stream.Encrypt(b, b)
+			lo++
+		}
+		subtle.XORBytes(text, text[:n], x.scratch[:n])
+		text = text[n:]
+	}
+}
