@@ -184,8 +184,11 @@ func (x *cmacSIV) xorKeyStream(text []byte, tag block) {
 			b := x.scratch[i : i+blockSize]
 			binary.BigEndian.PutUint64(b[:8], hi)
 			binary.BigEndian.PutUint64(b[8:], lo)
-			x.stream.Encrypt(b, b)
 			lo++
+		}
+		for i := 0; i < n; i += blockSize {
+			b := x.scratch[i : i+blockSize]
+			x.stream.Encrypt(b, b)
 		}
 		subtle.XORBytes(text, text[:n], x.scratch[:n])
 		text = text[n:]

@@ -116,8 +116,11 @@ func (x *gcmSIV) xorKeyStream(c cipher.Block, text []byte, tag block) {
 			b := x.scratch[i : i+blockSize]
 			copy(b, tag[:])
 			binary.LittleEndian.PutUint32(b, counter)
-			c.Encrypt(b, b)
 			counter++
+		}
+		for i := 0; i < n; i += blockSize {
+			b := x.scratch[i : i+blockSize]
+			c.Encrypt(b, b)
 		}
 		subtle.XORBytes(text, text[:n], x.scratch[:n])
 		text = text[n:]
