@@ -1,0 +1,286 @@
+package status
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/engine"
+	"ntsd/internal/event"
+	"ntsd/internal/selection"
+)
+
+// Implementation constants.
+const (
+	// maxText bounds a text that came from elsewhere (certificates, servers):
+	// longer ones help nobody and could flood a terminal.
+	maxText = 256
+)
+
+// Info is what the daemon knows about itself beyond the engine's snapshot.
+type Info struct {
+	Version  string
+	PID      int
+	Started  clock.Wall
+	Uptime   time.Duration
+	DryRun   bool
+	Warnings []string  // about the configuration
+	Log      []LogLine // newest last; the daemon bounds it
+}
+
+// FromSnapshot builds the report. It is the one place where the engine's signs
+// become chronyc's (see the package comment). Texts that others chose lose
+// their control characters, so that printing them cannot drive a terminal.
+func FromSnapshot(s engine.Snapshot, info Info) Report {
+	r := Report{
+		Time: Time(s.Now.Wall),
+		Daemon: Daemon{
+			Version: info.Version, PID: info.PID, Started: Time(info.Started),
+			UptimeS: info.Uptime.Seconds(), DryRun: info.DryRun,
+			Warnings: info.Warnings, Log: info.Log,
+		},
+		Tracking: trackingFrom(s),
+		Sources:  make([]Source, 0, len(s.Sources)),
+	}
+	// A selection is made with each new sample, so the newest one tells when
+	// the last selection was; selectdata counts from there, as chronyc does.
+	selected := clock.Mono(0)
+	for i := range s.Sources {
+		selected = max(selected, s.Sources[i].LastRx)
+	}
+	for i := range s.Sources {
+		r.Sources = append(r.Sources, sourceFrom(&s.Sources[i], s.Now.Mono, selected))
+	}
+	r.Activity = activityFrom(s)
+	return r
+}
+
+func trackingFrom(s engine.Snapshot) Tracking {
+	t := s.Tracking
+	out := Tracking{
+		Synchronised:     t.Synchronised,
+		SinceAgo:         ago(s.Now.Mono, t.Since),
+		Authenticated:    t.Authenticated,
+		ReferenceID:      t.ReferenceID.Hex(),
+		ReferenceName:    clean(t.ReferenceName),
+		ReferenceAddress: address(t.ReferenceAddr),
+		Stratum:          int(t.Stratum),
+		ReferenceTime:    Time(t.ReferenceTime),
+		CorrectionS:      t.Correction.Seconds(),
+		LastOffsetS:      (-t.LastOffset).Seconds(),
+		RMSOffsetS:       t.RMSOffset.Seconds(),
+		FreqPPM:          negated(t.Frequency),
+		RootDelayS:       t.RootDelay.Seconds(),
+		RootDispersionS:  t.RootDisp.Seconds(),
+		UpdateIntervalS:  t.Interval.Seconds(),
+		Leap:             leap(t.Leap),
+		Updates:          t.Updates,
+		Steps:            t.Steps,
+	}
+	// As chronyc: without a reference there is no stratum to show, and the
+	// residual frequency and the skew describe a reference.
+	if !t.Synchronised {
+		out.Leap = LeapUnsynchronised
+		if out.Stratum >= 16 {
+			out.Stratum = 0
+		}
+		return out
+	}
+	out.ResidualFreqPPM, out.SkewPPM = negated(t.Residual), finite(t.Skew.PPM())
+	return out
+}
+
+func activityFrom(s engine.Snapshot) Activity {
+	a := Activity{Unresolved: s.Unresolved}
+	for i := range s.Sources {
+		src := &s.Sources[i]
+		switch {
+		case !src.Addr.IsValid(): // among the unresolved
+		case src.Burst && src.Online:
+			a.BurstOnline++
+		case src.Burst:
+			a.BurstOffline++
+		case src.Online:
+			a.Online++
+		default:
+			a.Offline++
+		}
+	}
+	return a
+}
+
+func sourceFrom(s *engine.SourceState, now, selected clock.Mono) Source {
+	src := Source{
+		Ident: Ident{
+			Name: clean(s.Name), Address: address(s.Addr), Port: int(s.Port),
+			Kind: kindName(s.Kind), Operator: clean(s.Operator),
+		},
+		Sample: sampleFrom(s, now),
+		Stats: Stats{
+			Samples: s.Stats.Samples, Runs: s.Stats.Runs, SpanS: s.Stats.Span.Seconds(),
+			ResidualFreqPPM: negated(s.Residual), SkewPPM: finite(s.Stats.Skew.PPM()),
+			EstimatedOffsetS: (-s.Offset).Seconds(), StdDevS: s.Stats.StdDev.Seconds(),
+		},
+		Selection: Selection{
+			Letter: letter(s.Letter), State: fmt.Sprint(s.State), Why: clean(s.Why),
+			Configured: options(s.Options), Effective: options(s.Effective),
+			Score: finite(s.Score), Leap: leap(s.Leap),
+			// Negating an interval swaps its ends.
+			LoS: (-s.Hi).Seconds(), HiS: (-s.Lo).Seconds(),
+		},
+		Auth: authFrom(&s.Auth, now),
+		Counters: Counters{
+			Sent: s.Counters.Sent, Received: s.Counters.Received,
+			Valid: s.Counters.Valid, Good: s.Counters.Good,
+			KernelSent: s.Counters.KernelSent, KernelRecv: s.Counters.KernelReceived,
+		},
+	}
+	for _, v := range s.Counters.Verdicts {
+		src.Counters.Verdicts = append(src.Counters.Verdicts, Verdict(v))
+	}
+	src.Selection.Last = Never
+	if s.LastRx != 0 {
+		src.Selection.Last = ago(selected, s.LastRx)
+	}
+	if s.Last.Valid {
+		src.NTP = ntpFrom(&s.Last)
+	}
+	return src
+}
+
+func sampleFrom(s *engine.SourceState, now clock.Mono) Sample {
+	out := Sample{
+		Mark: letter(s.Mark), Online: s.Online, Stratum: int(s.Stratum),
+		PollLog2: int(s.Poll), Reach: int(s.Reach), LastRx: Never,
+	}
+	if s.LastRx == 0 { // as chronyc: a source without a sample shows zeros
+		out.Stratum = 0
+		return out
+	}
+	out.LastRx = ago(now, s.LastRx)
+	out.AdjustedOffsetS = (-s.Adjusted).Seconds()
+	out.MeasuredOffsetS = (-s.Measured).Seconds()
+	out.ErrorBoundS = s.ErrorBound.Seconds()
+	return out
+}
+
+func authFrom(a *engine.Auth, now clock.Mono) Auth {
+	if !a.NTS {
+		return Auth{Mode: "none", LastKE: Never, NextKE: Never}
+	}
+	out := Auth{
+		Mode: "nts", KeyID: int64(a.KeyID), AEAD: int(a.AEAD), KeyBits: a.KeyBits,
+		LastKE: Never, Attempts: a.Attempts, NAKs: a.NAKs,
+		Cookies: a.Cookies, CookieBytes: a.CookieLen, KEs: a.KERuns,
+		KEAddress: address(a.KEAddr), KEPort: int(a.KEPort),
+		NextKE: Never, LastError: clean(a.LastError),
+	}
+	if a.AEAD != 0 {
+		out.AEADName = fmt.Sprint(a.AEAD)
+	}
+	if a.KEKnown {
+		out.LastKE = ago(now, a.LastKE)
+	}
+	if a.NextKE != clock.Never && now.Before(a.NextKE) {
+		out.NextKE = ago(a.NextKE, now)
+	}
+	if ke := &a.KE; ke.TLSVersion != "" {
+		out.TLS = &TLS{
+			Version: ke.TLSVersion, CipherSuite: ke.CipherSuite, Group: ke.Group,
+			PostQuantum: ke.PostQuantum, DurationS: ke.Duration.Seconds(),
+		}
+		out.Certificate = &Certificate{
+			Subject: clean(ke.Subject), Issuer: clean(ke.Issuer),
+			NotBefore: Time(ke.NotBefore), NotAfter: Time(ke.NotAfter),
+		}
+	}
+	return out
+}
+
+func ntpFrom(e *engine.Exchange) *NTPData {
+	h := &e.Header
+	return &NTPData{
+		LocalAddress: address(e.Local), Leap: Leap(h.Leap & 3),
+		Version: int(h.Version), Mode: int(h.Mode), Stratum: int(h.Stratum),
+		PollLog2: int(h.Poll), PrecisionLog2: int(h.Precision),
+		RootDelayS: h.RootDelay.Duration().Seconds(), RootDispersionS: h.RootDispersion.Duration().Seconds(),
+		ReferenceID: h.ReferenceID.Hex(), ReferenceTime: Time(e.ReferenceTime),
+		OffsetS: e.Offset.Seconds(), DelayS: e.Delay.Seconds(),
+		DispersionS: e.Dispersion.Seconds(), ResponseS: e.Response.Seconds(),
+		Asymmetry:   finite(e.Asymmetry),
+		Tests:       fmt.Sprintf("%03b %03b %04b", e.Tests[0]&7, e.Tests[1]&7, e.Tests[2]&15),
+		Interleaved: e.Interleaved, Authenticated: e.Authenticated,
+		Sent: stampName(e.Sent), Received: stampName(e.Received),
+	}
+}
+
+// negated turns a correction into the error that it corrects, in ppm. Not
+// plain minus: zero must not become minus zero, which prints its sign.
+func negated(r clock.Rate) float64 { return finite(0 - r.PPM()) }
+
+// finite replaces what JSON cannot express.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
+}
+
+func ago(now, then clock.Mono) Ago {
+	return Ago(max(0, now.Sub(then)/time.Second))
+}
+
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Unmap().String()
+}
+
+func letter(b byte) string {
+	if b < 0x21 || b > 0x7e {
+		return "?"
+	}
+	return string(rune(b))
+}
+
+func leap(l event.Leap) Leap { return Leap(l & 3) }
+
+func options(o selection.Options) SelectOptions { return SelectOptions(o) }
+
+func kindName(k engine.Kind) string {
+	if k == engine.KindPool {
+		return "pool"
+	}
+	return "server"
+}
+
+func stampName(k event.StampKind) string {
+	switch k {
+	case event.StampDaemon:
+		return "Daemon"
+	case event.StampKernel:
+		return "Kernel"
+	case event.StampHardware:
+		return "Hardware"
+	}
+	return "Invalid"
+}
+
+// clean makes a text that somebody else chose safe to print: at most maxText
+// bytes and nothing that moves a cursor.
+func clean(s string) string {
+	if len(s) > maxText {
+		s = s[:maxText]
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
