@@ -3,6 +3,7 @@ package nts
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"ntsd/internal/siv"
 )
@@ -108,18 +109,17 @@ func (r *Keyring) Seal(dst []byte, alg siv.Algorithm, c2s, s2c []byte, nonce [Co
 	if len(c2s) != alg.KeySize() || len(s2c) != len(c2s) || len(c2s) > maxKeyLen {
 		panic("nts: key length does not fit the algorithm")
 	}
-	var plain [cookieAlgLen + 2*maxKeyLen]byte
-	binary.BigEndian.PutUint16(plain[:], uint16(alg))
-	n := cookieAlgLen
-	n += copy(plain[n:], c2s)
-	n += copy(plain[n:], s2c)
-
 	current := &r.keys[0]
 	start := len(dst)
+	dst = slices.Grow(dst, CookieLen(alg))
 	dst = binary.BigEndian.AppendUint32(dst, current.id)
 	dst = append(dst, nonce[:]...)
+	// The plaintext is written where its ciphertext will stand: siv seals in
+	// place, and an array of our own would escape to the heap.
+	plain := binary.BigEndian.AppendUint16(dst[len(dst):], uint16(alg))
+	plain = append(append(plain, c2s...), s2c...)
 	id := dst[start : start+cookieIDLen]
-	return current.aead.Seal(dst, dst[start+cookieIDLen:], id, plain[:n])
+	return current.aead.Seal(dst, dst[start+cookieIDLen:], id, plain)
 }
 
 // Open opens a cookie into keys. Bytes of padding that a client may have added
