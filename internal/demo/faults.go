@@ -1,0 +1,77 @@
+package demo
+
+import (
+	"sync/atomic"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/wire"
+)
+
+// tamperAt is the byte of a reply that Tamper changes: the second lowest of
+// the transmit timestamp's seconds, so that the time is off by 256 s.
+const tamperAt = wire.HeaderLen - 6
+
+// faults is what is wrong with a server at the moment. The zero value is a
+// server without fault.
+type faults struct {
+	paused    atomic.Bool
+	silent    atomic.Bool
+	drops     atomic.Int64 // replies still to withhold
+	tampers   atomic.Int64 // replies still to change
+	wallError atomic.Int64 // clock.Offset
+}
+
+func (f *faults) offset() clock.Offset { return clock.Offset(f.wallError.Load()) }
+
+// withhold reports whether the next reply is to be lost.
+func (f *faults) withhold() bool { return f.silent.Load() || countDown(&f.drops) }
+
+// tamper changes reply if the next one is to be changed.
+func (f *faults) tamper(reply []byte) bool {
+	if !countDown(&f.tampers) {
+		return false
+	}
+	reply[tamperAt] ^= 1
+	return true
+}
+
+// countDown takes one from n if there is any left. Its callers hold Server.mu,
+// so that only the test that sets n races with it, harmlessly.
+func countDown(n *atomic.Int64) bool {
+	left := n.Load()
+	return left > 0 && n.CompareAndSwap(left, left-1)
+}
+
+// SetOffset changes by how much the server's clock is ahead.
+func (s *Server) SetOffset(o clock.Offset) { s.faults.wallError.Store(int64(o)) }
+
+// LoseKeys makes the server forget its cookie keys, as after a restart without
+// saved ones: cookies that clients hold earn a NAK from now on.
+func (s *Server) LoseKeys() error {
+	ring, err := newRing()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ring = ring
+	s.core.SetCookies(ring)
+	return nil
+}
+
+// DropReplies loses the next n replies on the way.
+func (s *Server) DropReplies(n int) { s.faults.drops.Store(int64(n)) }
+
+// Tamper changes the time in the next n replies, as an attacker on the path
+// would.
+func (s *Server) Tamper(n int) { s.faults.tampers.Store(int64(n)) }
+
+// NoReply loses all NTP replies while on; key establishments go on.
+func (s *Server) NoReply(on bool) { s.faults.silent.Store(on) }
+
+// Pause makes the server as good as switched off: requests are not answered,
+// and key establishments are hung up on.
+func (s *Server) Pause() { s.faults.paused.Store(true) }
+
+// Resume ends Pause.
+func (s *Server) Resume() { s.faults.paused.Store(false) }

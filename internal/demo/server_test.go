@@ -1,0 +1,185 @@
+package demo
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/nts"
+	"ntsd/internal/server"
+	"ntsd/internal/siv"
+	"ntsd/internal/wire"
+)
+
+// tolerance is how far an offset measured over loopback may be off while the
+// machine is busy.
+const tolerance = 200 * time.Millisecond
+
+func mustEstablish(t *testing.T, ca *CA, s *Server, aeads ...siv.Algorithm) nts.Session {
+	t.Helper()
+	session, err := establish(t.Context(), ca, s.KEAddr(), aeads...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
+func TestRoundTrip(t *testing.T) {
+	ca := newTestCA(t)
+	const ahead = clock.Offset(5 * time.Second)
+	s := startServer(t, ca, ServerConfig{Offset: ahead, Stratum: 3})
+	for _, alg := range []siv.Algorithm{siv.AESSIVCMAC256, siv.AESSIVCMAC384, siv.AESSIVCMAC512, siv.AES128GCMSIV} {
+		session := mustEstablish(t, ca, s, alg)
+		if session.AEAD != alg || len(session.Cookies) != nts.MaxCookies || session.NTPAddr != s.NTPAddr() {
+			t.Fatalf("%v: got %v, %d cookies, %v; want 8 cookies, %v", alg, session.AEAD,
+				len(session.Cookies), session.NTPAddr, s.NTPAddr())
+		}
+		for range 3 {
+			got, err := exchange(&session, deadline)
+			if err != nil {
+				t.Fatalf("%v: %v", alg, err)
+			}
+			if got.header.Stratum != 3 || (got.offset-ahead).Abs() > tolerance {
+				t.Errorf("%v: got stratum %d, offset %v; want 3, %v", alg, got.header.Stratum,
+					got.offset.Duration(), ahead.Duration())
+			}
+			if len(session.Cookies) != nts.MaxCookies {
+				t.Errorf("%v: got %d cookies, want %d", alg, len(session.Cookies), nts.MaxCookies)
+			}
+		}
+	}
+	s.Close() // so that the last connection is counted to its end
+	if st := s.Stats(); st.KEConnections != 4 || st.KEDone != 4 || st.Requests != 12 || st.Replies != 12 ||
+		st.Verdicts[server.AnsweredNTS] != 12 || st.NAKs != 0 {
+		t.Errorf("stats: got %+v", st)
+	}
+}
+
+func TestLoseKeys(t *testing.T) {
+	ca := newTestCA(t)
+	s := startServer(t, ca, ServerConfig{})
+	session := mustEstablish(t, ca, s, siv.AESSIVCMAC256)
+	if err := s.LoseKeys(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exchange(&session, deadline); err == nil || err.Error() != "kiss NTSN" {
+		t.Errorf("after LoseKeys: got %v, want kiss NTSN", err)
+	}
+	if got := s.Stats().NAKs; got != 1 {
+		t.Errorf("NAKs: got %d, want 1", got)
+	}
+	session = mustEstablish(t, ca, s, siv.AESSIVCMAC256)
+	if _, err := exchange(&session, deadline); err != nil {
+		t.Errorf("with new keys: %v", err)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	ca := newTestCA(t)
+	s := startServer(t, ca, ServerConfig{})
+	session := mustEstablish(t, ca, s, siv.AES128GCMSIV)
+	works := func(when string) {
+		t.Helper()
+		if _, err := exchange(&session, deadline); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	silent := func(when string) {
+		t.Helper()
+		if _, err := exchange(&session, silence); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: got %v, want no reply", when, err)
+		}
+	}
+	s.DropReplies(1)
+	silent("DropReplies")
+	works("after DropReplies")
+	s.NoReply(true)
+	silent("NoReply")
+	if _, err := establish(t.Context(), ca, s.KEAddr(), siv.AESSIVCMAC256); err != nil {
+		t.Errorf("key establishment with NoReply: %v", err)
+	}
+	s.NoReply(false)
+	works("after NoReply")
+	s.Tamper(1)
+	if _, err := exchange(&session, deadline); !errors.Is(err, nts.ErrAuthentic) {
+		t.Errorf("Tamper: got %v, want %v", err, nts.ErrAuthentic)
+	}
+	works("after Tamper")
+	s.Pause()
+	silent("Pause")
+	if _, err := establish(t.Context(), ca, s.KEAddr(), siv.AESSIVCMAC256); err == nil {
+		t.Error("key establishment while paused: got none, want an error")
+	}
+	s.Resume()
+	works("after Resume")
+	if st := s.Stats(); st.Withheld != 2 || st.Tampered != 1 {
+		t.Errorf("stats: got %d withheld, %d tampered; want 2, 1", st.Withheld, st.Tampered)
+	}
+}
+
+func TestPlain(t *testing.T) {
+	s, err := Start(t.Context(), ServerConfig{NTPAddr: loopback(t), ReferenceID: wire.ReferenceID{'T', 'E', 'S', 'T'}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	h, err := plain(s.NTPAddr(), deadline)
+	if err != nil || h.Stratum != 1 || h.ReferenceID.String() != "TEST" {
+		t.Errorf("got %+v, %v; want stratum 1, TEST", h, err)
+	}
+	if s.KEAddr().IsValid() {
+		t.Errorf("KE address: got %v, want none", s.KEAddr())
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	ca := newTestCA(t)
+	s := startServer(t, ca, ServerConfig{AEADs: []siv.Algorithm{siv.AESSIVCMAC256}})
+	if _, err := establish(t.Context(), ca, s.KEAddr(), siv.AESSIVCMAC512); err == nil {
+		t.Error("without a common algorithm: got keys, want an error")
+	}
+	if _, err := establish(t.Context(), newTestCA(t), s.KEAddr(), siv.AESSIVCMAC256); err == nil {
+		t.Error("with another authority: got keys, want an error")
+	}
+	for name, cfg := range map[string]ServerConfig{
+		"wildcard NTP": {NTPAddr: netip.MustParseAddrPort("0.0.0.0:0")},
+		"wildcard KE":  {NTPAddr: loopback(t), KEAddr: netip.MustParseAddrPort("[::]:0")},
+		"no cert":      {NTPAddr: loopback(t), KEAddr: loopback(t)},
+		"bad AEAD":     {NTPAddr: loopback(t), AEADs: []siv.Algorithm{1}},
+		"taken":        {NTPAddr: s.NTPAddr()},
+	} {
+		if s, err := Start(t.Context(), cfg); err == nil {
+			s.Close()
+			t.Errorf("%s: got a server, want an error", name)
+		}
+	}
+}
+
+// Close must end connections that never send anything, and every goroutine.
+func TestCloseJoins(t *testing.T) {
+	before := runtime.NumGoroutine()
+	s := startServer(t, newTestCA(t), ServerConfig{})
+	conn, err := net.Dial("tcp", s.KEAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := plain(s.NTPAddr(), deadline); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	// context.AfterFunc's goroutine may still be on its way out.
+	for range 1000 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		runtime.Gosched()
+	}
+	buf := make([]byte, 1<<16)
+	t.Errorf("goroutines: got %d, want %d\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+}
