@@ -4,11 +4,11 @@ import (
 	"net/netip"
 	"time"
 
+	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/selection"
-	"ntsd/internal/siv"
 	"ntsd/internal/wire"
 )
 
@@ -88,53 +88,15 @@ type SourceState struct {
 }
 
 // Exchange is the last valid reply; the fields are those of chronyc ntpdata.
-type Exchange struct {
-	Valid          bool
-	Header         wire.Header
-	Local          netip.Addr
-	ReferenceTime  clock.Wall
-	Offset         clock.Offset
-	Delay          time.Duration
-	Dispersion     time.Duration
-	Response       time.Duration
-	Asymmetry      float64
-	Tests          [3]uint16 // bits of chronyc's three groups, most significant first
-	Interleaved    bool
-	Authenticated  bool
-	Sent, Received event.StampKind
-}
+type Exchange = assoc.Exchange
 
-// Counters of one association. Each discarded reply is counted under one
-// Verdict.
-type Counters struct {
-	Sent, Received, Valid, Good uint64
-	KernelSent, KernelReceived  uint64
-	Verdicts                    []VerdictCount
-}
+// Counters of one association. Each received datagram is counted under one
+// verdict.
+type Counters = assoc.Counters
 
 // VerdictCount is how often replies met one fate.
-type VerdictCount struct {
-	Name  string
-	Count uint64
-}
+type VerdictCount = assoc.VerdictCount
 
 // Auth is the authentication state; the fields are those of chronyc authdata
 // and what a person asks next.
-type Auth struct {
-	NTS       bool
-	KeyID     uint32 // number of key establishments behind the keys in use; 0: no keys
-	AEAD      siv.Algorithm
-	KeyBits   int
-	LastKE    clock.Mono // of the last successful key establishment
-	KEKnown   bool
-	Attempts  int // since the last success
-	NAKs      int
-	Cookies   int
-	CookieLen int
-	KE        event.KEInfo
-	KEAddr    netip.Addr
-	KEPort    uint16
-	LastError string
-	NextKE    clock.Mono
-	KERuns    uint64 // successful, over the life of the association
-}
+type Auth = assoc.Auth

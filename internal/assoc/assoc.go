@@ -1,0 +1,216 @@
+// Package assoc is one association with one server: when it is polled, what a
+// request holds, which replies count, and the keys and cookies of Network Time
+// Security behind them. It is layer 2 and sans-IO: events go in, actions come
+// out, the filter inside collects the samples.
+//
+// Non-goals: choosing addresses and replacing dead ones, and judging servers
+// against each other (package engine).
+package assoc
+
+import (
+	"io"
+	"net/netip"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/filter"
+	"ntsd/internal/ntptime"
+	"ntsd/internal/siv"
+	"ntsd/internal/wire"
+)
+
+// Config is what an association is made from. It is never changed while a
+// request is under way except by HandleConfig.
+type Config struct {
+	ID           event.SourceID
+	Name         string     // as configured; with NTS the name to verify
+	Addr         netip.Addr // of the server; with NTS of the key establishment server
+	Port         uint16     // NTP port
+	NTS          bool
+	KEPort       uint16
+	AEADs        []siv.Algorithm // in order of preference
+	TrustedCerts []string
+	NoVal        bool
+
+	MinPoll, MaxPoll       ntptime.Exponent
+	IBurst                 bool
+	Offline                bool // starts without polling
+	MaxDelay, MinDelay     time.Duration
+	MinSamples, MaxSamples int
+}
+
+// Env is what all associations of one engine share. The engine owns it and
+// sets Verify and Pivot before it hands an event on.
+type Env struct {
+	Rand   io.Reader    // unpredictable; a failure panics
+	Verify event.Verify // for key establishments that start now
+	Pivot  clock.Wall   // timestamps mean the time nearest to it
+}
+
+// Assoc is one association. It is not safe for concurrent use; make one with
+// New. It keeps no slice of an event.
+type Assoc struct {
+	cfg    Config
+	env    *Env
+	filter *filter.Filter
+
+	to      netip.AddrPort // where requests go; no address while unknown
+	ntpHost string         // the name whose address is awaited
+	online  bool
+
+	nextPoll clock.Mono
+	closeAt  clock.Mono // the reply window of the request ends
+	poll     ntptime.Exponent
+	minPoll  ntptime.Exponent // raised by RATE
+	denied   bool
+	burst    burst
+
+	request  request
+	requests uint64
+	reach    uint8
+	missed   int    // polls in a row without a usable reply
+	problem  string // with the last of them
+	silent   bool   // the loss was announced
+	kissed   wire.KissCode
+
+	sampled  bool // ever
+	lastRx   clock.Mono
+	last     Exchange
+	sample   filter.Sample
+	measured clock.Offset
+
+	keys     keys
+	ke       establishment
+	counters counters
+}
+
+// New returns an association that polls soon after now.
+func New(cfg Config, env *Env, now clock.Reading) *Assoc {
+	a := &Assoc{
+		cfg: cfg, env: env, online: !cfg.Offline,
+		nextPoll: clock.Never, closeAt: clock.Never,
+		poll: cfg.MinPoll, minPoll: cfg.MinPoll,
+		filter: filter.New(filter.Config{
+			MinSamples: cfg.MinSamples, MaxSamples: cfg.MaxSamples, MinDelay: cfg.MinDelay,
+		}),
+	}
+	if !cfg.NTS {
+		a.to = netip.AddrPortFrom(cfg.Addr, cfg.Port)
+	}
+	if a.online {
+		a.begin(now)
+	}
+	return a
+}
+
+// begin starts polling, with a burst if that is configured. RFC 8633 §4.6: a
+// power cut must not make all clients of a region ask at once.
+func (a *Assoc) begin(now clock.Reading) {
+	if a.cfg.IBurst {
+		a.burst = burst{good: iburstGood, left: iburstMax}
+	}
+	a.nextPoll = now.Mono.Add(a.randomBelow(startSpread))
+}
+
+// HandleTimer does what is due.
+func (a *Assoc) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
+	if now.Mono >= a.closeAt {
+		out = a.closeSocket(out)
+	}
+	if a.online && now.Mono >= a.nextPoll {
+		out = a.pollNow(now, out)
+	}
+	return out
+}
+
+// NextDeadline is when HandleTimer wants to be called.
+func (a *Assoc) NextDeadline() clock.Mono { return min(a.nextPoll, a.closeAt) }
+
+// HandleSendFailed notes why a request will see no reply. The cookie in it is
+// spent all the same: it may have left before the network refused it.
+func (a *Assoc) HandleSendFailed(ev event.SendFailed) {
+	if ev.Request == a.request.id && !a.request.answered {
+		a.request.problem = ev.Reason
+	}
+}
+
+// HandleConfig takes over the options that need no new association: poll
+// interval, delay bound.
+func (a *Assoc) HandleConfig(cfg Config) {
+	raised := a.minPoll > a.cfg.MinPoll
+	a.cfg.MinPoll, a.cfg.MaxPoll = cfg.MinPoll, cfg.MaxPoll
+	a.cfg.MaxDelay, a.cfg.IBurst = cfg.MaxDelay, cfg.IBurst
+	if !raised || a.minPoll < cfg.MinPoll {
+		a.minPoll = cfg.MinPoll
+	}
+	a.clampPoll()
+}
+
+// SetOnline starts or stops polling. Going online begins like a start, also
+// when the association was online but without replies: a link came up.
+func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []event.Action {
+	switch {
+	case !online:
+		a.online, a.nextPoll, a.burst = false, clock.Never, burst{}
+		a.request.answered = true // nothing is awaited, nothing is missed
+		return a.closeSocket(out)
+	case a.online && a.reach != 0:
+		return out
+	}
+	a.online = true
+	a.forgiveNetwork(now)
+	a.begin(now)
+	return out
+}
+
+// Burst asks for up to most requests in quick succession, until good of them
+// brought a sample.
+func (a *Assoc) Burst(now clock.Reading, good, most int) {
+	if !a.online {
+		return
+	}
+	a.burst = burst{good: max(1, good), left: min(max(1, most), maxBurst)}
+	a.nextPoll = now.Mono
+}
+
+// SetNTPAddr answers NeedAddr.
+func (a *Assoc) SetNTPAddr(now clock.Reading, addr netip.Addr) {
+	a.ntpHost = ""
+	a.keys.session.NTPAddr = netip.AddrPortFrom(addr, a.keys.session.NTPAddr.Port())
+	a.moveTo(a.keys.session.NTPAddr)
+	if a.online {
+		a.nextPoll = now.Mono
+	}
+}
+
+// NeedAddr returns the name of the NTP server whose address must be found
+// before polling can go on, "" when there is none.
+func (a *Assoc) NeedAddr() string { return a.ntpHost }
+
+// moveTo makes requests go to another address: what was measured of the old
+// one says nothing about it.
+func (a *Assoc) moveTo(to netip.AddrPort) {
+	if a.to == to {
+		return
+	}
+	if a.to.IsValid() {
+		a.filter.Reset()
+		a.reach, a.missed, a.sampled = 0, 0, false
+	}
+	a.to = to
+}
+
+// random fills b. A generator that fails would make requests predictable.
+func (a *Assoc) random(b []byte) {
+	if _, err := io.ReadFull(a.env.Rand, b); err != nil {
+		panic("assoc: random generator failed: " + err.Error())
+	}
+}
+
+// randomBelow returns a uniform duration in [0, d), to 1/65536 of d.
+func (a *Assoc) randomBelow(d time.Duration) time.Duration {
+	var b [2]byte
+	a.random(b[:])
+	return d / 65536 * time.Duration(uint16(b[0])<<8|uint16(b[1]))
+}

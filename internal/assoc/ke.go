@@ -1,0 +1,249 @@
+package assoc
+
+import (
+	"net/netip"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/nts"
+)
+
+// Specification constants (RFC 8915 section 4.2).
+const (
+	keBackoffMin = 10 * time.Second   // "the initial value of the retry interval SHOULD be 10 seconds"
+	keBackoffMax = 5 * 24 * time.Hour // "MUST NOT exceed 5 days" by more than the jitter
+
+	defaultNTPPort = 123
+)
+
+// Implementation constants.
+const (
+	// keNetworkMax bounds the wait after failures that cost the server
+	// nothing: no route, refused, no answer.
+	keNetworkMax = 15 * time.Minute
+	// keGrace is how long the poll of old cookies waits for a key
+	// establishment that has just begun.
+	keGrace = 5 * time.Second
+	// keLost is when an outcome that the world owes us is given up.
+	keLost = 2 * time.Minute
+	// maxKEFailures is where the interval has long reached its bound.
+	maxKEFailures = 64
+)
+
+// establishment is the state of NTS key establishment with one server.
+type establishment struct {
+	running   bool
+	attempt   uint64
+	started   clock.Mono
+	notBefore clock.Mono // of the next one
+
+	failures int // attempts since the last authenticated reply
+	saved    bool
+	class    nts.FailureClass
+	reason   string // of the last failure, "" after a success
+	attempts int    // since the last success
+	runs     uint64 // successful
+	last     clock.Mono
+	known    bool // last is meaningful
+	info     event.KEInfo
+}
+
+// deadline is when to look again: the next attempt, or the end of patience.
+func (k *establishment) deadline() clock.Mono {
+	if k.running {
+		return k.started.Add(keLost)
+	}
+	return k.notBefore
+}
+
+// startKE begins a key establishment unless one is running or it is too soon.
+func (a *Assoc) startKE(now clock.Reading, out []event.Action) (_ []event.Action, started bool) {
+	k := &a.ke
+	if k.running && now.Mono >= k.started.Add(keLost) {
+		k.running = false
+	}
+	if k.running || now.Mono < k.notBefore {
+		return out, false
+	}
+	k.running, k.started = true, now.Mono
+	k.attempt++
+	k.attempts++
+	// RFC 8915 §4.2: only a reply ends the backoff, so the attempt counts as
+	// failed until then. It is saved first: a daemon that crashes while
+	// establishing keys must not hammer the server.
+	k.failures = min(k.failures+1, maxKEFailures)
+	k.class = nts.FailureNone
+	k.notBefore = now.Mono.Add(a.backoff())
+	out = a.saveBackoff(now, out)
+	return append(out, event.StartKE{
+		Source: a.cfg.ID, Attempt: k.attempt, Name: a.cfg.Name, Addr: a.cfg.Addr, Port: a.cfg.KEPort,
+		AEADs: a.cfg.AEADs, TrustedCerts: a.cfg.TrustedCerts, NoVal: a.cfg.NoVal, Verify: a.env.Verify,
+	}), true
+}
+
+// HandleKEDone takes the outcome of a key establishment.
+func (a *Assoc) HandleKEDone(now clock.Reading, ev event.KEDone, out []event.Action) []event.Action {
+	k := &a.ke
+	if !k.running || ev.Attempt != k.attempt {
+		return out
+	}
+	k.running = false
+	if ev.Failure == nts.FailureNone {
+		if err := a.adopt(ev); err != nil {
+			ev.Failure, ev.Reason = nts.FailureProtocol, err.Error()
+		}
+	}
+	if ev.Failure != nts.FailureNone {
+		return a.keFailed(now, ev, out)
+	}
+	k.reason, k.class, k.attempts = "", nts.FailureNone, 0
+	k.runs++
+	k.last, k.known, k.info = now.Mono, true, ev.Info
+	n := a.notice(event.NoticeKEDone, "")
+	n.KE, n.AEAD, n.Count, n.Length = &ev.Info, ev.Session.AEAD.String(), len(a.keys.session.Cookies), a.keys.cookieLen
+	out = append(out, n)
+	if a.ntpHost == "" {
+		out = a.Save(out)
+		if a.online {
+			a.nextPoll = now.Mono
+		}
+	}
+	return out
+}
+
+// adopt takes the new session into use. What it must agree on with the request
+// is not taken from the world's word.
+func (a *Assoc) adopt(ev event.KEDone) error {
+	s := ev.Session
+	s.KEName, s.KEAddr, s.KEPort = a.cfg.Name, a.cfg.Addr, a.cfg.KEPort
+	if err := a.install(s); err != nil {
+		return err
+	}
+	a.ntpHost = ev.NTPHost
+	if a.ntpHost != "" {
+		return nil
+	}
+	to := s.NTPAddr
+	if !to.Addr().IsValid() {
+		// RFC 8915 §4.1.7: without negotiation it is the address of the key
+		// establishment, not what the name means now.
+		to = netip.AddrPortFrom(a.cfg.Addr, to.Port())
+	}
+	if p := to.Port(); (p == 0 || p == defaultNTPPort) && a.cfg.Port != 0 {
+		to = netip.AddrPortFrom(to.Addr(), a.cfg.Port)
+	}
+	a.keys.session.NTPAddr = to
+	a.moveTo(to)
+	return nil
+}
+
+// keFailed waits longer than the last time, and says so once per reason.
+func (a *Assoc) keFailed(now clock.Reading, ev event.KEDone, out []event.Action) []event.Action {
+	k := &a.ke
+	k.class = ev.Failure
+	k.notBefore = now.Mono.Add(a.backoff())
+	out = a.saveBackoff(now, out)
+	if k.reason != ev.Reason {
+		k.reason = ev.Reason
+		out = append(out, a.notice(event.NoticeKEFailed, ev.Reason))
+	}
+	if a.online && len(a.keys.session.Cookies) == 0 {
+		a.nextPoll = k.notBefore
+	}
+	return out
+}
+
+// settleKE ends the backoff after an authenticated reply under keys from a
+// key establishment of ours.
+func (a *Assoc) settleKE(out []event.Action) []event.Action {
+	k := &a.ke
+	if k.running || k.reason != "" || k.failures == 0 {
+		return out
+	}
+	k.failures, k.notBefore = 0, 0
+	if k.saved {
+		k.saved = false
+		out = append(out, event.SaveBackoff{Addr: a.cfg.Addr, Port: a.cfg.KEPort})
+	}
+	return out
+}
+
+// backoff returns the wait after so many failures.
+// RFC 8915 §4.2: "at least 10 seconds", each time "by a factor of at least
+// 1.5"; the jitter only adds.
+func (a *Assoc) backoff() time.Duration {
+	limit := keBackoffMax
+	if a.ke.class == nts.FailureNetwork {
+		limit = keNetworkMax
+	}
+	d := keBackoffMin
+	for range a.ke.failures - 1 {
+		if d = d * 3 / 2; d >= limit {
+			d = limit
+			break
+		}
+	}
+	return d + a.randomBelow(d/8)
+}
+
+func (a *Assoc) saveBackoff(now clock.Reading, out []event.Action) []event.Action {
+	a.ke.saved = true
+	return append(out, event.SaveBackoff{
+		Addr: a.cfg.Addr, Port: a.cfg.KEPort, Failures: a.ke.failures,
+		NotBefore: now.Wall.Add(a.ke.notBefore.Sub(now.Mono)),
+	})
+}
+
+// Backoff is what a later association with the same server must know.
+type Backoff struct {
+	Failures  int
+	NotBefore clock.Mono
+	Class     nts.FailureClass
+	Saved     bool
+}
+
+// Backoff returns the state of the backoff.
+func (a *Assoc) Backoff() Backoff {
+	return Backoff{Failures: a.ke.failures, NotBefore: a.ke.notBefore, Class: a.ke.class, Saved: a.ke.saved}
+}
+
+// RestoreBackoff takes over an earlier association's backoff. However wrong
+// the clock was that it was saved under, the wait is no longer than the
+// failures call for.
+func (a *Assoc) RestoreBackoff(now clock.Reading, b Backoff) {
+	k := &a.ke
+	k.failures, k.class, k.saved = min(max(b.Failures, 0), maxKEFailures), b.Class, b.Saved
+	if k.failures > 0 {
+		k.notBefore = min(b.NotBefore, now.Mono.Add(a.backoff()))
+	}
+}
+
+// HandleStep tells that the clock was stepped: certificates that were refused
+// for their dates may be good now. Only their backoff ends.
+func (a *Assoc) HandleStep(now clock.Reading) {
+	if a.ke.class == nts.FailureCertificate {
+		a.forgive(now)
+	}
+}
+
+// forgiveNetwork ends the backoff of failures that a new link may cure.
+func (a *Assoc) forgiveNetwork(now clock.Reading) {
+	if a.ke.class == nts.FailureNetwork {
+		a.forgive(now)
+	}
+}
+
+func (a *Assoc) forgive(now clock.Reading) {
+	a.ke.failures, a.ke.notBefore = 0, now.Mono
+	a.ke.class = nts.FailureNone
+	if a.online && a.cfg.NTS && len(a.keys.session.Cookies) == 0 {
+		a.nextPoll = now.Mono
+	}
+}
+
+// KEFailed reports whether there are no keys because key establishment failed:
+// another address may do better.
+func (a *Assoc) KEFailed() bool {
+	return a.cfg.NTS && a.ke.reason != "" && len(a.keys.session.Cookies) == 0
+}

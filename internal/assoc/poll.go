@@ -1,0 +1,143 @@
+package assoc
+
+import (
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/ntptime"
+)
+
+// Implementation constants.
+const (
+	startSpread   = 200 * time.Millisecond // of the first requests of several sources
+	burstInterval = 2 * time.Second        // RFC 5905 appendix A.5.7.1: BTIME
+	iburstGood    = 4                      // samples that end the burst at the start
+	iburstMax     = 8                      // requests in it at most
+	maxBurst      = 32                     // requests in a burst on command
+	// replyWindow is how long a socket waits. A reply that is later tells no
+	// time, but may still bring cookies.
+	replyWindow = 8 * time.Second
+	// lostPolls in a row mean that an address is dead: the eight bits of the
+	// reach register are empty.
+	lostPolls = 8
+	// slowDown lengthens the interval of a dead address after every so many
+	// further losses.
+	slowDown = 4
+	// rateMaxPoll and deniedPoll bound what an unauthenticated kiss can do:
+	// 17 and 68 minutes.
+	rateMaxPoll ntptime.Exponent = 10
+	deniedPoll  ntptime.Exponent = 12
+)
+
+// burst is a series of quick requests: it ends when good samples came or left
+// requests are used up. The zero value is no burst.
+type burst struct{ good, left int }
+
+// pollNow is one poll: look back at the last request, then send the next.
+func (a *Assoc) pollNow(now clock.Reading, out []event.Action) []event.Action {
+	out = a.lookBack(now, out)
+	if a.cfg.NTS {
+		var ready bool
+		if out, ready = a.prepareKeys(now, out); !ready {
+			return out
+		}
+	}
+	out = a.send(now, out)
+	if a.burst.left > 0 {
+		a.burst.left--
+	}
+	a.schedule(now.Mono)
+	return out
+}
+
+// schedule sets the next poll, counted from the request at sent.
+func (a *Assoc) schedule(sent clock.Mono) {
+	if a.online {
+		a.nextPoll = sent.Add(a.interval())
+	}
+}
+
+// interval returns the time to the next request with some jitter: RFC 8633
+// §4.6 wants no clients in step with each other.
+func (a *Assoc) interval() time.Duration {
+	d := burstInterval
+	if a.burst.left <= 0 {
+		d = a.Poll().Duration()
+	}
+	return d - d/64 + a.randomBelow(d/32)
+}
+
+// Poll is the interval in force outside bursts.
+func (a *Assoc) Poll() ntptime.Exponent {
+	if a.denied {
+		return max(a.poll, deniedPoll)
+	}
+	return a.poll
+}
+
+func (a *Assoc) clampPoll() {
+	a.poll = max(a.minPoll, min(a.poll, max(a.cfg.MaxPoll, a.minPoll)))
+}
+
+// lookBack counts the last request as lost if no usable reply came.
+func (a *Assoc) lookBack(now clock.Reading, out []event.Action) []event.Action {
+	rq := &a.request
+	if rq.id == 0 || rq.reached {
+		return out
+	}
+	if !rq.missed {
+		rq.missed = true
+		out = a.miss(rq.why(), out)
+	}
+	return a.closeSocket(out)
+}
+
+// miss shifts an empty bit into the reach register.
+func (a *Assoc) miss(why string, out []event.Action) []event.Action {
+	a.reach <<= 1
+	a.missed++
+	a.problem = why
+	if a.missed > lostPolls && a.missed%slowDown == 0 {
+		a.poll++
+		a.clampPoll()
+	}
+	if a.missed >= lostPolls && !a.silent {
+		a.silent = true
+		out = append(out, a.notice(event.NoticeUnreachable, why))
+	}
+	return out
+}
+
+// hit shifts a full bit into the reach register.
+func (a *Assoc) hit(out []event.Action) []event.Action {
+	a.reach = a.reach<<1 | 1
+	a.request.reached = true
+	a.missed, a.problem, a.denied, a.kissed = 0, "", false, 0
+	if a.silent {
+		a.silent = false
+		out = append(out, a.notice(event.NoticeReachable, ""))
+	}
+	return out
+}
+
+// sampledOnce moves the burst and the poll interval on after a sample.
+func (a *Assoc) sampledOnce(accepted bool) {
+	if a.burst.left > 0 || a.burst.good > 0 {
+		if a.burst.good--; a.burst.good <= 0 || a.burst.left <= 0 {
+			a.burst = burst{}
+		}
+	} else if accepted {
+		a.poll += ntptime.Exponent(a.filter.PollChange(a.poll))
+		a.clampPoll()
+	}
+	a.schedule(a.request.asked)
+}
+
+// Dead reports that the address gives nothing and another should be tried:
+// eight polls without a usable reply, or access denied.
+func (a *Assoc) Dead() bool { return a.missed >= lostPolls || a.denied }
+
+func (a *Assoc) notice(kind event.NoticeKind, text string) event.Notice {
+	return event.Notice{Kind: kind, Source: a.cfg.ID, Name: a.cfg.Name, Addr: a.Addr(), Text: text}
+}

@@ -1,0 +1,181 @@
+package assoc
+
+import (
+	"net/netip"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/filter"
+	"ntsd/internal/nts"
+	"ntsd/internal/siv"
+	"ntsd/internal/wire"
+)
+
+// Exchange is the last valid reply; the fields are those of chronyc ntpdata.
+type Exchange struct {
+	Valid          bool
+	Header         wire.Header
+	Local          netip.Addr
+	ReferenceTime  clock.Wall
+	Offset         clock.Offset
+	Delay          time.Duration
+	Dispersion     time.Duration
+	Response       time.Duration
+	Asymmetry      float64
+	Tests          [3]uint16 // bits of chronyc's three groups, most significant first
+	Interleaved    bool
+	Authenticated  bool
+	Sent, Received event.StampKind
+}
+
+// Counters of one association. Each received datagram is counted under one
+// Verdict.
+type Counters struct {
+	Sent, Received, Valid, Good uint64
+	KernelSent, KernelReceived  uint64
+	Verdicts                    []VerdictCount // those that occurred
+}
+
+// VerdictCount is how often replies met one fate.
+type VerdictCount struct {
+	Name  string
+	Count uint64
+}
+
+// Auth is the authentication state; the fields are those of chronyc authdata
+// and what a person asks next.
+type Auth struct {
+	NTS       bool
+	KeyID     uint32 // number of key establishments behind the keys in use; 0: no keys
+	AEAD      siv.Algorithm
+	KeyBits   int
+	LastKE    clock.Mono // of the last successful key establishment
+	KEKnown   bool
+	Attempts  int // since the last success
+	NAKs      int
+	Cookies   int
+	CookieLen int
+	KE        event.KEInfo
+	KEAddr    netip.Addr
+	KEPort    uint16
+	LastError string
+	NextKE    clock.Mono // earliest next key establishment, if one is wanted
+	KERuns    uint64     // successful, over the life of the association
+}
+
+// counters are Counters without memory of their own.
+type counters struct {
+	sent, received, valid, good uint64
+	kernelSent, kernelReceived  uint64
+	verdicts                    [numVerdicts]uint64
+}
+
+// Counters returns a copy of the counters.
+func (a *Assoc) Counters() Counters {
+	c := &a.counters
+	out := Counters{
+		Sent: c.sent, Received: c.received, Valid: c.valid, Good: c.good,
+		KernelSent: c.kernelSent, KernelReceived: c.kernelReceived,
+	}
+	for v, n := range c.verdicts {
+		if n > 0 {
+			out.Verdicts = append(out.Verdicts, VerdictCount{Name: Verdict(v).String(), Count: n})
+		}
+	}
+	return out
+}
+
+// Auth returns the authentication state. It holds no secret.
+func (a *Assoc) Auth() Auth {
+	if !a.cfg.NTS {
+		return Auth{}
+	}
+	s := &a.keys.session
+	auth := Auth{
+		NTS: true, LastKE: a.ke.last, KEKnown: a.ke.known, Attempts: a.ke.attempts,
+		NAKs: a.keys.naks, Cookies: len(s.Cookies), KE: a.ke.info,
+		KEAddr: a.cfg.Addr, KEPort: a.cfg.KEPort, LastError: a.ke.reason,
+		NextKE: a.ke.notBefore, KERuns: a.ke.runs,
+	}
+	if a.keys.valid {
+		auth.KeyID, auth.AEAD, auth.KeyBits = a.keys.gen, s.AEAD, 8*s.AEAD.KeySize()
+		auth.CookieLen = a.keys.cookieLen
+	}
+	return auth
+}
+
+// ID is the association's identity.
+func (a *Assoc) ID() event.SourceID { return a.cfg.ID }
+
+// Addr is the address that people know the server by: where requests go, or
+// while that is unknown the key establishment server's.
+func (a *Assoc) Addr() netip.Addr {
+	if a.to.Addr().IsValid() {
+		return a.to.Addr()
+	}
+	return a.cfg.Addr
+}
+
+// NTPAddr is where requests go; it is not valid while unknown.
+func (a *Assoc) NTPAddr() netip.AddrPort { return a.to }
+
+// SourceAddr is the address that the association was made for: one of the
+// configured name.
+func (a *Assoc) SourceAddr() netip.Addr { return a.cfg.Addr }
+
+// Online reports whether the association polls.
+func (a *Assoc) Online() bool { return a.online }
+
+// Bursting reports whether a burst is under way.
+func (a *Assoc) Bursting() bool { return a.burst.left > 0 }
+
+// Reach is the reach register of the last eight polls. With NTS only
+// authenticated replies count.
+func (a *Assoc) Reach() uint8 { return a.reach }
+
+// Problem says why the last poll brought nothing, "" when it did.
+func (a *Assoc) Problem() string { return a.problem }
+
+// Authenticated reports whether samples are authenticated.
+func (a *Assoc) Authenticated() bool { return a.cfg.NTS && !a.cfg.NoVal }
+
+// Sampled reports whether there ever was a sample of this server.
+func (a *Assoc) Sampled() bool { return a.sampled }
+
+// Pending reports whether a first sample may come soon: nothing went wrong
+// yet.
+func (a *Assoc) Pending() bool {
+	return a.online && !a.sampled && a.missed == 0 && a.ke.reason == "" && !a.denied
+}
+
+// Last is the last valid reply.
+func (a *Assoc) Last() Exchange { return a.last }
+
+// LastRx is when the last sample was accepted, 0: never.
+func (a *Assoc) LastRx() clock.Mono { return a.lastRx }
+
+// Measured returns the offset of the last sample as it was measured, and what
+// it says about the clock now: the difference is what we did to the clock.
+func (a *Assoc) Measured(now clock.Reading) (measured, adjusted clock.Offset) {
+	if a.lastRx == 0 {
+		return 0, 0
+	}
+	line := clock.Line{At: clock.Reading{Mono: a.sample.At, Wall: a.sample.True}}
+	if e, ok := a.filter.Estimate(now.Mono); ok {
+		line.Rate = e.Line.Rate
+	}
+	return a.measured, line.WallAt(now.Mono).Sub(now.Wall)
+}
+
+// Dispersion is what the last sample's resolution adds to its error.
+func (a *Assoc) Dispersion() time.Duration { return a.sample.Dispersion }
+
+// Estimate is what is believed about the server's timescale.
+func (a *Assoc) Estimate(at clock.Mono) (filter.Estimate, bool) { return a.filter.Estimate(at) }
+
+// FilterStats describes the samples behind the estimate.
+func (a *Assoc) FilterStats() filter.Stats { return a.filter.Stats() }
+
+// Session returns a copy of keys and cookies, if there are any.
+func (a *Assoc) Session() (nts.Session, bool) { return a.keys.session, a.keys.valid }

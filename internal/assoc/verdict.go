@@ -1,0 +1,72 @@
+package assoc
+
+import "strconv"
+
+// Verdict is the fate of one received datagram. Every one but VerdictAccepted
+// means that it told no time.
+type Verdict uint8
+
+// The verdicts, in the order in which they are looked for.
+const (
+	VerdictAccepted       Verdict = iota
+	VerdictStale                  // to an older request, or to none
+	VerdictAddress                // from another address than the request went to
+	VerdictDuplicate              // the request has its reply
+	VerdictMalformed              // cannot be parsed
+	VerdictVersion                // not NTP 1 to 4
+	VerdictMode                   // not a server's reply
+	VerdictOrigin                 // not to this request: RFC 5905 test 2
+	VerdictPlain                  // without NTS fields, to an NTS request
+	VerdictUniqueID               // NTS identifier of another request
+	VerdictForged                 // does not verify: test 5
+	VerdictNAK                    // the server could not open our cookie
+	VerdictRate                   // kiss: poll less often
+	VerdictDenied                 // kiss: DENY or RSTR
+	VerdictKiss                   // any other kiss
+	VerdictTimestamp              // receive or transmit timestamp missing: test 3
+	VerdictUnsynchronised         // the server says so: test 6
+	VerdictDistance               // root distance: test 7
+	VerdictReference              // its reference time is after its transmit time
+	VerdictLoop                   // the server is synchronised to us: test D
+	VerdictStamp                  // we do not know when it left or arrived
+	VerdictOrder                  // transmitted before it was received
+	VerdictNegative               // a round trip shorter than the server's own time
+	VerdictDelay                  // above maxdelay: test A
+	VerdictOutlier                // the filter would not have it
+	numVerdicts
+)
+
+// String says the verdict in words.
+func (v Verdict) String() string {
+	names := [numVerdicts]string{
+		VerdictAccepted:       "accepted",
+		VerdictStale:          "reply to an older request",
+		VerdictAddress:        "reply from another address",
+		VerdictDuplicate:      "second reply",
+		VerdictMalformed:      "malformed reply",
+		VerdictVersion:        "unknown NTP version",
+		VerdictMode:           "not a server's reply",
+		VerdictOrigin:         "origin timestamp does not match",
+		VerdictPlain:          "reply without NTS",
+		VerdictUniqueID:       "NTS identifier does not match",
+		VerdictForged:         "NTS authentication failed",
+		VerdictNAK:            "NTS NAK",
+		VerdictRate:           "kiss-o'-death RATE",
+		VerdictDenied:         "kiss-o'-death: access denied",
+		VerdictKiss:           "kiss-o'-death",
+		VerdictTimestamp:      "timestamp missing",
+		VerdictUnsynchronised: "server not synchronised",
+		VerdictDistance:       "root distance too large",
+		VerdictReference:      "reference time after transmit time",
+		VerdictLoop:           "server synchronised to us",
+		VerdictStamp:          "no local timestamp",
+		VerdictOrder:          "transmit time before receive time",
+		VerdictNegative:       "negative delay",
+		VerdictDelay:          "delay too large",
+		VerdictOutlier:        "outlier",
+	}
+	if v < numVerdicts {
+		return names[v]
+	}
+	return "verdict " + strconv.Itoa(int(v))
+}
