@@ -1,0 +1,168 @@
+//go:build linux
+
+package udp
+
+import (
+	"errors"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"ntsd/internal/clock"
+)
+
+// ListenConfig is what a served port needs.
+type ListenConfig struct {
+	// Now reads the kernel's CLOCK_REALTIME, for packets without a stamp of
+	// the kernel's.
+	Now func() clock.Wall
+	// DSCP marks the replies (RFC 2474), 0 to 63.
+	DSCP uint8
+	// ReusePort lets several sockets of this daemon share the port. A second
+	// daemon could share it too: who sets this holds a lock.
+	ReusePort bool
+	// ReceiveBuffer is the kernel's queue in bytes; 0 is the kernel's choice.
+	ReceiveBuffer int
+}
+
+// Request is where a packet came from and how its answer finds back.
+type Request struct {
+	From    netip.AddrPort // without a zone: IfIndex has it
+	Local   netip.Addr     // the address of ours that was asked; invalid: unknown
+	IfIndex uint32         // the interface that it came in on; 0: unknown
+	Rx      Stamp
+}
+
+// Server is a port that requests come to. One goroutine may read while one
+// other writes. Neither allocates.
+type Server struct {
+	file file
+	now  func() clock.Wall
+	addr netip.AddrPort
+
+	in, out message
+	read    func(fd uintptr) bool // made once: a closure per packet would allocate
+	write   func(fd uintptr)
+
+	// Arguments and results of read and write.
+	readBuf, writeBuf []byte
+	readN             int
+	readErr, writeErr error
+	to                Request
+}
+
+// Listen serves addr: the wildcard address of a family, or one address.
+func Listen(addr netip.AddrPort, c ListenConfig) (*Server, error) {
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	fd, err := newSocket(addr.Addr())
+	if err != nil {
+		return nil, opError("listen on", addr, err)
+	}
+	if err := bindServer(fd, addr, c); err != nil {
+		_ = unix.Close(fd)
+		return nil, opError("listen on", addr, err)
+	}
+	setDSCP(fd, addr.Addr(), c.DSCP)
+	enableStamps(fd, false)
+	bound := localAddr(fd)
+	s := &Server{now: c.Now, addr: bound}
+	if err := s.file.open(fd); err != nil {
+		return nil, opError("listen on", addr, err)
+	}
+	s.read, s.write = s.readOnce, s.writeOnce
+	return s, nil
+}
+
+// bindServer asks for packet info, without which replies would leave from the
+// wrong address of a router that has many, and binds.
+func bindServer(fd int, addr netip.AddrPort, c ListenConfig) error {
+	level, option := unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO
+	if addr.Addr().Is4() {
+		level, option = unix.IPPROTO_IP, unix.IP_PKTINFO
+	}
+	if err := unix.SetsockoptInt(fd, level, option, 1); err != nil {
+		return err
+	}
+	if c.ReusePort {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return err
+		}
+	}
+	if c.ReceiveBuffer > 0 {
+		// A smaller queue than asked for is no reason not to serve.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, c.ReceiveBuffer)
+	}
+	scope, err := scopeOf(addr.Addr().Zone())
+	if err != nil {
+		return err
+	}
+	return unix.Bind(fd, sockaddr(addr, scope))
+}
+
+// Addr returns where the server listens.
+func (s *Server) Addr() netip.AddrPort { return s.addr }
+
+// ReadFrom waits for a packet and reads it into buf. ErrTooLong drops one
+// packet and is no reason to stop; os.ErrClosed is.
+func (s *Server) ReadFrom(buf []byte) (n int, r Request, err error) {
+	s.readBuf = buf
+	err = s.file.raw.Read(s.read)
+	s.readBuf = nil
+	if err = s.file.reason(err, s.readErr); err != nil {
+		return 0, Request{}, opError("receive on", s.addr, err)
+	}
+	c := s.in.controls(native())
+	r = Request{From: s.in.from(), Local: c.local, IfIndex: c.ifIndex, Rx: Stamp{c.stamp, Kernel}}
+	if c.stamp == 0 {
+		r.Rx = Stamp{s.now(), Daemon}
+	}
+	return s.readN, r, nil
+}
+
+func (s *Server) readOnce(fd uintptr) bool {
+	s.readN, s.readErr = s.in.receive(fd, s.readBuf, 0)
+	return !again(s.readErr)
+}
+
+// WriteTo answers r with b, from the address that was asked. A full send queue
+// drops the reply (the error says so): a server waits for nobody.
+func (s *Server) WriteTo(b []byte, r Request) error {
+	s.writeBuf, s.to = b, r
+	err := s.file.raw.Control(s.write)
+	s.writeBuf = nil
+	if err = s.file.reason(err, s.writeErr); err != nil {
+		return opError("reply to", r.From, err)
+	}
+	return nil
+}
+
+func (s *Server) writeOnce(fd uintptr) {
+	control := native().appendPacketInfo(s.out.control[:0], s.to.Local, s.to.IfIndex)
+	s.writeErr = s.out.send(fd, s.writeBuf, s.to.From, s.to.IfIndex, len(control))
+}
+
+// Close ends a blocked ReadFrom with os.ErrClosed.
+func (s *Server) Close() error { return s.file.close() }
+
+// ListenAll serves port on the wildcard addresses of both families. A kernel
+// without one of them is served on the other.
+func ListenAll(port uint16, c ListenConfig) ([]*Server, error) {
+	var all []*Server
+	for _, a := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+		s, err := Listen(netip.AddrPortFrom(a, port), c)
+		if errors.Is(err, unix.EAFNOSUPPORT) {
+			continue
+		}
+		if err != nil {
+			for _, s := range all {
+				_ = s.Close()
+			}
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	if len(all) == 0 {
+		return nil, opError("listen on", netip.AddrPortFrom(netip.Addr{}, port), unix.EAFNOSUPPORT)
+	}
+	return all, nil
+}

@@ -1,0 +1,150 @@
+//go:build linux
+
+package udp
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Flags for SO_TIMESTAMPING, from uapi/linux/net_tstamp.h.
+const (
+	sofTxSoftware = 1 << 1  // stamp what leaves, as the driver takes it
+	sofRxSoftware = 1 << 3  // stamp what comes, as the driver hands it over
+	sofSoftware   = 1 << 4  // report such stamps
+	sofOptID      = 1 << 7  // number the packets that leave
+	sofOptTSOnly  = 1 << 11 // queue the stamp without a copy of the packet
+)
+
+// newSocket returns a non-blocking UDP socket for addr's family. A v6 socket
+// takes no v4: each family has its own.
+func newSocket(addr netip.Addr) (fd int, err error) {
+	family := unix.AF_INET6
+	if addr.Is4() {
+		family = unix.AF_INET
+	}
+	fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
+	if err != nil {
+		return -1, err
+	}
+	if family == unix.AF_INET6 {
+		if err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			_ = unix.Close(fd)
+			return -1, err
+		}
+	}
+	return fd, nil
+}
+
+// enableStamps asks for the best timestamps that the kernel has. Stamps with
+// 64-bit seconds come first: on 32-bit machines the old ones end in 2038.
+// Nothing is lost but accuracy where none are to be had.
+func enableStamps(fd int, transmit bool) {
+	flags := sofRxSoftware | sofSoftware
+	if transmit {
+		flags |= sofTxSoftware | sofOptID | sofOptTSOnly
+	}
+	for _, o := range [...]struct{ option, value int }{
+		{unix.SO_TIMESTAMPING_NEW, flags},
+		{unix.SO_TIMESTAMPING_OLD, flags},
+		{unix.SO_TIMESTAMPNS_NEW, 1},
+		{unix.SO_TIMESTAMPNS_OLD, 1},
+	} {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, o.option, o.value) == nil {
+			return
+		}
+	}
+}
+
+// setDSCP marks what leaves (RFC 2474); routers may refuse, that is no error.
+func setDSCP(fd int, addr netip.Addr, dscp uint8) {
+	if dscp == 0 {
+		return
+	}
+	if addr.Is4() {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, int(dscp)<<2)
+		return
+	}
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, int(dscp)<<2)
+}
+
+// sockaddr converts for bind and connect.
+func sockaddr(a netip.AddrPort, scope uint32) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: scope}
+}
+
+// scopeOf returns the interface index that a zone means: its number or its
+// name.
+func scopeOf(zone string) (uint32, error) {
+	if zone == "" {
+		return 0, nil
+	}
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	i, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, unix.ENODEV
+	}
+	return uint32(i.Index), nil
+}
+
+// localAddr returns where fd is bound.
+func localAddr(fd int) netip.AddrPort {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// file is a socket in the runtime's poller: a blocked read costs no thread,
+// and close ends it.
+type file struct {
+	f      *os.File
+	raw    syscall.RawConn
+	closed *atomic.Bool
+}
+
+// open takes over fd, and closes it on failure.
+func (f *file) open(fd int) (err error) {
+	f.closed = new(atomic.Bool)
+	f.f = os.NewFile(uintptr(fd), "udp")
+	if f.raw, err = f.f.SyscallConn(); err != nil {
+		_ = f.f.Close()
+	}
+	return err
+}
+
+func (f *file) close() error {
+	f.closed.Store(true)
+	return f.f.Close()
+}
+
+// reason picks what to say of an operation: the poller's error comes first
+// (the system call's is then only "try again"), and the poller's private word
+// for a closed file becomes os.ErrClosed.
+func (f *file) reason(poll, call error) error {
+	if poll != nil && f.closed.Load() {
+		return os.ErrClosed
+	}
+	if poll != nil {
+		return poll
+	}
+	return call
+}
