@@ -10,22 +10,10 @@ import (
 
 // Implementation constants.
 const (
-	// scratchSize is what one call into the cipher takes at most. A whole NTS
-	// field of a usual packet fits; larger ones go in several calls.
+	// scratchSize is how much key stream is made at a time: enough that the
+	// blocks of a usual NTS field overlap in the processor's pipeline.
 	scratchSize = 512
-	// keepBack is how much of a long message cmac leaves for its last call:
-	// the last 16 octets must not be cut apart (they are combined with D),
-	// and the call before must be whole blocks.
-	keepBack = 2 * blockSize
 )
-
-// chain is CBC encryption that can be set back to an initialisation vector, so
-// that one of them, with its key schedule, serves every message. The standard
-// library's has both methods.
-type chain interface {
-	cipher.BlockMode
-	SetIV(iv []byte)
-}
 
 // block is one AES block. Those that a cipher reads or writes are fields of
 // the AEAD, not local variables: through an interface they would escape to the
@@ -46,12 +34,11 @@ func (b *block) xor(p []byte) { subtle.XORBytes(b[:], b[:len(p)], p) }
 // cmacSIV is AES-SIV-CMAC, RFC 5297.
 type cmacSIV struct {
 	algorithm Algorithm
-	mac       chain        // under K1, for S2V
+	mac       cipher.Block // under K1, for S2V
 	stream    cipher.Block // under K2, for CTR
 	whole     block        // CMAC subkey for a message of whole blocks
 	padded    block        // CMAC subkey for a message that needs padding
 	start     block        // CMAC(zero), where S2V begins
-	zero      block        // never written
 	d, sum    block        // S2V's running D, and the last CMAC
 	scratch   [scratchSize]byte
 }
@@ -60,7 +47,7 @@ type cmacSIV struct {
 func newCMACSIV(a Algorithm, key []byte) (*cmacSIV, error) {
 	// RFC 5297 §2.2: the leftmost half keys S2V, the rightmost half CTR.
 	half := len(key) / 2
-	macBlock, err := aes.NewCipher(key[:half])
+	mac, err := aes.NewCipher(key[:half])
 	if err != nil {
 		return nil, fmt.Errorf("siv: cipher of S2V: %w", err)
 	}
@@ -68,18 +55,13 @@ func newCMACSIV(a Algorithm, key []byte) (*cmacSIV, error) {
 	if err != nil {
 		return nil, fmt.Errorf("siv: cipher of CTR: %w", err)
 	}
-	x := &cmacSIV{algorithm: a, stream: stream}
-	mac, ok := cipher.NewCBCEncrypter(macBlock, x.zero[:]).(chain)
-	if !ok {
-		return nil, fmt.Errorf("siv: CBC encrypter of crypto/cipher has no SetIV")
-	}
-	x.mac = mac
+	x := &cmacSIV{algorithm: a, mac: mac, stream: stream}
 	// RFC 4493 §2.3: the subkeys are E(0)*x and E(0)*x^2.
-	x.mac.CryptBlocks(x.whole[:], x.zero[:])
+	mac.Encrypt(x.whole[:], x.whole[:])
 	x.whole.double()
 	x.padded = x.whole
 	x.padded.double()
-	x.cmac(x.zero[:], nil)
+	x.cmac(x.start[:], nil)
 	x.start = x.sum
 	return x, nil
 }
@@ -139,34 +121,37 @@ func (x *cmacSIV) s2v(plaintext []byte, components ...[]byte) {
 
 // cmac leaves AES-CMAC(message) in x.sum, RFC 4493. With end, message has at
 // least 16 octets and end is first added to its last 16 (RFC 5297's xorend).
-//
-// CMAC is the last block of CBC under a zero vector once the last block of the
-// message has been combined with a subkey, and the library's CBC takes many
-// blocks in one call.
 func (x *cmacSIV) cmac(message []byte, end *block) {
-	x.mac.SetIV(x.zero[:])
-	for len(message) > len(x.scratch) {
-		n := copy(x.scratch[:len(x.scratch)-keepBack], message)
-		x.mac.CryptBlocks(x.scratch[:n], x.scratch[:n])
-		message = message[n:]
+	x.sum = block{}
+	for len(message) > 2*blockSize {
+		x.absorb(message[:blockSize])
+		message = message[blockSize:]
 	}
-	n := copy(x.scratch[:], message)
+	// The last two blocks: end lies in them, wherever the message ends.
+	var tail [2 * blockSize]byte
+	n := copy(tail[:], message)
 	if end != nil {
-		last := x.scratch[n-blockSize : n]
+		last := tail[n-blockSize : n]
 		subtle.XORBytes(last, last, end[:])
 	}
 	subkey := &x.whole
 	if n == 0 || n%blockSize != 0 {
 		subkey = &x.padded
-		next := n - n%blockSize + blockSize
-		clear(x.scratch[n:next])
-		x.scratch[n] = 0x80
-		n = next
+		tail[n] = 0x80
+		n += blockSize - n%blockSize
 	}
-	last := x.scratch[n-blockSize : n]
-	subtle.XORBytes(last, last, subkey[:])
-	x.mac.CryptBlocks(x.scratch[:n], x.scratch[:n])
-	x.sum = block(last)
+	if n > blockSize {
+		x.absorb(tail[:blockSize])
+	}
+	x.sum.xor(subkey[:])
+	x.absorb(tail[n-blockSize : n])
+}
+
+// absorb takes one block into the CMAC. The library's CBC does the same for
+// many blocks in one call, in the same time, for a copy of the key schedule.
+func (x *cmacSIV) absorb(b []byte) {
+	x.sum.xor(b)
+	x.mac.Encrypt(x.sum[:], x.sum[:])
 }
 
 // xorKeyStream encrypts or decrypts text in place with CTR from tag on.
