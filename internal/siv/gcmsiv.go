@@ -97,8 +97,11 @@ func (x *gcmSIV) derive(nonce []byte) cipher.Block {
 func (x *gcmSIV) authenticate(c cipher.Block, nonce, additional, plaintext []byte) {
 	x.hash.update(additional)
 	x.hash.update(plaintext)
-	x.hash.updateBlock(uint64(len(additional))*8, uint64(len(plaintext))*8)
-	x.tag = x.hash.sum()
+	// The lengths in bits.
+	binary.LittleEndian.PutUint64(x.tag[:8], uint64(len(additional))*8)
+	binary.LittleEndian.PutUint64(x.tag[8:], uint64(len(plaintext))*8)
+	x.hash.update(x.tag[:])
+	x.tag = x.hash.running
 	subtle.XORBytes(x.tag[:], x.tag[:gcmNonce], nonce)
 	x.tag[blockSize-1] &^= 0x80
 	c.Encrypt(x.tag[:], x.tag[:])

@@ -8,39 +8,84 @@ import (
 // polyval is POLYVAL, RFC 8452 §3: sum of blocks times powers of a key in
 // GF(2^128), where octet 0's lowest bit is the coefficient of x^0.
 //
-// It is portable and constant time: no tables, no branches on data, so neither
-// the processor's cache nor its byte order matters.
+// Where the processor multiplies without carries it does so; elsewhere the
+// code is portable. Both are constant time: no tables, no branches on data.
 type polyval struct {
-	key0, key1, keyX multiplier // of the key's halves, and of their sum (Karatsuba)
-	lo, hi           uint64     // the running sum
+	running          block
+	powers           [aggregate]block // of the key from the first on; only if carryless
+	key0, key1, keyX multiplier       // of the key's halves, and of their sum (Karatsuba); only if not
 }
+
+// aggregate is how many blocks are multiplied, each by its power of the key,
+// between two reductions. Four hide the latency of the instruction, and more
+// powers would cost a short message more than they save.
+const aggregate = 4
 
 // init keys p with 16 octets and empties it.
 func (p *polyval) init(key []byte) {
+	p.running = block{}
+	if carryless() {
+		p.initPowers(key)
+	} else {
+		p.initMultipliers(key)
+	}
+}
+
+// initPowers prepares polyvalBlocks.
+func (p *polyval) initPowers(key []byte) {
+	p.powers[0] = block(key)
+	for i := range aggregate - 1 {
+		p.powers[i+1] = block{}
+		polyvalBlocks(&p.powers[i+1], &p.powers, &p.powers[i][0], 1)
+	}
+}
+
+// initMultipliers prepares portableBlocks.
+func (p *polyval) initMultipliers(key []byte) {
 	lo, hi := binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[8:])
 	p.key0.init(lo)
 	p.key1.init(hi)
 	p.keyX.init(lo ^ hi)
-	p.lo, p.hi = 0, 0
 }
 
 // update adds data, padded with zeros to whole blocks.
 func (p *polyval) update(data []byte) {
-	for len(data) >= blockSize {
-		p.updateBlock(binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[8:]))
-		data = data[blockSize:]
-	}
-	if len(data) > 0 {
+	rest := len(data) % blockSize
+	p.blocks(data[:len(data)-rest])
+	if rest > 0 {
 		var b block
-		copy(b[:], data)
-		p.updateBlock(binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:]))
+		copy(b[:], data[len(data)-rest:])
+		p.blocks(b[:])
 	}
 }
 
-// updateBlock adds one block, given as its two little-endian halves.
-func (p *polyval) updateBlock(lo, hi uint64) {
-	lo ^= p.lo
-	hi ^= p.hi
+// blocks adds whole blocks.
+func (p *polyval) blocks(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	if carryless() {
+		polyvalBlocks(&p.running, &p.powers, &data[0], len(data)/blockSize)
+	} else {
+		p.portableBlocks(data)
+	}
+}
+
+// portableBlocks adds whole blocks on any processor.
+func (p *polyval) portableBlocks(data []byte) {
+	lo, hi := binary.LittleEndian.Uint64(p.running[:]), binary.LittleEndian.Uint64(p.running[8:])
+	for len(data) >= blockSize {
+		lo ^= binary.LittleEndian.Uint64(data)
+		hi ^= binary.LittleEndian.Uint64(data[8:])
+		lo, hi = p.dotKey(lo, hi)
+		data = data[blockSize:]
+	}
+	binary.LittleEndian.PutUint64(p.running[:], lo)
+	binary.LittleEndian.PutUint64(p.running[8:], hi)
+}
+
+// dotKey returns dot of hi:lo and the key, RFC 8452 §3.
+func (p *polyval) dotKey(lo, hi uint64) (uint64, uint64) {
 	// Karatsuba: three multiplications instead of four give the 256-bit
 	// product w3:w2:w1:w0.
 	w1, w0 := p.key0.mul(lo)
@@ -50,21 +95,14 @@ func (p *polyval) updateBlock(lo, hi uint64) {
 	m1 ^= w1 ^ w3
 	w1 ^= m0
 	w2 ^= m1
-	// RFC 8452 §3: dot(a, b) = a*b*x^-128 modulo x^128+x^127+x^126+x^121+1.
-	// Adding w0 times the modulus clears w0, likewise w1; what is left is
-	// the product divided by x^128.
+	// dot(a, b) = a*b*x^-128 modulo x^128+x^127+x^126+x^121+1. Adding w0
+	// times the modulus clears w0, likewise w1; what is left is the product
+	// divided by x^128.
 	w1 ^= w0<<63 ^ w0<<62 ^ w0<<57
 	w2 ^= w0 ^ w0>>1 ^ w0>>2 ^ w0>>7
 	w2 ^= w1<<63 ^ w1<<62 ^ w1<<57
 	w3 ^= w1 ^ w1>>1 ^ w1>>2 ^ w1>>7
-	p.lo, p.hi = w2, w3
-}
-
-// sum returns the hash of what was added.
-func (p *polyval) sum() (b block) {
-	binary.LittleEndian.PutUint64(b[:8], p.lo)
-	binary.LittleEndian.PutUint64(b[8:], p.hi)
-	return b
+	return w2, w3
 }
 
 // Every fourth bit, from bit 0, 1, 2 or 3 on.
