@@ -1,34 +1,134 @@
 package filter
 
 import (
+	"math"
+	"time"
+
 	"ntsd/internal/clock"
-	"ntsd/internal/ntptime"
 )
 
 // Filter estimates one server's timescale. It is not safe for concurrent use;
 // make one with New.
 type Filter struct {
-	cfg Config
+	cfg  Config
+	path path
+	bank bank
+	// base is the line that the bank's phases are relative to; its rate is 0.
+	base    clock.Reading
+	ring    [window]Sample
+	misses  [window]float64 // how far each sample lay from what was foretold (ns)
+	n       int             // samples in all since the last reset
+	strange int             // surprises in a row
 }
 
 // New returns a filter without samples.
-func New(cfg Config) *Filter { return &Filter{cfg: cfg} }
+func New(cfg Config) *Filter {
+	f := &Filter{cfg: cfg}
+	f.Reset()
+	return f
+}
+
+// Reset forgets every sample.
+func (f *Filter) Reset() {
+	*f = Filter{cfg: f.cfg}
+	f.path.limit = float64(f.cfg.MinDelay)
+}
 
 // Update takes the next sample. It reports whether the sample entered the
 // estimate; one that is not later than its predecessor, or that lies so far
 // from the estimate that it would have to be a fault, does not.
-func (f *Filter) Update(s Sample) bool { return false }
+func (f *Filter) Update(s Sample) bool {
+	if f.n > 0 && s.At <= f.ring[(f.n-1)%window].At {
+		return false
+	}
+	changed := f.path.add(float64(s.Delay))
+	f.ring[f.n%window] = s
+	f.n++
+	if f.n == 1 || changed && f.n <= replay {
+		f.rerun(f.n)
+		return true
+	}
+	if f.take(f.n - 1) {
+		f.strange = 0
+		return true
+	}
+	f.strange++
+	if f.strange >= surprises {
+		f.rerun(f.strange)
+		f.strange = 0
+	}
+	return false
+}
+
+// rerun builds the estimate anew from the newest n samples.
+func (f *Filter) rerun(n int) {
+	n = min(n, window, f.n)
+	f.start(f.n - n)
+	for i := f.n - n + 1; i < f.n; i++ {
+		f.take(i)
+	}
+}
+
+// start begins the estimate with the sample of the given number.
+func (f *Filter) start(i int) {
+	s := f.ring[i%window]
+	f.misses[i%window] = 0
+	f.base = clock.Reading{Mono: s.At, Wall: s.True}
+	rate, sd := float64(f.cfg.Rate)*1e9, float64(f.cfg.RateSD)*1e9
+	if f.cfg.RateSD <= 0 {
+		rate, sd = 0, priorRateSD
+	}
+	// The first sample's own likelihood meets a prior as wide as its delay.
+	f.bank.start(float64(s.Delay)/2+stampFloor, rate, sd)
+	f.bank.observe(0, &f.path, excess(s, &f.path), floor(s))
+	f.rebase()
+}
+
+// take predicts to the time of the sample of the given number and learns from
+// it.
+func (f *Filter) take(i int) bool {
+	s := f.ring[i%window]
+	f.bank.predict(s.At.Sub(f.base.Mono).Seconds())
+	z := float64(s.True.Sub(f.base.Wall)) - float64(s.At.Sub(f.base.Mono))
+	f.base = clock.Reading{Mono: s.At, Wall: f.base.Wall.Add(s.At.Sub(f.base.Mono))}
+	x, _ := f.bank.mean(0)
+	f.misses[i%window] = z - x
+	ok := f.bank.observe(z, &f.path, excess(s, &f.path), floor(s))
+	f.rebase()
+	return ok
+}
+
+func excess(s Sample, p *path) float64 { return max(0, float64(s.Delay)-p.min) }
+
+func floor(s Sample) float64 { return max(stampFloor, float64(s.Dispersion)) }
+
+// rebase moves the base line to the estimate, so that phases stay small and a
+// nanosecond counts whatever the year.
+func (f *Filter) rebase() {
+	x, _ := f.bank.mean(0)
+	whole := math.Round(x)
+	f.bank.shift(-whole)
+	f.base.Wall = f.base.Wall.Add(time.Duration(whole))
+}
 
 // Estimate returns what is believed about the server's timescale, described
 // from its point at the time at; ok is false before the first sample.
-func (f *Filter) Estimate(at clock.Mono) (e Estimate, ok bool) { return Estimate{}, false }
-
-// Stats describes the samples behind the estimate.
-func (f *Filter) Stats() Stats { return Stats{} }
-
-// Reset forgets every sample.
-func (f *Filter) Reset() {}
-
-// PollChange says after an Update how the poll interval should change, given
-// its present exponent: -1 shorter, +1 longer, 0 as it is.
-func (f *Filter) PollChange(poll ntptime.Exponent) int { return 0 }
+func (f *Filter) Estimate(at clock.Mono) (e Estimate, ok bool) {
+	if f.n == 0 {
+		return Estimate{}, false
+	}
+	since := at.Sub(f.base.Mono)
+	x, rate := f.bank.mean(since.Seconds())
+	vx, vr := f.bank.variance(since.Seconds())
+	e = Estimate{
+		Line: clock.Line{
+			At:   clock.Reading{Mono: at, Wall: f.base.Wall.Add(since).Add(time.Duration(math.Round(x)))},
+			Rate: clock.Rate(rate * 1e-9),
+		},
+		OffsetSD: time.Duration(math.Ceil(math.Sqrt(vx))),
+		RateSD:   clock.Rate(math.Sqrt(vr) * 1e-9),
+		MinDelay: f.path.minDelay(),
+		Samples:  f.n,
+	}
+	return e, true
+}

@@ -1,0 +1,84 @@
+package filter
+
+// Implementation constants, each with its reason.
+const (
+	// window is how many samples are kept: enough for stable quartiles of the
+	// delay, and chrony's own bound for a source's register.
+	window = 64
+	// minBuckets times window samples are remembered by their minimum only: the
+	// minimum of 1024 samples lies within 4 % of the mean queue of the truth,
+	// that of 64 within 16 %.
+	minBuckets = 16
+	// rerouteRun samples in a row far above the minimum are a longer route, not
+	// a queue: at 64 s that is a quarter of an hour of constant extra delay.
+	rerouteRun = 16
+	// rerouteFactor is how many times their own spread they must lie above.
+	rerouteFactor = 3
+	// fewDelays is the number of delays below which the median is not trusted.
+	fewDelays = 4
+	// guessedQueue: with few samples, a mean queue of this fraction of the delay
+	// is assumed possible.
+	guessedQueue = 32
+	// medianOfTwo is the median of the sum of two exponential variables of mean 1.
+	medianOfTwo = 1.678
+	// busyQueue: where one direction has all the queues, their mean is this many
+	// times what the median says for two equal ones (1.678 / ln 2).
+	busyQueue = 2.42
+	// usualExcess: an excess above so many mean queues is no part of the usual
+	// (probability 4e-8 for two equal queues, 2e-4 when all is in one direction).
+	usualExcess = 20
+	// quartiles is the distance between the quartiles of a normal variable of
+	// standard deviation 1.
+	quartiles = 1.349
+	// smallestQueue (ns) keeps divisions sane on a path without jitter.
+	smallestQueue = 10
+
+	// nodes of the numeric integration: the posterior's mean is then right to
+	// 1 % of its standard deviation.
+	nodes = 48
+	// priorReach standard deviations of a Gaussian, edgeReach of a bound's
+	// error, decayReach lengths of an exponential: beyond, nothing is left.
+	priorReach = 5
+	edgeReach  = 4
+	decayReach = 10
+	rootTwoPi  = 2.50662827463100050242
+
+	// stampFloor (ns) is the least error of a timestamp that is believed.
+	stampFloor = 300
+	// outlierShare is how often a sample is expected to obey no model.
+	outlierShare = 1e-3
+	// outlierTrust: below this probability of obeying the model a sample's
+	// influence is shared with the prior; above, the model has it all.
+	outlierTrust = 0.9
+	// surprises in a row restart the estimate from the newest samples.
+	surprises = 5
+	// replay is the number of samples up to which a changed minimum is worth
+	// looking at the samples again; later ones hardly feel the old ones.
+	replay = 32
+	// changeShare is how much of the weight moves between hypotheses with every
+	// sample, so that the bank never grows deaf.
+	changeShare = 0.01
+
+	// mixTrust: a member that keeps at least this share of its weight keeps its
+	// own belief untouched.
+	mixTrust = 0.99
+
+	// pollSamples must have come before the poll interval moves.
+	pollSamples = 6
+	// lengthenLoss and shortenLoss: the variance that the estimate gains in one
+	// interval, in units of a sample's own. Up to the first the doubled interval
+	// costs little, above the second the present one costs too much; what lies
+	// between keeps the interval from swinging.
+	lengthenLoss = 1.2
+	// pollMajority of the bank's weight must agree.
+	pollMajority = 0.6
+	shortenLoss  = 2.5
+
+	// priorRateSD (ns/s) is what is known of an oscillator beforehand.
+	priorRateSD = 100e3
+	// firstWander is the square of the smallest wander ((ns/s)^2 per s), and
+	// wanderStep the factor from one to the next: half decades.
+	firstWander = 0.09
+	wanderStep  = 10
+	wanders     = 7
+)

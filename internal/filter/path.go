@@ -1,0 +1,115 @@
+package filter
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// path keeps the statistics of the round trip: its minimum, and how far it
+// usually lies above.
+type path struct {
+	recent  [window]float64 // the newest round trips (ns), a ring
+	n       int             // of all that were added since the start or a change of route
+	buckets [minBuckets]float64
+	counts  [minBuckets]int
+
+	min    float64 // round trip free of queues (ns)
+	minSD  float64 // how far min may lie above the truth
+	queue  float64 // mean queue of one direction
+	spread float64 // standard deviation of the error if the excess says nothing
+	limit  float64 // configured lower bound
+}
+
+// add takes a round trip. It reports whether the minimum has fallen or the
+// route has changed, so that earlier excesses are no longer what they were.
+func (p *path) add(delay float64) (changed bool) {
+	p.recent[p.n%window] = delay
+	p.n++
+	changed = p.n == 1 || delay < p.min
+	if p.counts[0] >= window {
+		copy(p.buckets[1:], p.buckets[:minBuckets-1])
+		copy(p.counts[1:], p.counts[:minBuckets-1])
+		p.counts[0] = 0
+	}
+	if p.counts[0] == 0 || delay < p.buckets[0] {
+		p.buckets[0] = delay
+	}
+	p.counts[0]++
+	p.measure()
+	if p.rerouted() {
+		p.restart()
+		changed = true
+	}
+	return changed
+}
+
+// measure derives the statistics from what is kept.
+func (p *path) measure() {
+	p.min = p.buckets[0]
+	n := p.counts[0]
+	for i := 1; i < minBuckets && p.counts[i] > 0; i++ {
+		p.min = min(p.min, p.buckets[i])
+		n += p.counts[i]
+	}
+	var sorted [window]float64
+	k := copy(sorted[:], p.recent[:min(p.n, window)])
+	slices.Sort(sorted[:k])
+	median := sorted[k/2] - p.min
+	if k < fewDelays {
+		// The excess of a few samples says little: assume a part of the delay.
+		median = max(median, p.min/guessedQueue)
+	}
+	p.queue = max(median/medianOfTwo, smallestQueue)
+	// Var(e) = Var(delay)/4 whatever the distribution, if both ways are alike.
+	p.spread = max((sorted[min(k*3/4, k-1)]-sorted[k/4])/quartiles/2, p.queue/4)
+	// The minimum of n sums of two exponential queues has a Rayleigh
+	// distribution of scale queue/sqrt(n).
+	p.minSD = p.queue / math.Sqrt(float64(n))
+	if p.limit > 0 {
+		p.minSD = min(p.minSD, max(0, p.min-p.limit))
+	}
+}
+
+// rerouted reports whether the newest samples all lie so far above the minimum
+// that the path must have become longer.
+func (p *path) rerouted() bool {
+	if p.n < 2*rerouteRun {
+		return false
+	}
+	lo, hi := math.MaxFloat64, 0.0
+	for i := p.n - rerouteRun; i < p.n; i++ {
+		lo, hi = min(lo, p.recent[i%window]), max(hi, p.recent[i%window])
+	}
+	return lo-p.min > rerouteFactor*max(hi-lo, float64(2*p.oldQueue()))
+}
+
+// oldQueue is the mean queue before the newest rerouteRun samples.
+func (p *path) oldQueue() float64 {
+	var sorted [window]float64
+	k := 0
+	for i := max(p.n-window, 0); i < p.n-rerouteRun; i++ {
+		sorted[k] = p.recent[i%window] - p.min
+		k++
+	}
+	if k == 0 {
+		return p.queue
+	}
+	slices.Sort(sorted[:k])
+	return sorted[k/2] / medianOfTwo
+}
+
+// restart keeps only the newest rerouteRun samples.
+func (p *path) restart() {
+	var keep [rerouteRun]float64
+	for i := range keep {
+		keep[i] = p.recent[(p.n-rerouteRun+i)%window]
+	}
+	*p = path{limit: p.limit}
+	for _, d := range keep {
+		p.add(d)
+	}
+}
+
+// minDelay returns the round trip believed to be free of queues.
+func (p *path) minDelay() time.Duration { return time.Duration(math.Round(p.min)) }

@@ -1,0 +1,59 @@
+package filter
+
+import (
+	"math"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/ntptime"
+)
+
+// Stats describes the samples behind the estimate.
+func (f *Filter) Stats() Stats {
+	n := min(f.n, window)
+	if n == 0 {
+		return Stats{}
+	}
+	first := f.n - n
+	_, rate := f.bank.mean(0)
+	_, variance := f.bank.variance(0)
+	s := Stats{
+		Samples: n,
+		Runs:    1,
+		Span:    f.ring[(f.n-1)%window].At.Sub(f.ring[first%window].At),
+		Rate:    clock.Rate(rate * 1e-9),
+		Skew:    clock.Rate(math.Sqrt(variance) * 1e-9),
+	}
+	// The misses are weighted like the samples themselves: those with a small
+	// excess tell how well the line fits, the others how full the queues were.
+	var sum, weights float64
+	for i := first; i < f.n; i++ {
+		miss := f.misses[i%window]
+		w := 1 / (excess(f.ring[i%window], &f.path) + f.path.queue)
+		sum += float64(w * float64(miss*miss))
+		weights += w
+		if i > first && (miss < 0) != (f.misses[(i-1)%window] < 0) {
+			s.Runs++
+		}
+	}
+	s.StdDev = time.Duration(math.Round(math.Sqrt(sum / weights)))
+	return s
+}
+
+// PollChange says after an Update how the poll interval should change, given
+// its present exponent: -1 shorter, +1 longer, 0 as it is. The measure is what
+// the estimate loses between two samples against what one sample is worth.
+func (f *Filter) PollChange(poll ntptime.Exponent) int {
+	if f.n < pollSamples {
+		return 0
+	}
+	worth := f.bank.noise(&f.path)
+	square := float64(worth * worth)
+	switch {
+	case f.bank.losing(poll.Duration().Seconds(), float64(square*shortenLoss)) > pollMajority:
+		return -1
+	case f.bank.losing((poll+1).Duration().Seconds(), float64(square*lengthenLoss)) < 1-pollMajority:
+		return 1
+	}
+	return 0
+}
