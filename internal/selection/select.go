@@ -1,44 +1,199 @@
 package selection
 
 import (
+	"fmt"
+	"time"
+
 	"ntsd/internal/clock"
-	"ntsd/internal/filter"
 )
 
-// Result is the outcome of a selection; its slices run parallel to the
-// candidates.
-type Result struct {
-	Selected  int // index of the selected candidate, -1: none
-	States    []State
-	Effective []Options // the options after the authentication mode
-	Lo, Hi    []clock.Offset
-	Score     []float64 // as chronyc selectdata: 1 for the selected one
-	Why       string    // why none is selected, in words; empty otherwise
-}
+// undecided marks, while Select works, a candidate that may still be anything.
+const undecided = stateCount
 
 // Select decides which candidates tell the time. previous is the index of the
 // candidate selected before, -1 for none: it stays selected unless another one
 // is better by cfg.ReselectDist.
 func Select(cfg Config, now clock.Reading, cands []Candidate, previous int) Result {
-	return Result{Selected: -1}
+	r := Result{
+		Selected:  -1,
+		States:    make([]State, len(cands)),
+		Effective: effectiveOptions(cfg.AuthMode, cands),
+		Lo:        make([]clock.Offset, len(cands)),
+		Hi:        make([]clock.Offset, len(cands)),
+		Score:     make([]float64, len(cands)),
+	}
+	for i, c := range cands {
+		r.Lo[i] = c.Offset - clock.Offset(c.Distance)
+		r.Hi[i] = c.Offset + clock.Offset(c.Distance)
+	}
+	pending := r.qualify(cfg, cands, previous)
+	if !r.intersect(pending) || !r.enough(cfg) {
+		return r
+	}
+	r.choose(cfg, cands, previous)
+	return r
 }
 
-// Combine joins the estimates of the selected and combined candidates into
-// one, described from its point at the time at. ests and states run parallel
-// to the candidates; estimates of other states are not looked at. ok is false
-// when no candidate is selected.
-func Combine(at clock.Mono, ests []filter.Estimate, states []State) (e filter.Estimate, ok bool) {
-	return filter.Estimate{}, false
+// effectiveOptions applies the authentication mode. Sources configured with
+// noselect count for neither kind and keep their options.
+func effectiveOptions(mode AuthMode, cands []Candidate) []Options {
+	opts := make([]Options, len(cands))
+	var authenticated, plain int
+	for i, c := range cands {
+		opts[i] = c.Options
+		switch {
+		case c.Options.NoSelect:
+		case c.Authenticated:
+			authenticated++
+		default:
+			plain++
+		}
+	}
+	for i, c := range cands {
+		switch {
+		case c.Options.NoSelect:
+		case mode == AuthRequire && !c.Authenticated,
+			mode == AuthPrefer && !c.Authenticated && authenticated > 0:
+			opts[i].NoSelect = true
+		case mode == AuthMix && c.Authenticated && plain > 0:
+			opts[i].Trust, opts[i].Require = true, true
+		}
+	}
+	return opts
 }
 
-// Mark is the letter of chronyc sources' second column.
-func (s State) Mark() byte { return '?' }
+// qualify sorts out the candidates that cannot be selected whatever the others
+// say. It returns how many are about to become candidates: before the first
+// selection they have a vote in what a majority is, so that the fastest
+// answer does not win alone.
+func (r *Result) qualify(cfg Config, cands []Candidate, previous int) (pending int) {
+	answering := false
+	for i, c := range cands {
+		r.States[i] = qualification(cfg, c, r.Effective[i])
+		if r.States[i] == undecided && c.Reachable {
+			answering = true
+		}
+		if r.States[i] == StateNotReady && c.Reachable && previous < 0 {
+			pending++
+		}
+	}
+	// A source that has fallen silent is used for as long as no other answers:
+	// its distance grows until it disqualifies itself.
+	for i, c := range cands {
+		if r.States[i] == undecided && !c.Reachable && answering {
+			r.States[i] = StateUnreachable
+		}
+	}
+	return pending
+}
 
-// Letter is the letter of chronyc selectdata's first column.
-func (s State) Letter() byte { return '?' }
+func qualification(cfg Config, c Candidate, o Options) State {
+	switch {
+	case o.NoSelect:
+		return StateNoSelect
+	case !c.Online && !c.Reachable:
+		return StateOffline
+	case !c.Ready:
+		return StateNotReady
+	case !c.Synchronised:
+		return StateUnsynced
+	case c.Distance < 0 || c.Distance > cfg.MaxDistance:
+		return StateDistant
+	case c.SD > cfg.MaxJitter:
+		return StateJittery
+	}
+	return undecided
+}
 
-// String says the state in words.
-func (s State) String() string { return "" }
+// enough reports whether the sources left (still undecided) satisfy minsources
+// and require; where not, they wait.
+func (r *Result) enough(cfg Config) bool {
+	var n int
+	required, satisfied := false, false
+	for i, s := range r.States {
+		required = required || r.Effective[i].Require && !r.Effective[i].NoSelect
+		if s != undecided {
+			continue
+		}
+		n++
+		satisfied = satisfied || r.Effective[i].Require
+	}
+	switch {
+	case required && !satisfied:
+		r.wait("no required source is selectable")
+	case n < cfg.MinSources:
+		r.wait(fmt.Sprintf("%d of %d needed sources are selectable", n, cfg.MinSources))
+	default:
+		return true
+	}
+	return false
+}
 
-// DefaultConfig returns chrony's defaults.
-func DefaultConfig() Config { return Config{} }
+// wait gives up this time: the candidates left wait for others.
+func (r *Result) wait(why string) {
+	r.Why = why
+	r.replace(undecided, StateWaiting)
+}
+
+// replace turns every state from into to.
+func (r *Result) replace(from, to State) {
+	for i, s := range r.States {
+		if s == from {
+			r.States[i] = to
+		}
+	}
+}
+
+// choose picks the best of the sources left and those to be combined with it.
+func (r *Result) choose(cfg Config, cands []Candidate, previous int) {
+	preferred := false
+	for i, s := range r.States {
+		preferred = preferred || s == undecided && r.Effective[i].Prefer
+	}
+	lowest := r.lowestStratum(cands)
+	weight := func(i int) time.Duration {
+		w := cands[i].Distance + time.Duration(cands[i].Stratum-lowest)*cfg.StratumWeight
+		if i != previous {
+			w += cfg.ReselectDist
+		}
+		return w
+	}
+	for i, s := range r.States {
+		if s != undecided {
+			continue
+		}
+		if preferred && !r.Effective[i].Prefer {
+			r.States[i] = StateUnused
+			continue
+		}
+		if r.Selected < 0 || weight(i) < weight(r.Selected) {
+			r.Selected = i
+		}
+	}
+	best := weight(r.Selected)
+	limit := time.Duration(cfg.CombineLimit * float64(cands[r.Selected].Distance))
+	for i, s := range r.States {
+		if s == undecided || s == StateUnused {
+			r.Score[i] = float64(best+1) / float64(weight(i)+1)
+		}
+		switch {
+		case i == r.Selected:
+			r.States[i] = StateSelected
+		case s != undecided:
+		case cands[i].Distance < limit:
+			r.States[i] = StateCombined
+		default:
+			r.States[i] = StateOutlier
+		}
+	}
+}
+
+func (r *Result) lowestStratum(cands []Candidate) uint8 {
+	lowest := uint8(255)
+	for i, s := range r.States {
+		if s == undecided {
+			lowest = min(lowest, cands[i].Stratum)
+		}
+	}
+	return lowest
+}

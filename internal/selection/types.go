@@ -1,3 +1,12 @@
+// Package selection decides which sources tell the time and joins what they
+// say. It is layer 2 and free of state: the same input gives the same answer.
+//
+// Each source claims an interval that contains the true offset. The largest
+// set of intervals with a common point, if it is a majority, holds the
+// truechimers (Marzullo's algorithm, RFC 5905 section 11.2.1); the options and
+// the states are chrony's, as its users know them.
+//
+// Non-goals: it measures nothing (filter) and steers nothing (discipline).
 package selection
 
 import (
@@ -14,7 +23,7 @@ type AuthMode uint8
 const (
 	AuthMix     AuthMode = iota // authenticated ones are trusted and required, plain ones may help
 	AuthRequire                 // only authenticated sources
-	AuthPrefer                  // plain ones only while no authenticated one is selectable
+	AuthPrefer                  // plain ones only where no authenticated one is configured
 	AuthIgnore                  // no difference
 )
 
@@ -23,15 +32,29 @@ type Options struct {
 	NoSelect, Prefer, Trust, Require bool
 }
 
-// Config holds the options of the section "selection" and chrony's defaults.
+// Config holds the options of the section "selection". DefaultConfig has
+// chrony's defaults.
 type Config struct {
 	AuthMode      AuthMode
 	MinSources    int           // selectable sources needed to update the clock
 	MaxDistance   time.Duration // largest root distance
 	MaxJitter     time.Duration
-	CombineLimit  float64 // factor of the best source's distance
+	CombineLimit  float64 // factor of the best source's distance; 0: no combining
 	ReselectDist  time.Duration
 	StratumWeight time.Duration
+}
+
+// DefaultConfig returns chrony's defaults.
+func DefaultConfig() Config {
+	return Config{
+		AuthMode:      AuthMix,
+		MinSources:    1,
+		MaxDistance:   3 * time.Second,
+		MaxJitter:     time.Second,
+		CombineLimit:  3,
+		ReselectDist:  100 * time.Microsecond,
+		StratumWeight: time.Millisecond,
+	}
 }
 
 // Candidate is one source as the selection sees it. Offset is what the source
@@ -50,25 +73,14 @@ type Candidate struct {
 	Options       Options
 }
 
-// State is the fate of a candidate; the letters are those of chronyc
-// selectdata, and Mark gives the one of chronyc sources.
-type State uint8
-
-// The states.
-const (
-	StateNoSelect    State = iota // N: option noselect
-	StateNotReady                 // M: missing samples
-	StateUnreachable              // R or d? see Letter: no recent reply
-	StateUnsynced                 // s: the server says it is not synchronised
-	StateUntrusted                // P/T/t: plain source that authentication rules keep out
-	StateDistant                  // d: root distance too large
-	StateJittery                  // ~: jitter too large
-	StateFalseticker              // x: disagrees with the majority
-	StateWaiting                  // w: waits for others (minsources, require)
-	StateOrphan                   // S/O: stratum or orphan
-	StateOutlier                  // D: agrees, but too far to be combined
-	StateUnused                   // -: agrees, not combined
-	StateCombined                 // +
-	StateSelected                 // *
-	StateOffline                  // not polled
-)
+// Result is the outcome of a selection; its slices run parallel to the
+// candidates.
+type Result struct {
+	Selected  int // index of the selected candidate, -1: none
+	States    []State
+	Effective []Options // the options after the authentication mode
+	// Lo and Hi are the ends of the interval that is said to contain the offset.
+	Lo, Hi []clock.Offset
+	Score  []float64 // of the selected one's weight: 1 for itself, less for worse ones
+	Why    string    // why none is selected, in words; empty otherwise
+}
