@@ -1,0 +1,45 @@
+// Package ntske is NTS key establishment over TLS 1.3 (RFC 8915 sections 3 and
+// 4), client and server. It is layer 4: it opens connections and runs
+// goroutines; what the bytes mean is package nts, when to do it is the engine.
+//
+// The client never looks at the machine's clock: at which time a certificate
+// has to be valid is part of the request, because on a router without a
+// real-time clock "now" is what the exchange is for.
+//
+// Non-goals: back-off between attempts, caching, certificates on demand (ACME),
+// resumption. RFC 8915 §4.2 needs fresh exporter keys for each run, so session
+// tickets are off on both sides.
+package ntske
+
+import "time"
+
+// Implementation constants.
+const (
+	// Timeout bounds a whole exchange of the client, from connecting on. A
+	// TLS handshake takes three round trips and, on a slow router, about a
+	// second of computing.
+	Timeout = 15 * time.Second
+	// readChunk is how much the client's buffer grows at a time; a usual
+	// response has 600 to 1100 bytes.
+	readChunk = 2048
+
+	// ServerTimeout bounds one connection of the server. Generous to a slow
+	// router at the end of a slow line; MaxConnections bounds what it costs.
+	ServerTimeout = 5 * time.Second
+	// drainTimeout bounds the wait for the client's end of the connection,
+	// so that a reset does not overtake the response.
+	drainTimeout = time.Second
+	// MaxConnections is how many clients the server talks to at a time, about
+	// 50 kB each.
+	MaxConnections = 100
+	// acceptPause is how long the server rests when the system is out of
+	// descriptors.
+	acceptPause = 100 * time.Millisecond
+
+	// maxRootsFile bounds a file of CA certificates; Mozilla's bundle has 0.25 MB.
+	maxRootsFile = 4 << 20
+	// maxRootsFiles bounds the files read from a folder of CA certificates.
+	maxRootsFiles = 1024
+	// maxChain bounds the certificates a server may present.
+	maxChain = 16
+)

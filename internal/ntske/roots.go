@@ -1,0 +1,98 @@
+package ntske
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// ErrNoRoots says that not one CA certificate was found.
+var ErrNoRoots = errors.New("ntske: no CA certificate found: install the package ca-bundle or name a file in trustedcerts")
+
+// systemBundles are the places of the system's CA bundle, the first that
+// exists counts.
+func systemBundles() []string {
+	return []string{
+		"/etc/ssl/certs/ca-certificates.crt", // OpenWrt, Debian, Alpine
+		"/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
+		"/etc/ssl/ca-bundle.pem",             // SUSE
+		"/etc/ssl/cert.pem",
+		"/etc/ssl/certs", // OpenWrt's ca-certificates: single files
+	}
+}
+
+// LoadRoots returns the CA certificates of the system, if asked for, and of
+// files, each a PEM file or a folder of them. Call it for each key
+// establishment and drop the result: the system's take some 5 MB. (That is
+// also why it does not use x509.SystemCertPool, which keeps them for ever.)
+func LoadRoots(systemCerts bool, files []string) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	found := 0
+	if systemCerts {
+		for _, path := range systemBundles() {
+			n, err := addPath(pool, path)
+			if err == nil && n > 0 {
+				found += n
+				break
+			}
+		}
+	}
+	for _, path := range files {
+		n, err := addPath(pool, path)
+		if err != nil {
+			return nil, fmt.Errorf("ntske: read CA certificates: %w", err)
+		}
+		if n == 0 {
+			return nil, fmt.Errorf("ntske: no CA certificate in %s", path)
+		}
+		found += n
+	}
+	if found == 0 {
+		return nil, ErrNoRoots
+	}
+	return pool, nil
+}
+
+// addPath adds a file, or the files of a folder, and returns how many files
+// had a certificate.
+func addPath(pool *x509.CertPool, path string) (int, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return addFile(pool, path) // not a folder
+	}
+	if len(entries) > maxRootsFiles {
+		return 0, fmt.Errorf("%s holds more than %d files", path, maxRootsFiles)
+	}
+	found := 0
+	for _, e := range entries {
+		// What is no certificate or cannot be read is passed over: such
+		// folders hold links and other things.
+		n, err := addFile(pool, filepath.Join(path, e.Name()))
+		if err == nil {
+			found += n
+		}
+	}
+	return found, nil
+}
+
+func addFile(pool *x509.CertPool, path string) (int, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	pem, err := io.ReadAll(io.LimitReader(f, maxRootsFile+1))
+	if err != nil {
+		return 0, err
+	}
+	if len(pem) > maxRootsFile {
+		return 0, fmt.Errorf("%s is larger than %d bytes", path, maxRootsFile)
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return 0, nil
+	}
+	return 1, nil
+}

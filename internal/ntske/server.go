@@ -1,0 +1,269 @@
+package ntske
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ntsd/internal/nts"
+	"ntsd/internal/siv"
+)
+
+// CookieSource makes cookies for clients. Several goroutines call it.
+type CookieSource interface {
+	// AppendCookie appends one cookie, valid now, that holds alg and the keys.
+	AppendCookie(dst []byte, alg siv.Algorithm, c2s, s2c []byte) ([]byte, error)
+}
+
+// ServerConfig is what a Server needs to know.
+type ServerConfig struct {
+	// Certificate returns the chain and key for a client; it is asked for each
+	// connection, so a renewed certificate needs no restart.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	Cookies     CookieSource
+	// AEADs are the algorithms to offer; empty: all. 15 is always among them
+	// (RFC 8915 §5.1: mandatory to implement).
+	AEADs []siv.Algorithm
+	// NTPServer and NTPPort are sent where they differ from this host and 123.
+	NTPServer string
+	NTPPort   uint16
+	// Admit is asked before anything is spent on a client: access and rate
+	// limits. nil admits everybody.
+	Admit func(netip.AddrPort) bool
+	// Time is the wall clock for crypto/tls; nil: time.Now.
+	Time func() time.Time
+}
+
+// Counters counts what became of the connections. They only grow.
+type Counters struct {
+	Accepted  uint64 // connections that were served in some way
+	Dropped   uint64 // refused by Admit or for want of a slot
+	Handshake uint64 // failed in TLS, or without ALPN
+	Bad       uint64 // answered with an error, or broken off
+	Good      uint64 // got cookies
+}
+
+// Server answers key establishments. Make one with NewServer.
+type Server struct {
+	cfg   ServerConfig
+	tls   *tls.Config
+	slots chan struct{} // one element per connection being served; full: drop
+
+	accepted, dropped, handshake, bad, good atomic.Uint64
+}
+
+// NewServer returns a server that listens to nothing yet.
+func NewServer(cfg ServerConfig) (*Server, error) {
+	if cfg.Certificate == nil || cfg.Cookies == nil {
+		return nil, errors.New("ntske: server without certificate or cookies")
+	}
+	all := []siv.Algorithm{siv.AESSIVCMAC256, siv.AESSIVCMAC384, siv.AESSIVCMAC512, siv.AES128GCMSIV}
+	if len(cfg.AEADs) == 0 {
+		cfg.AEADs = all
+	}
+	for _, a := range cfg.AEADs {
+		if !a.Known() {
+			return nil, errors.New("ntske: " + a.String() + " is not supported")
+		}
+	}
+	if !slices.Contains(cfg.AEADs, siv.AESSIVCMAC256) {
+		cfg.AEADs = append(slices.Clone(cfg.AEADs), siv.AESSIVCMAC256)
+	}
+	if cfg.NTPPort == defaultNTPPort {
+		cfg.NTPPort = 0
+	}
+	return &Server{cfg: cfg, slots: make(chan struct{}, MaxConnections), tls: &tls.Config{
+		MinVersion:             tls.VersionTLS13,
+		NextProtos:             []string{nts.ALPN},
+		GetCertificate:         cfg.Certificate,
+		SessionTicketsDisabled: true,
+		Time:                   cfg.Time,
+	}}, nil
+}
+
+// Counters returns the counters as they stand.
+func (s *Server) Counters() Counters {
+	return Counters{
+		Accepted: s.accepted.Load(), Dropped: s.dropped.Load(),
+		Handshake: s.handshake.Load(), Bad: s.bad.Load(), Good: s.good.Load(),
+	}
+}
+
+// Serve accepts connections until ctx ends or the listener fails for good. It
+// closes the listener and returns when every connection is done; the error is
+// nil if ctx ended. Several listeners may be served at a time.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+	defer ln.Close()
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil:
+			// Out of descriptors, or a client that left early.
+			if !pause(ctx, acceptPause) {
+				return nil
+			}
+			continue
+		}
+		if !s.admit(conn) {
+			s.dropped.Add(1)
+			conn.Close()
+			continue
+		}
+		s.accepted.Add(1)
+		wg.Go(func() {
+			defer func() { <-s.slots }()
+			s.serveConn(ctx, conn)
+		})
+	}
+}
+
+// admit takes a slot if the client may have one.
+func (s *Server) admit(conn net.Conn) bool {
+	if s.cfg.Admit != nil && !s.cfg.Admit(remote(conn)) {
+		return false
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func remote(conn net.Conn) netip.AddrPort {
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// pause waits for d; it reports false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// serveConn answers one client.
+func (s *Server) serveConn(ctx context.Context, raw net.Conn) {
+	defer raw.Close()
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	defer stop()
+	// Deadlines of package net run on the monotonic clock.
+	_ = raw.SetDeadline(time.Now().Add(ServerTimeout))
+	conn := tls.Server(raw, s.tls)
+	if err := handshake(ctx, conn); err != nil {
+		s.handshake.Add(1)
+		return
+	}
+	msg, err := readMessage(conn, nts.MaxRequestMessage)
+	resp, good := s.answer(conn, msg, err)
+	if resp != nil {
+		_ = raw.SetDeadline(time.Now().Add(drainTimeout))
+		if _, err := conn.Write(resp); err != nil {
+			good = false
+		}
+		_ = conn.CloseWrite() // close_notify
+		drain(conn)
+	}
+	if good {
+		s.good.Add(1)
+	} else {
+		s.bad.Add(1)
+	}
+}
+
+// drain reads what a client still sends, until its end or the deadline: a
+// socket closed over unread bytes resets the connection, and the reset may
+// overtake our response.
+func drain(conn *tls.Conn) {
+	var scratch [512]byte
+	for range nts.MaxRequestMessage / len(scratch) {
+		if _, err := conn.Read(scratch[:]); err != nil {
+			return
+		}
+	}
+}
+
+// answer returns the response to a request, or nil when there is nobody to
+// answer; good means that it carries cookies.
+func (s *Server) answer(conn *tls.Conn, msg []byte, readErr error) (resp []byte, good bool) {
+	switch {
+	case readErr == nil:
+	case errors.Is(readErr, os.ErrDeadlineExceeded), errors.Is(readErr, errTooLong):
+		// RFC 8915 §4.1.3: Bad Request also where a client is waited for in
+		// vain.
+		return nts.AppendError(nil, nts.CodeBadRequest), false
+	case errors.Is(readErr, nts.ErrResponse): // ended inside the request
+		return nts.AppendError(nil, nts.CodeBadRequest), false
+	default:
+		return nil, false
+	}
+	req, err := nts.ParseRequest(msg)
+	if err != nil {
+		code := nts.CodeBadRequest
+		var re *nts.RequestError
+		if errors.As(err, &re) {
+			code = re.Code
+		}
+		return nts.AppendError(nil, code), false
+	}
+	if !req.OffersNTPv4() {
+		return nts.AppendRefusal(nil, true), false
+	}
+	alg, id, ok := req.Choose(s.cfg.AEADs)
+	if !ok {
+		return nts.AppendRefusal(nil, false), false
+	}
+	grant, err := s.grant(conn, alg, id)
+	if err != nil {
+		return nts.AppendError(nil, nts.CodeInternal), false
+	}
+	// Echoed where it means something: the keys are exported as RFC 8915 says.
+	grant.CompliantGCMSIV = req.CompliantGCMSIV && alg == siv.AES128GCMSIV
+	return nts.AppendResponse(nil, grant), true
+}
+
+// grant exports the client's keys and seals them into cookies.
+func (s *Server) grant(conn *tls.Conn, alg, id siv.Algorithm) (nts.Response, error) {
+	cs := conn.ConnectionState()
+	c2s, s2c, err := exportKeys(&cs, alg, id)
+	if err != nil {
+		return nts.Response{}, err
+	}
+	r := nts.Response{AEAD: alg, Server: s.cfg.NTPServer, Port: s.cfg.NTPPort}
+	for range nts.MaxCookies {
+		c, err := s.cfg.Cookies.AppendCookie(nil, alg, c2s, s2c)
+		if err != nil {
+			return nts.Response{}, err
+		}
+		r.Cookies = append(r.Cookies, c)
+	}
+	return r, nil
+}
