@@ -17,6 +17,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/ntptime"
+	"ntsd/internal/siv"
 )
 
 // Config is a checked configuration. All fields hold effective values: what
@@ -97,10 +98,10 @@ type Source struct {
 	NTSPort   uint16 // of NTS-KE
 
 	NTS          bool
-	NoVal        bool     // with NTS: the server's name is not checked; never counts as authenticated
-	TrustedCerts []string // files or folders, added to those of the section nts
-	AEADs        []uint16 // IANA numbers in order of preference
-	Key          uint32   // id of a symmetric key; 0: none
+	NoVal        bool            // with NTS: the server's name is not checked; never counts as authenticated
+	TrustedCerts []string        // files or folders, added to those of the section nts
+	AEADs        []siv.Algorithm // in order of preference
+	Key          uint32          // id of a symmetric key; 0: none
 
 	MinPoll, MaxPoll ntptime.Exponent // MinPoll <= MaxPoll
 	IBurst           bool

@@ -57,10 +57,14 @@ func (d Diagnostic) String() string {
 	}
 	if d.Option != "" {
 		b.WriteString("option " + quote(d.Option))
-		if d.Value != "" {
-			b.WriteString(" " + quote(d.Value))
+		switch {
+		case strings.HasPrefix(d.Message, "is "), strings.HasPrefix(d.Message, "has "):
+			b.WriteString(" ") // a sentence about the option, whatever its value
+		case d.Value != "":
+			b.WriteString(" " + quote(d.Value) + ": ")
+		default:
+			b.WriteString(": ")
 		}
-		b.WriteString(": ")
 	}
 	b.WriteString(d.Message)
 	return b.String()
@@ -68,11 +72,16 @@ func (d Diagnostic) String() string {
 
 // quote returns s in single quotes, on one line, cut to a readable length.
 func quote(s string) string {
-	if len(s) > maxQuoted {
-		s = s[:maxQuoted] + "..."
-	}
-	q := strconv.Quote(s)
+	q := strconv.Quote(clip(s))
 	return "'" + strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`) + "'"
+}
+
+// clip cuts s to a readable length.
+func clip(s string) string {
+	if len(s) > maxQuoted {
+		return s[:maxQuoted] + "..."
+	}
+	return s
 }
 
 // HasErrors reports whether any diagnostic is an error.

@@ -1,0 +1,40 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"ntsd/internal/uci"
+)
+
+// Load reads and checks the file ntsd in the folder dir. read is os.ReadFile,
+// or what stands for it. Where the file as a whole cannot be read there is no
+// Config and one diagnostic, an Error: the caller keeps what it had.
+func Load(dir string, read func(name string) ([]byte, error)) (*Config, []Diagnostic) {
+	file := filepath.Join(dir, PackageName)
+	text, err := read(file)
+	if err != nil {
+		return nil, []Diagnostic{{Severity: Error, File: file, Message: "cannot be read: " + reason(err)}}
+	}
+	p, err := uci.Parse(file, text)
+	if err != nil {
+		d := Diagnostic{Severity: Error, File: file, Message: err.Error()}
+		var syntax *uci.SyntaxError
+		if errors.As(err, &syntax) {
+			d.Line, d.Message = syntax.Line, syntax.Reason
+		}
+		return nil, []Diagnostic{d}
+	}
+	return FromUCI(p)
+}
+
+// reason returns what lies below the operation and the path, which the
+// diagnostic names itself.
+func reason(err error) string {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,50 @@
+package config
+
+import (
+	"slices"
+
+	"ntsd/internal/uci"
+)
+
+// PackageName is the name of the file below /etc/config.
+const PackageName = "ntsd"
+
+// AppendUCI appends the effective configuration in the form of `uci export`
+// and returns dst. Reading it gives the same configuration, but for secrets:
+// those are left out, because this output gets pasted into bug reports.
+//
+// Sections that stand once are spelled out as far as this version acts on
+// them. Of the others, servers above all, only what differs from the defaults
+// is printed, and who is taken to operate them.
+func (c *Config) AppendUCI(dst []byte) []byte {
+	p := uci.Package{Name: PackageName}
+	standard := Default()
+	for _, d := range Schema() {
+		for _, target := range d.each(c) {
+			s := uci.Section{Type: d.Type, Name: d.Name}
+			usual := d.open(standard)
+			s.Options = d.print(target, usual)
+			if len(s.Options) > 0 || d.Many || d.Type == string(DHCP) {
+				p.Sections = append(p.Sections, s)
+			}
+		}
+	}
+	return p.AppendExport(dst)
+}
+
+// print returns the options of target that are worth printing: those that differ from
+// usual and, where the section stands once, those acted on.
+func (d *Section) print(target, usual any) []uci.Option {
+	var options []uci.Option
+	for _, o := range d.Options {
+		values := o.get(target)
+		if o.Name == "secret" || o.Name == "disabled" || len(values) == 0 {
+			continue
+		}
+		spell := d.Acted && o.Acted && !d.Many
+		if spell || !slices.Equal(values, o.get(usual)) {
+			options = append(options, uci.Option{Name: o.Name, List: o.List, Values: values})
+		}
+	}
+	return options
+}

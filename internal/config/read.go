@@ -1,0 +1,258 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"ntsd/internal/uci"
+)
+
+// FromUCI checks a configuration file section by section. A section with an
+// error is left out, all others count; what is not known or has no effect gets
+// a warning. The result is never nil; see Usable.
+func FromUCI(p *uci.Package) (*Config, []Diagnostic) {
+	r := newReader(p.File)
+	r.byIndex = true
+	return r.read(p), r.diagnostics
+}
+
+// reader reads one package.
+type reader struct {
+	file        string
+	byIndex     bool // name anonymous sections as `uci` does: @server[0]
+	schema      []Section
+	diagnostics []Diagnostic
+	count       map[string]int  // sections seen, by type
+	idle        map[string]bool // types whose being idle was said
+}
+
+func newReader(file string) *reader {
+	return &reader{file: file, schema: Schema(), count: map[string]int{}, idle: map[string]bool{}}
+}
+
+func (r *reader) read(p *uci.Package) *Config {
+	c := Default()
+	modeGiven := false
+	for i := range p.Sections {
+		s := &section{Section: &p.Sections[i], reader: r}
+		s.label = r.label(s.Section)
+		r.count[s.Type]++
+		d := r.find(s.Type)
+		if d == nil {
+			s.note(Warning, nil, "this section type is not known"+nearest(s.Type, sectionNames(r.schema)))
+			continue
+		}
+		if d.Many && r.count[s.Type] > maxSources {
+			s.note(Error, nil, fmt.Sprintf("more than %d sections of this type", maxSources))
+			continue
+		}
+		if s.readInto(c, d) && s.Type == "bootstrap" && s.Option("mode") != nil {
+			modeGiven = true
+		}
+	}
+	if !modeGiven && !c.NTS.RTCCheck {
+		c.Bootstrap.Mode = BootstrapStrict
+	}
+	return c
+}
+
+func (r *reader) find(typ string) *Section {
+	for i := range r.schema {
+		if r.schema[i].Type == typ {
+			return &r.schema[i]
+		}
+	}
+	return nil
+}
+
+// label names a section in messages.
+func (r *reader) label(s *uci.Section) string {
+	typ := clip(s.Type)
+	switch {
+	case s.Name != "":
+		return typ + " " + quote(s.Name)
+	case r.byIndex:
+		return fmt.Sprintf("@%s[%d]", typ, r.count[s.Type])
+	}
+	return typ
+}
+
+// section is one section of the file while it is read.
+type section struct {
+	*uci.Section
+	reader *reader
+	label  string
+	failed bool
+}
+
+// note adds a diagnostic about an option, or about the section where it is nil.
+func (s *section) note(severity Severity, o *uci.Option, message string) {
+	d := Diagnostic{Severity: severity, File: s.reader.file, Line: s.Line, Section: s.label, Message: message}
+	if o != nil {
+		d.Line, d.Option, d.Value = o.Line, o.Name, o.Values[0]
+		if o.Name == "secret" {
+			d.Value = ""
+		}
+	}
+	s.reader.diagnostics = append(s.reader.diagnostics, d)
+	s.failed = s.failed || severity == Error
+}
+
+// about is note for an option by its name, which need not be there.
+func (s *section) about(severity Severity, name, message string) {
+	o := s.Option(name)
+	switch {
+	case name == "":
+		s.note(severity, nil, message)
+	case o == nil:
+		s.note(severity, &uci.Option{Name: name, Values: []string{""}, Line: s.Line}, message)
+	default:
+		s.note(severity, o, message)
+	}
+}
+
+func (s *section) fail(name, message string) { s.about(Error, name, message) }
+func (s *section) warn(name, message string) { s.about(Warning, name, message) }
+
+// value returns what is written for an option that has one value.
+func (s *section) value(name string) string {
+	if o := s.Option(name); o != nil {
+		return o.Values[0]
+	}
+	return ""
+}
+
+// readInto reads the section by its description and puts it into c; it
+// reports whether the section counts.
+func (s *section) readInto(c *Config, d *Section) bool {
+	target := d.open(c)
+	first := len(s.reader.diagnostics)
+	for i := range s.Options {
+		s.readOption(d, &s.Options[i], target)
+	}
+	if !s.failed && d.check != nil {
+		d.check(s, target)
+	}
+	if s.failed {
+		// Of a section that is left out only the reasons are worth reading.
+		s.reader.keepErrors(first)
+		return false
+	}
+	d.commit(c, target)
+	if source, isSource := target.(*draft); isSource && source.Disabled {
+		s.reader.diagnostics = s.reader.diagnostics[:first]
+		return true
+	}
+	if !d.Acted && !s.reader.idle[d.Type] {
+		s.reader.idle[d.Type] = true
+		s.note(Warning, nil, "this section is not acted on by this version")
+	}
+	return true
+}
+
+// readOption reads one option into target.
+func (s *section) readOption(d *Section, u *uci.Option, target any) {
+	o := d.option(u.Name)
+	if o == nil {
+		s.reader.unknown(s, u, d)
+		return
+	}
+	values, ok := o.values(u)
+	if !ok {
+		s.note(Error, u, "takes one value, not a list")
+		return
+	}
+	before := o.get(target)
+	if bad, ok := o.set(target, values); !ok {
+		s.note(Error, &uci.Option{Name: u.Name, Values: []string{bad}, Line: u.Line}, "must be "+o.Allowed)
+		return
+	}
+	// Written out, but as it would be anyway: nothing is missing.
+	if d.Acted && !o.Acted && !slices.Equal(before, o.get(target)) {
+		s.note(Warning, u, "is not acted on by this version")
+	}
+}
+
+func (r *reader) unknown(s *section, u *uci.Option, d *Section) {
+	s.note(Warning, u, "is not known"+nearest(u.Name, d.optionNames()))
+}
+
+// keepErrors drops the warnings from index first on.
+func (r *reader) keepErrors(first int) {
+	kept := r.diagnostics[:first]
+	for _, d := range r.diagnostics[first:] {
+		if d.Severity == Error {
+			kept = append(kept, d)
+		}
+	}
+	r.diagnostics = kept
+}
+
+func (d *Section) option(name string) *Option {
+	for i := range d.Options {
+		if d.Options[i].Name == name {
+			return &d.Options[i]
+		}
+	}
+	return nil
+}
+
+func (d *Section) optionNames() []string {
+	var names []string
+	for _, o := range d.Options {
+		names = append(names, o.Name)
+	}
+	return names
+}
+
+func sectionNames(schema []Section) []string {
+	var names []string
+	for _, d := range schema {
+		names = append(names, d.Type)
+	}
+	return names
+}
+
+// maxDistance is how many letters may differ for a name to be suggested.
+const maxDistance = 2
+
+// maxMisspelt bounds the names that are compared at all.
+const maxMisspelt = 64
+
+// nearest suggests the known name that was probably meant, or nothing.
+func nearest(name string, known []string) string {
+	best, distance := "", min(maxDistance, len(name)/2)+1
+	if len(name) > maxMisspelt {
+		return ""
+	}
+	for _, k := range known {
+		if d := editDistance(name, k); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean '" + best + "'?"
+}
+
+// editDistance counts the bytes to insert, delete or replace to make a into b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		corner := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			replace := corner
+			if a[i-1] != b[j-1] {
+				replace++
+			}
+			corner = row[j]
+			row[j] = min(replace, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

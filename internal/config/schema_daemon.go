@@ -1,0 +1,115 @@
+package config
+
+import (
+	"log/slog"
+	"math"
+	"time"
+
+	"ntsd/internal/clock"
+)
+
+// DefaultRunDir is the option run_dir where it is not set.
+const DefaultRunDir = "/var/run/ntsd"
+
+func mainSection() Section {
+	s := single(acted, "ntsd", "the daemon", func(c *Config) *Main { return &c.Main },
+		option(acted, "enabled", boolean(), "1", "start at all", func(m *Main) *bool { return &m.Enabled }),
+		option(acted, "log_level", logLevel(), "info", "what is worth a line in the log", func(m *Main) *slog.Level { return &m.LogLevel }),
+		option(acted, "state_dir", path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", func(m *Main) *string { return &m.StateDir }),
+		option(acted, "run_dir", path(), DefaultRunDir, "folder in memory for what must survive a restart", func(m *Main) *string { return &m.RunDir }),
+		option(acted, "user", optional(userName()), "", "run as this user; by default as the one it was started as",
+			func(m *Main) *string { return &m.User }),
+		option(acted, "clock", oneOf(ClockKernel, ClockNone), "kernel", "the clock to steer; none: measure only", func(m *Main) *ClockMode { return &m.Clock }),
+		option(acted, "rtcsync", boolean(), "1", "let the kernel copy its time to the real-time clock", func(m *Main) *bool { return &m.RTCSync }),
+		option(later, "use_system_servers", boolean(), "0", "also take the servers of system.ntp", func(m *Main) *bool { return &m.UseSystemServers }),
+	)
+	s.Name = "main"
+	return s
+}
+
+func makeStepSection() Section {
+	return single(acted, "makestep", "when the clock is stepped instead of slewed", func(c *Config) *MakeStep { return &c.MakeStep },
+		option(acted, "threshold", seconds(), "1", "offset above which it is stepped", func(m *MakeStep) *time.Duration { return &m.Threshold }),
+		option(acted, "limit", integer(-1, math.MaxInt32), "3", "updates in which that may happen; 0: never, -1: always",
+			func(m *MakeStep) *int { return &m.Limit }),
+	)
+}
+
+func ntsSection() Section {
+	return single(acted, "nts", "what all NTS sources share", func(c *Config) *NTS { return &c.NTS },
+		option(acted, "rtccheck", boolean(), "1", "accept certificates at first without a trusted clock, by the bootstrap ladder",
+			func(n *NTS) *bool { return &n.RTCCheck }),
+		option(acted, "systemcerts", boolean(), "1", "trust the CA certificates of the system", func(n *NTS) *bool { return &n.SystemCerts }),
+		list(acted, "trustedcerts", path(), "", "further CA certificates: files or folders", func(n *NTS) *[]string { return &n.TrustedCerts }),
+	)
+}
+
+func bootstrapSection() Section {
+	return single(later, "bootstrap", "how the first time is found", func(c *Config) *Bootstrap { return &c.Bootstrap },
+		option(later, "mode", oneOf(BootstrapLadder, BootstrapStrict, BootstrapNoCertTimeCheck), "ladder",
+			"how certificates are judged before the clock is set; strict where nts.rtccheck is off", func(b *Bootstrap) *BootstrapMode { return &b.Mode }),
+		option(later, "agree", agreement(), "majority", "operators that must agree before the first step", func(b *Bootstrap) *int { return &b.Agree }),
+		option(later, "deadline", seconds(), "300", "after it the log says what is missing; it never forces a step",
+			func(b *Bootstrap) *time.Duration { return &b.Deadline }),
+	)
+}
+
+func selectionSection() Section {
+	return single(acted, "selection", "how sources are weighed against each other", func(c *Config) *Selection { return &c.Selection },
+		option(acted, "minsources", integer(1, maxSources), "1", "sources that must agree before the clock is touched",
+			func(s *Selection) *int { return &s.MinSources }),
+		option(acted, "authselectmode", oneOf(AuthRequire, AuthPrefer, AuthMix, AuthIgnore), "mix", "how authenticated and plain sources are mixed",
+			func(s *Selection) *AuthMode { return &s.AuthMode }),
+		option(acted, "maxdistance", seconds(), "3", "root distance above which a source is ignored", func(s *Selection) *time.Duration { return &s.MaxDistance }),
+		option(later, "combinelimit", ratio(1e3), "3", "how much farther than the selected source others may be to be combined with it",
+			func(s *Selection) *float64 { return &s.CombineLimit }),
+		option(later, "reselectdist", seconds(), "0.0001", "distance added to sources that are not selected", func(s *Selection) *time.Duration { return &s.ReselectDist }),
+		option(later, "stratumweight", seconds(), "0.001", "distance added per stratum", func(s *Selection) *time.Duration { return &s.StratumWeight }),
+	)
+}
+
+func systemClockSection() Section {
+	return single(later, "systemclock", "the kernel's clock", func(c *Config) *SystemClock { return &c.SystemClock },
+		option(later, "precision", optional(timeSpan(0, time.Second)), "", "its precision; by default measured",
+			func(s *SystemClock) *time.Duration { return &s.Precision }),
+		option(later, "leapsecmode", oneOf(LeapSystem, LeapStep, LeapSlew, LeapIgnore), "system", "what happens at a leap second",
+			func(s *SystemClock) *LeapMode { return &s.LeapSecMode }),
+	)
+}
+
+func smoothTimeSection() Section {
+	return single(later, "smoothtime", "smooth the time that is served", func(c *Config) *SmoothTime { return &c.SmoothTime },
+		option(later, "maxppm", ppm(1e5), "0", "largest frequency offset of the served time; 0: do not smooth", func(s *SmoothTime) *clock.Rate { return &s.MaxRate }),
+		option(later, "maxwander", ppm(1e3), "0.01", "largest change of that offset per second", func(s *SmoothTime) *clock.Rate { return &s.MaxWander }),
+		option(later, "leaponly", boolean(), "0", "only at leap seconds", func(s *SmoothTime) *bool { return &s.LeapOnly }),
+	)
+}
+
+func loggingSection() Section {
+	return single(acted, "logging", "what is worth a line in the log", func(c *Config) *Logging { return &c.Logging },
+		option(acted, "logchange", seconds(), "0.5", "corrections of the clock above this", func(l *Logging) *time.Duration { return &l.LogChange }),
+	)
+}
+
+// statFile is the name of a statistics file.
+type statFile = string
+
+func statisticsSection() Section {
+	return single(later, "statistics", "files of measurements", func(c *Config) *Statistics { return &c.Statistics },
+		option(later, "dir", optional(path()), "", "their folder; by default none are written", func(s *Statistics) *string { return &s.Dir }),
+		list(later, "log", oneOf[statFile]("loopstats", "peerstats", "clockstats", "rawstats", "measurements", "tracking", "statistics"), "",
+			"which", func(s *Statistics) *[]string { return &s.Logs }),
+		option(later, "keep", integer(0, 36500), "7", "days to keep them; 0: for ever", func(s *Statistics) *int { return &s.Keep }),
+		option(later, "max_size", byteSize(), "1M", "size of a file that is not exceeded; 0: any", func(s *Statistics) *int64 { return &s.MaxSize }),
+	)
+}
+
+func monitorSection() Section {
+	return single(later, "monitor", "what other programs may ask", func(c *Config) *Monitor { return &c.Monitor },
+		option(later, "chrony_socket", path(), DefaultRunDir+"/chronyd.sock", "socket for chronyc", func(m *Monitor) *string { return &m.ChronySocket }),
+		option(later, "chrony_port", integer[uint16](0, math.MaxUint16), "0", "UDP port for chronyc on the loopback interface; 0: none",
+			func(m *Monitor) *uint16 { return &m.ChronyPort }),
+		option(later, "ntpq", boolean(), "0", "answer ntpq (mode 6, read only) on the loopback interface", func(m *Monitor) *bool { return &m.NTPQ }),
+		option(later, "metrics", optional(path()), "", "file of metrics for a collector", func(m *Monitor) *string { return &m.Metrics }),
+	)
+}

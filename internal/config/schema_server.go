@@ -1,0 +1,168 @@
+package config
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/ntptime"
+)
+
+func accessSection(typ, doc string, field func(*Config) *[]Access) Section {
+	s := many(later, typ, doc, field,
+		list(later, "interface", interfaceName(), "", "logical interfaces: their subnets; wan means everyone", func(a *Access) *[]string { return &a.Interfaces }),
+		list(later, "subnet", subnet(), "", "prefixes or addresses", func(a *Access) *[]netip.Prefix { return &a.Subnets }),
+	)
+	s.check = func(s *section, target any) {
+		if a := target.(*Access); len(a.Interfaces)+len(a.Subnets) == 0 {
+			s.warn("", "names neither an interface nor a subnet, so it has no effect")
+		}
+	}
+	return s
+}
+
+// ntpRateLimit and keRateLimit are chrony's defaults of ratelimit and
+// ntsratelimit, once they are switched on.
+func ntpRateLimit() RateLimit { return RateLimit{Interval: 3, Burst: 8, Leak: 2} }
+func keRateLimit() RateLimit  { return RateLimit{Interval: 6, Burst: 8, Leak: 2} }
+
+func serveSection() Section {
+	return single(later, "serve", "the NTP server, for clients that allow sections name", func(c *Config) *Serve { return &c.Serve },
+		option(later, "enabled", boolean(), "1", "answer them", func(s *Serve) *bool { return &s.Enabled }),
+		list(later, "interface", interfaceName(), "", "on these interfaces only", func(s *Serve) *[]string { return &s.Interfaces }),
+		list(later, "port", port(), "123", "UDP ports", func(s *Serve) *[]uint16 { return &s.Ports }),
+		option(later, "interleaved", boolean(), "1", "interleaved mode", func(s *Serve) *bool { return &s.Interleaved }),
+		option(later, "ratelimit", rateLimit(ntpRateLimit()), "0", "limit the replies to one client", func(s *Serve) *RateLimit { return &s.RateLimit }),
+		option(later, "clients", boolean(), "1", "keep a table of clients", func(s *Serve) *bool { return &s.Clients }),
+		option(later, "max_clients", integer(16, 1<<20), "4096", "its length", func(s *Serve) *int { return &s.MaxClients }),
+		option(later, "advertise", boolean(), "0", "announce this server to the LAN by DHCP and DHCPv6", func(s *Serve) *bool { return &s.Advertise }),
+		option(later, "intercept", boolean(), "0", "redirect the LAN's other NTP traffic here", func(s *Serve) *bool { return &s.Intercept }),
+	)
+}
+
+func localSection() Section {
+	return single(later, "local", "serve time when the sources are gone", func(c *Config) *Local { return &c.Local },
+		option(later, "enabled", boolean(), "0", "do so", func(l *Local) *bool { return &l.Enabled }),
+		option(later, "stratum", integer(1, 15), "10", "with this stratum", func(l *Local) *int { return &l.Stratum }),
+		option(later, "orphan", boolean(), "0", "let servers of this stratum agree on one", func(l *Local) *bool { return &l.Orphan }),
+		option(later, "distance", seconds(), "1", "once the root distance has grown to this", func(l *Local) *time.Duration { return &l.Distance }),
+		option(later, "activate", seconds(), "0", "after the distance was once below this", func(l *Local) *time.Duration { return &l.Activate }),
+		option(later, "waitsynced", seconds(), "0", "this long after the last update", func(l *Local) *time.Duration { return &l.WaitSynced }),
+	)
+}
+
+func ntsServerSection() Section {
+	s := single(later, "nts_server", "the NTS-KE server", func(c *Config) *NTSServer { return &c.NTSServer },
+		option(later, "enabled", boolean(), "0", "run it", func(n *NTSServer) *bool { return &n.Enabled }),
+		list(later, "cert", path(), "", "certificate files (PEM, with intermediates), one per key", func(n *NTSServer) *[]string { return &n.Certs }),
+		list(later, "key", path(), "", "private key files", func(n *NTSServer) *[]string { return &n.Keys }),
+		option(later, "port", port(), "4460", "TCP port", func(n *NTSServer) *uint16 { return &n.Port }),
+		list(later, "interface", interfaceName(), "", "on these interfaces only", func(n *NTSServer) *[]string { return &n.Interfaces }),
+		option(later, "ntp_server", optional(plainHost()), "", "NTP server named to clients; by default this one", func(n *NTSServer) *string { return &n.NTPServer }),
+		option(later, "ntp_port", optional(port()), "", "its port", func(n *NTSServer) *uint16 { return &n.NTPPort }),
+		option(later, "rotate", timeSpan(time.Minute, maxTime), "1d", "life of a cookie key", func(n *NTSServer) *time.Duration { return &n.Rotate }),
+		option(later, "keep", integer(1, 100), "10", "old cookie keys that are still accepted", func(n *NTSServer) *int { return &n.Keep }),
+		option(later, "keys_file", optional(path()), "", "cookie keys shared by a fleet", func(n *NTSServer) *string { return &n.KeysFile }),
+		option(later, "max_connections", integer(1, 10000), "100", "connections at once", func(n *NTSServer) *int { return &n.MaxConnections }),
+		option(later, "timeout", timeSpan(100*time.Millisecond, time.Hour), "2", "time to finish one", func(n *NTSServer) *time.Duration { return &n.Timeout }),
+		option(later, "ratelimit", rateLimit(keRateLimit()), "0", "limit the connections of one client", func(n *NTSServer) *RateLimit { return &n.RateLimit }),
+		option(later, "selfsigned", boolean(), "0", "make and keep a CA for the LAN and a certificate", func(n *NTSServer) *bool { return &n.SelfSigned }),
+	)
+	s.check = func(s *section, target any) {
+		n := target.(*NTSServer)
+		switch {
+		case len(n.Certs) != len(n.Keys):
+			s.fail("cert", "must be as many as there are keys")
+		case n.Enabled && len(n.Certs) == 0 && !n.SelfSigned:
+			s.fail("cert", "is missing; so is selfsigned")
+		}
+	}
+	return s
+}
+
+// keyType is the name of an algorithm for symmetric keys.
+type keyType = string
+
+func keySection() Section {
+	s := many(later, "key", "a symmetric key", func(c *Config) *[]Key { return &c.Keys },
+		option(later, "id", optional(integer[uint32](1, math.MaxUint32)), "", "its number", func(k *Key) *uint32 { return &k.ID }),
+		option(later, "type", oneOf[keyType]("MD5", "SHA1", "SHA256", "SHA384", "SHA512", "AES128", "AES256"), "AES128", "its algorithm",
+			func(k *Key) *string { return &k.Type }),
+		option(later, "secret_file", optional(path()), "", "file (0600) that holds it", func(k *Key) *string { return &k.SecretFile }),
+		option(later, "secret", optional(text("text", maxText, nil)), "", "the key itself, which ends up in every backup of the configuration",
+			func(k *Key) *string { return &k.Secret }),
+	)
+	s.check = func(s *section, target any) {
+		k := target.(*Key)
+		switch {
+		case k.ID == 0:
+			s.fail("id", "is missing")
+		case k.Secret == "" && k.SecretFile == "":
+			s.fail("secret_file", "is missing")
+		case k.Secret != "" && k.SecretFile != "":
+			s.fail("secret_file", "cannot stand beside secret")
+		case k.Secret != "":
+			s.warn("secret", "ends up in every backup of the configuration; use secret_file")
+		}
+	}
+	return s
+}
+
+func refClockSection() Section {
+	options := append(refClockTiming(),
+		option(later, "lock", optional(operatorName()), "", "reference id of the clock that numbers the seconds of this one", func(r *RefClock) *string { return &r.Lock }),
+		option(later, "maxlockage", optional(integer(0, 1000)), "", "pulses for which that number holds", func(r *RefClock) *int { return &r.MaxLockAge }),
+		option(later, "filter", optional(integer(0, maxSamples)), "", "samples that are combined into one", func(r *RefClock) *int { return &r.Filter }),
+		option(later, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples kept", func(r *RefClock) *int { return &r.MinSamples }),
+		option(later, "maxsamples", optional(integer(0, maxSamples)), "", "most samples kept", func(r *RefClock) *int { return &r.MaxSamples }),
+		option(later, "stratum", optional(integer(0, 15)), "", "stratum of the clock", func(r *RefClock) *int { return &r.Stratum }),
+		option(later, "tai", boolean(), "0", "it keeps TAI", func(r *RefClock) *bool { return &r.TAI }),
+		option(later, "local", boolean(), "0", "it is an independent clock, not true time", func(r *RefClock) *bool { return &r.Local }),
+		option(later, "prefer", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Prefer }),
+		option(later, "trust", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Trust }),
+		option(later, "require", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Require }),
+		option(later, "noselect", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.NoSelect }),
+	)
+	s := many(later, "refclock", "a reference clock", func(c *Config) *[]RefClock { return &c.RefClocks }, options...)
+	s.check = func(s *section, target any) {
+		switch r := target.(*RefClock); {
+		case r.Driver == "":
+			s.fail("driver", "is missing")
+		case r.Parameter == "":
+			s.fail("parameter", "is missing")
+		}
+	}
+	return s
+}
+
+// driver is the name of a kind of reference clock.
+type driver = string
+
+func refClockTiming() []Option {
+	poll := integer[ntptime.Exponent](-6, 24)
+	short := timeSpan(0, 10*time.Second)
+	return []Option{
+		option(later, "driver", optional(oneOf[driver]("SHM", "SOCK", "PPS", "PHC")), "", "its kind", func(r *RefClock) *string { return &r.Driver }),
+		option(later, "parameter", optional(path()), "", "segment, socket or device, with the driver's options", func(r *RefClock) *string { return &r.Parameter }),
+		option(later, "refid", optional(text("1 to 4 characters", 4, notBlank)), "", "reference id", func(r *RefClock) *string { return &r.RefID }),
+		option(later, "poll", poll, "4", "interval of its samples, as a power of two of seconds", func(r *RefClock) *ntptime.Exponent { return &r.Poll }),
+		option(later, "dpoll", poll, "0", "interval of reading the driver, likewise", func(r *RefClock) *ntptime.Exponent { return &r.DPoll }),
+		option(later, "offset", clockOffset(), "0", "correction added to its time", func(r *RefClock) *clock.Offset { return &r.Offset }),
+		option(later, "delay", short, "0.000000001", "spread of its delay", func(r *RefClock) *time.Duration { return &r.Delay }),
+		option(later, "precision", optional(short), "", "its precision; by default the system clock's", func(r *RefClock) *time.Duration { return &r.Precision }),
+		option(later, "maxdispersion", optional(short), "", "dispersion above which a sample is ignored", func(r *RefClock) *time.Duration { return &r.MaxDispersion }),
+		option(later, "width", optional(short), "", "width of the pulse, to find the right edge", func(r *RefClock) *time.Duration { return &r.Width }),
+		option(later, "rate", integer(1, 1000), "1", "pulses per second", func(r *RefClock) *int { return &r.Rate }),
+		option(later, "pps", boolean(), "0", "its samples say when a second begins, not which", func(r *RefClock) *bool { return &r.PPS }),
+	}
+}
+
+func clockOffset() kind[clock.Offset] {
+	k := timeSpan(-maxTime, maxTime)
+	return kind[clock.Offset]{
+		want:  k.want,
+		parse: func(s string) (clock.Offset, bool) { d, ok := k.parse(s); return clock.Offset(d), ok },
+		print: func(o clock.Offset) string { return formatSeconds(o.Duration()) },
+	}
+}

@@ -1,0 +1,236 @@
+package config
+
+import (
+	"math"
+	"net/netip"
+	"strings"
+	"time"
+
+	"ntsd/internal/ntptime"
+	"ntsd/internal/siv"
+)
+
+// Implementation limits.
+const (
+	// maxSources bounds the sources of each type: far more than help anybody.
+	maxSources = 64
+	// maxSamples is the largest number of samples that a source keeps, as in
+	// chrony.
+	maxSamples = 64
+)
+
+// draft is a source while it is read: what does not outlive the reading stands
+// beside it.
+type draft struct {
+	Source
+	Disabled bool
+}
+
+// sourceSection describes the sections that are sources: server, pool, peer,
+// and the pattern for servers from DHCP.
+func sourceSection(k Kind) Section {
+	options := sourceOptions(k)
+	s := Section{
+		Type: string(k), Many: true, Acted: k == Server || k == Pool, Options: options,
+		open: func(*Config) any {
+			d := &draft{Source: Source{Kind: k}}
+			setDefaults(options, d)
+			return d
+		},
+		commit: func(c *Config, target any) { target.(*draft).commit(c) },
+		each:   func(c *Config) []any { return drafts(c, k) },
+		check:  func(s *section, target any) { checkSource(s, target.(*draft)) },
+	}
+	switch k {
+	case Server:
+		s.Doc = "a time server: one address of its name is used at a time"
+	case Pool:
+		s.Doc = "a name that stands for many servers: several addresses are used at once"
+	case Peer:
+		s.Doc = "a symmetric association with a host that may also take our time"
+	case DHCP:
+		s.Doc, s.Many = "how to use the servers that DHCP names; without this section, or disabled, not at all", false
+	}
+	return s
+}
+
+func (d *draft) commit(c *Config) {
+	switch {
+	case d.Kind == DHCP && d.Disabled:
+		c.DHCP = nil
+	case d.Disabled:
+	case d.Kind == DHCP:
+		c.DHCP = &d.Source
+	case d.Kind == Peer:
+		c.Peers = append(c.Peers, d.Source)
+	default:
+		c.Sources = append(c.Sources, d.Source)
+	}
+}
+
+func drafts(c *Config, k Kind) []any {
+	sources := c.Sources
+	switch {
+	case k == Peer:
+		sources = c.Peers
+	case k == DHCP && c.DHCP != nil:
+		sources = []Source{*c.DHCP}
+	}
+	var targets []any
+	for _, s := range sources {
+		if s.Kind == k {
+			targets = append(targets, &draft{Source: s})
+		}
+	}
+	return targets
+}
+
+func sourceOptions(k Kind) []Option {
+	var options []Option
+	if k != DHCP {
+		options = append(options, option(acted, "hostname", hostName(), "", "name or address, perhaps with the port of NTS-KE (of NTP without nts)",
+			func(d *draft) *string { return &d.Name }))
+	}
+	options = append(options, option(acted, "disabled", boolean(), "0", "leave this section out", func(d *draft) *bool { return &d.Disabled }))
+	options = append(options, ntsOptions(k)...)
+	options = append(options, pollOptions()...)
+	options = append(options, sampleOptions()...)
+	if k == Pool {
+		options = append(options, option(acted, "maxsources", integer(1, 16), "4", "addresses used at once",
+			func(d *draft) *int { return &d.MaxSources }))
+	}
+	return append(options, trustOptions()...)
+}
+
+func ntsOptions(k Kind) []Option {
+	options := []Option{
+		option(acted, "nts", boolean(), "0", "authenticate with NTS; never falls back to plain NTP", func(d *draft) *bool { return &d.NTS }),
+		option(acted, "ntsport", port(), "4460", "TCP port of NTS-KE", func(d *draft) *uint16 { return &d.NTSPort }),
+		option(acted, "port", port(), "123", "UDP port of NTP, where NTS-KE names no other", func(d *draft) *uint16 { return &d.Port }),
+		list(acted, "trustedcerts", path(), "", "further CA certificates for this source: files or folders",
+			func(d *draft) *[]string { return &d.TrustedCerts }),
+		list(acted, "aead", aead(), "30 15 17 16", "algorithms offered, in order of preference",
+			func(d *draft) *[]siv.Algorithm { return &d.AEADs }),
+		option(acted, "noval", boolean(), "0", "do not check the server's name; such a source never counts as authenticated",
+			func(d *draft) *bool { return &d.NoVal }),
+	}
+	if k != DHCP {
+		options = append(options, option(acted, "operator", optional(operatorName()), "",
+			"who runs it, for counting independent sources; by default the registrable domain",
+			func(d *draft) *string { return &d.Operator }))
+	}
+	return append(options,
+		option(later, "key", optional(integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", func(d *draft) *uint32 { return &d.Key }))
+}
+
+func pollOptions() []Option {
+	poll := integer[ntptime.Exponent](-7, 24)
+	return []Option{
+		option(acted, "minpoll", poll, "6", "shortest polling interval, as a power of two of seconds", func(d *draft) *ntptime.Exponent { return &d.MinPoll }),
+		option(acted, "maxpoll", poll, "10", "longest polling interval, likewise", func(d *draft) *ntptime.Exponent { return &d.MaxPoll }),
+		option(acted, "iburst", boolean(), "0", "start with a few requests two seconds apart", func(d *draft) *bool { return &d.IBurst }),
+		option(later, "xleave", boolean(), "0", "interleaved mode: the server's transmit timestamps come from its kernel",
+			func(d *draft) *bool { return &d.XLeave }),
+		option(acted, "family", oneOf(FamilyAny, FamilyIPv4, FamilyIPv6), "any", "addresses to use", func(d *draft) *Family { return &d.Family }),
+		option(later, "interface", optional(interfaceName()), "", "send through this interface only", func(d *draft) *string { return &d.Interface }),
+		option(acted, "offline", boolean(), "0", "do not poll until told to", func(d *draft) *bool { return &d.Offline }),
+	}
+}
+
+func sampleOptions() []Option {
+	return []Option{
+		option(acted, "maxdelay", seconds(), "3", "longest round trip of a sample that counts", func(d *draft) *time.Duration { return &d.MaxDelay }),
+		option(acted, "mindelay", optional(seconds()), "", "round trip of the path, where it is known to be constant",
+			func(d *draft) *time.Duration { return &d.MinDelay }),
+		option(later, "maxdelayratio", optional(ratio(1e6)), "", "longest round trip against the shortest seen",
+			func(d *draft) *float64 { return &d.MaxDelayRatio }),
+		option(later, "maxdelaydevratio", optional(ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets",
+			func(d *draft) *float64 { return &d.MaxDelayDevRatio }),
+		option(acted, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples kept", func(d *draft) *int { return &d.MinSamples }),
+		option(acted, "maxsamples", optional(integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one",
+			func(d *draft) *int { return &d.MaxSamples }),
+		option(later, "filter", optional(integer(0, maxSamples)), "", "samples that are combined into one", func(d *draft) *int { return &d.Filter }),
+	}
+}
+
+func trustOptions() []Option {
+	return []Option{
+		option(acted, "prefer", boolean(), "0", "select it before others that are as good", func(d *draft) *bool { return &d.Prefer }),
+		option(acted, "trust", boolean(), "0", "take it for right where sources contradict each other", func(d *draft) *bool { return &d.Trust }),
+		option(acted, "require", boolean(), "0", "no synchronisation without it, or another required one", func(d *draft) *bool { return &d.Require }),
+		option(acted, "noselect", boolean(), "0", "measure it only", func(d *draft) *bool { return &d.NoSelect }),
+	}
+}
+
+// checkSource looks at the options of a source together and completes what
+// follows from them.
+func checkSource(s *section, d *draft) {
+	d.Line = s.Line
+	if d.Disabled {
+		return
+	}
+	if d.Kind != DHCP && !checkHost(s, d) {
+		return
+	}
+	checkPolls(s, d)
+	if d.MaxSamples > 0 && d.MinSamples > d.MaxSamples {
+		s.fail("minsamples", "must not be above maxsamples "+s.value("maxsamples"))
+	}
+	if d.Kind == Peer && d.NTS {
+		s.fail("nts", "is not possible with a peer")
+	}
+	if d.NoVal && d.NTS {
+		s.warn("noval", "whoever answers is believed, so this source never counts as authenticated")
+	}
+	for _, name := range []string{"ntsport", "trustedcerts", "aead", "noval"} {
+		if s.Option(name) != nil && !d.NTS {
+			s.warn(name, "has no effect without nts")
+		}
+	}
+}
+
+// checkHost takes the host name apart and reports whether there is one.
+func checkHost(s *section, d *draft) bool {
+	if d.Name == "" {
+		s.fail("hostname", "is missing")
+		return false
+	}
+	host, port, _ := splitHost(d.Name)
+	d.Name = host
+	if port != 0 {
+		name, field := "ntsport", &d.NTSPort
+		if !d.NTS {
+			name, field = "port", &d.Port
+		}
+		if s.Option(name) != nil && *field != port {
+			s.fail("hostname", "names another port than option '"+name+"'")
+		}
+		*field = port
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		if a.Unmap().Is4() && d.Family == FamilyIPv6 || !a.Unmap().Is4() && d.Family == FamilyIPv4 {
+			s.fail("family", "does not fit the address "+host)
+		}
+	}
+	if d.Operator == "" {
+		d.Operator = Operator(host)
+	}
+	d.Operator = strings.ToLower(d.Operator)
+	return true
+}
+
+// checkPolls: where only one limit is given and lies beyond the other's
+// default, the interval is fixed there.
+func checkPolls(s *section, d *draft) {
+	if d.MinPoll <= d.MaxPoll {
+		return
+	}
+	switch {
+	case s.Option("minpoll") == nil:
+		d.MinPoll = d.MaxPoll
+	case s.Option("maxpoll") == nil:
+		d.MaxPoll = d.MinPoll
+	default:
+		s.fail("minpoll", "must not be above maxpoll "+s.value("maxpoll"))
+	}
+}
