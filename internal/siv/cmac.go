@@ -10,9 +10,9 @@ import (
 
 // Implementation constants.
 const (
-	// scratchSize is how much key stream is made at a time: enough that the
-	// blocks of a usual NTS field overlap in the processor's pipeline.
-	scratchSize = 512
+	// scratchSize is how much key stream is made at a time. Eight blocks
+	// fill the processor's pipeline; more only makes an AEAD larger.
+	scratchSize = 8 * blockSize
 )
 
 // block is one AES block. Those that a cipher reads or writes are fields of
@@ -157,7 +157,9 @@ func (x *cmacSIV) absorb(b []byte) {
 // xorKeyStream encrypts or decrypts text in place with CTR from tag on.
 //
 // Block by block: a CTR of the library would cost an allocation of 512 octets
-// with a copy of the key schedule for each message.
+// with a copy of the key schedule for each message. The counters are written
+// before the first is encrypted, since a processor stalls that reads in one
+// piece what it has just written in two.
 func (x *cmacSIV) xorKeyStream(text []byte, tag block) {
 	hi, lo := binary.BigEndian.Uint64(tag[:8]), binary.BigEndian.Uint64(tag[8:])
 	// RFC 5297 §2.5: bits 31 and 63 of the counter start as zero, so that no

@@ -2,9 +2,11 @@
 // (RFC 5297) and AES-128-GCM-SIV (RFC 8452), built on crypto/aes alone and
 // behind one small interface.
 //
-// It is layer 1: it imports only the standard library, reads no randomness
-// and no clock, takes no locks and logs nothing. The nonce is always the
-// caller's.
+// It is layer 1: besides the standard library it imports only
+// golang.org/x/sys/cpu, to ask for carry-less multiplication. It reads no
+// randomness and no clock, takes no locks and logs nothing. The nonce is always
+// the caller's. Why it is not one of the existing packages:
+// internal/adr/0007-own-siv.md.
 //
 // Non-goals: other key sizes of GCM-SIV, S2V with more than one associated
 // data string (NTS has exactly one), streaming, and hiding the length of a
@@ -33,14 +35,14 @@ const (
 
 // Specification constants.
 const (
-	blockSize   = 16 // of AES; also the length of every tag here
-	gcmNonce    = 12 // RFC 8452 §4: N_MIN = N_MAX = 12
-	gcmKeySize  = 16 // RFC 8452 §4: the AES-128 variant
-	sivNonceMin = 16 // RFC 8915 §5.6: what a client sends when the AEAD names no N_MIN above 16
+	blockSize  = 16 // of AES; also the length of every tag here
+	gcmNonce   = 12 // RFC 8452 §4: N_MIN = N_MAX = 12
+	gcmKeySize = 16 // RFC 8452 §4: the AES-128 variant
+	sivNonce   = 16 // RFC 8915 §5.6: N_REQ, the lesser of 16 and the AEAD's longest nonce
 )
 
-// Errors. Open returns ErrOpen and ErrNonce bare, so that a flood of forged
-// packets allocates nothing.
+// Errors. Open returns ErrOpen and ErrNonce as they are, so that a flood of
+// forged packets makes no error values.
 var (
 	// ErrAlgorithm: the identifier is none of the four above.
 	ErrAlgorithm = errors.New("siv: unknown AEAD algorithm")
@@ -77,7 +79,7 @@ func (a Algorithm) KeySize() int {
 func (a Algorithm) NonceSize() int {
 	switch a {
 	case AESSIVCMAC256, AESSIVCMAC384, AESSIVCMAC512:
-		return sivNonceMin
+		return sivNonce
 	case AES128GCMSIV:
 		return gcmNonce
 	default:
@@ -123,15 +125,19 @@ func (a Algorithm) String() string {
 //
 // Overlap: the octets that a call appends may lie over the message it reads,
 // exactly or shifted. They must not lie over the nonce or the additional data.
+//
+// Layout: AES-SIV-CMAC puts its tag first (RFC 5297 §2.6), AES-GCM-SIV last
+// (RFC 8452 §4); either way it is Overhead octets.
 type AEAD interface {
 	// Seal appends the sealed plaintext to dst and returns the longer slice.
-	// It allocates no output when dst has room for len(plaintext)+Overhead
-	// octets. With AES-GCM-SIV a nonce that is not 12 octets long is our own
+	// When dst has room for len(plaintext)+Overhead octets, AES-SIV-CMAC
+	// allocates nothing and AES-GCM-SIV one key schedule (512 octets), since
+	// every nonce has a key of its own. With AES-GCM-SIV a nonce that is not 12 octets long is our own
 	// bug and panics.
 	Seal(dst, nonce, additional, plaintext []byte) []byte
 
 	// Open appends the plaintext of ciphertext to dst and returns the longer
-	// slice, or nil and ErrNonce or ErrOpen. Nothing a peer chooses makes it
+	// slice, allocating as Seal does, or nil and ErrNonce or ErrOpen. Nothing a peer chooses makes it
 	// panic. After ErrOpen the octets it was about to append are zero, also
 	// where they lay over the ciphertext.
 	Open(dst, nonce, additional, ciphertext []byte) ([]byte, error)
