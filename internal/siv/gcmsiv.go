@@ -40,14 +40,14 @@ func (x *gcmSIV) Seal(dst, nonce, additional, plaintext []byte) []byte {
 	if len(nonce) != gcmNonce {
 		panic(ErrNonce) // ours: no peer chooses the nonce we seal with
 	}
-	cipher := x.derive(nonce)
-	x.authenticate(cipher, nonce, additional, plaintext)
+	c := x.derive(nonce)
+	x.authenticate(c, nonce, additional, plaintext)
 	all, out := extend(dst, len(plaintext)+blockSize)
 	// From here on the plaintext may be overwritten: the tag is made, and
 	// copy is right for any overlap.
 	text := out[:copy(out, plaintext)]
 	copy(out[len(text):], x.tag[:])
-	x.xorKeyStream(cipher, text, x.tag)
+	x.xorKeyStream(c, text, x.tag)
 	return all
 }
 
@@ -64,9 +64,9 @@ func (x *gcmSIV) Open(dst, nonce, additional, ciphertext []byte) ([]byte, error)
 	tag := block(ciphertext[n:]) // copied before text may be laid over it
 	all, text := extend(dst, n)
 	copy(text, ciphertext[:n])
-	cipher := x.derive(nonce)
-	x.xorKeyStream(cipher, text, tag)
-	x.authenticate(cipher, nonce, additional, text)
+	c := x.derive(nonce)
+	x.xorKeyStream(c, text, tag)
+	x.authenticate(c, nonce, additional, text)
 	if subtle.ConstantTimeCompare(tag[:], x.tag[:]) != 1 {
 		clear(text)
 		return nil, ErrOpen
