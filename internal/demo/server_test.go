@@ -1,4 +1,4 @@
-package demo
+package demo_test
 
 import (
 	"errors"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/demo"
+	"ntsd/internal/interop"
 	"ntsd/internal/nts"
 	"ntsd/internal/server"
 	"ntsd/internal/siv"
@@ -20,9 +22,46 @@ import (
 // machine is busy.
 const tolerance = 200 * time.Millisecond
 
-func mustEstablish(t *testing.T, ca *CA, s *Server, aeads ...siv.Algorithm) nts.Session {
+// Replies that must come are waited for up to deadline; for those that must not
+// come, silence has to do.
+const (
+	deadline = 10 * time.Second
+	silence  = 50 * time.Millisecond
+)
+
+func loopback() netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:0") }
+
+func newTestCA(t *testing.T) *demo.CA {
 	t.Helper()
-	session, err := establish(t.Context(), ca, s.KEAddr(), aeads...)
+	ca, err := demo.NewCA("test CA", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+// startServer starts a server on the loopback interface that ends with the test.
+func startServer(t *testing.T, ca *demo.CA, cfg demo.ServerConfig) *demo.Server {
+	t.Helper()
+	cert, err := ca.Issue(demo.CertSpec{
+		Addrs:     []netip.Addr{loopback().Addr()},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Cert, cfg.KEAddr, cfg.NTPAddr = cert, loopback(), loopback()
+	s, err := demo.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func mustEstablish(t *testing.T, ca *demo.CA, s *demo.Server, aeads ...siv.Algorithm) nts.Session {
+	t.Helper()
+	session, err := interop.Establish(t.Context(), ca.Pool(), s.KEAddr(), aeads...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +71,7 @@ func mustEstablish(t *testing.T, ca *CA, s *Server, aeads ...siv.Algorithm) nts.
 func TestRoundTrip(t *testing.T) {
 	ca := newTestCA(t)
 	const ahead = clock.Offset(5 * time.Second)
-	s := startServer(t, ca, ServerConfig{Offset: ahead, Stratum: 3})
+	s := startServer(t, ca, demo.ServerConfig{Offset: ahead, Stratum: 3})
 	for _, alg := range []siv.Algorithm{siv.AESSIVCMAC256, siv.AESSIVCMAC384, siv.AESSIVCMAC512, siv.AES128GCMSIV} {
 		session := mustEstablish(t, ca, s, alg)
 		if session.AEAD != alg || len(session.Cookies) != nts.MaxCookies || session.NTPAddr != s.NTPAddr() {
@@ -40,13 +79,13 @@ func TestRoundTrip(t *testing.T) {
 				len(session.Cookies), session.NTPAddr, s.NTPAddr())
 		}
 		for range 3 {
-			got, err := exchange(&session, deadline)
+			got, err := interop.Exchange(&session, deadline)
 			if err != nil {
 				t.Fatalf("%v: %v", alg, err)
 			}
-			if got.header.Stratum != 3 || (got.offset-ahead).Abs() > tolerance {
-				t.Errorf("%v: got stratum %d, offset %v; want 3, %v", alg, got.header.Stratum,
-					got.offset.Duration(), ahead.Duration())
+			if got.Header.Stratum != 3 || (got.Offset-ahead).Abs() > tolerance {
+				t.Errorf("%v: got stratum %d, offset %v; want 3, %v", alg, got.Header.Stratum,
+					got.Offset.Duration(), ahead.Duration())
 			}
 			if len(session.Cookies) != nts.MaxCookies {
 				t.Errorf("%v: got %d cookies, want %d", alg, len(session.Cookies), nts.MaxCookies)
@@ -62,36 +101,37 @@ func TestRoundTrip(t *testing.T) {
 
 func TestLoseKeys(t *testing.T) {
 	ca := newTestCA(t)
-	s := startServer(t, ca, ServerConfig{})
+	s := startServer(t, ca, demo.ServerConfig{})
 	session := mustEstablish(t, ca, s, siv.AESSIVCMAC256)
 	if err := s.LoseKeys(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := exchange(&session, deadline); err == nil || err.Error() != "kiss NTSN" {
-		t.Errorf("after LoseKeys: got %v, want kiss NTSN", err)
+	var kiss *interop.KissError
+	if _, err := interop.Exchange(&session, deadline); !errors.As(err, &kiss) || kiss.Code != wire.KissNTSN {
+		t.Errorf("after LoseKeys: got %v, want %v", err, wire.KissNTSN)
 	}
 	if got := s.Stats().NAKs; got != 1 {
 		t.Errorf("NAKs: got %d, want 1", got)
 	}
 	session = mustEstablish(t, ca, s, siv.AESSIVCMAC256)
-	if _, err := exchange(&session, deadline); err != nil {
+	if _, err := interop.Exchange(&session, deadline); err != nil {
 		t.Errorf("with new keys: %v", err)
 	}
 }
 
 func TestFaults(t *testing.T) {
 	ca := newTestCA(t)
-	s := startServer(t, ca, ServerConfig{})
+	s := startServer(t, ca, demo.ServerConfig{})
 	session := mustEstablish(t, ca, s, siv.AES128GCMSIV)
 	works := func(when string) {
 		t.Helper()
-		if _, err := exchange(&session, deadline); err != nil {
+		if _, err := interop.Exchange(&session, deadline); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
 	silent := func(when string) {
 		t.Helper()
-		if _, err := exchange(&session, silence); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := interop.Exchange(&session, silence); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: got %v, want no reply", when, err)
 		}
 	}
@@ -100,19 +140,19 @@ func TestFaults(t *testing.T) {
 	works("after DropReplies")
 	s.NoReply(true)
 	silent("NoReply")
-	if _, err := establish(t.Context(), ca, s.KEAddr(), siv.AESSIVCMAC256); err != nil {
+	if _, err := interop.Establish(t.Context(), ca.Pool(), s.KEAddr(), siv.AESSIVCMAC256); err != nil {
 		t.Errorf("key establishment with NoReply: %v", err)
 	}
 	s.NoReply(false)
 	works("after NoReply")
 	s.Tamper(1)
-	if _, err := exchange(&session, deadline); !errors.Is(err, nts.ErrAuthentic) {
+	if _, err := interop.Exchange(&session, deadline); !errors.Is(err, nts.ErrAuthentic) {
 		t.Errorf("Tamper: got %v, want %v", err, nts.ErrAuthentic)
 	}
 	works("after Tamper")
 	s.Pause()
 	silent("Pause")
-	if _, err := establish(t.Context(), ca, s.KEAddr(), siv.AESSIVCMAC256); err == nil {
+	if _, err := interop.Establish(t.Context(), ca.Pool(), s.KEAddr(), siv.AESSIVCMAC256); err == nil {
 		t.Error("key establishment while paused: got none, want an error")
 	}
 	s.Resume()
@@ -123,13 +163,13 @@ func TestFaults(t *testing.T) {
 }
 
 func TestPlain(t *testing.T) {
-	s, err := Start(t.Context(), ServerConfig{NTPAddr: loopback(t), ReferenceID: wire.ReferenceID{'T', 'E', 'S', 'T'}})
+	s, err := demo.Start(t.Context(), demo.ServerConfig{NTPAddr: loopback(), ReferenceID: wire.ReferenceID{'T', 'E', 'S', 'T'}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	h, err := plain(s.NTPAddr(), deadline)
-	if err != nil || h.Stratum != 1 || h.ReferenceID.String() != "TEST" {
+	got, err := interop.ExchangePlain(s.NTPAddr(), deadline)
+	if h := got.Header; err != nil || h.Stratum != 1 || h.ReferenceID.String() != "TEST" {
 		t.Errorf("got %+v, %v; want stratum 1, TEST", h, err)
 	}
 	if s.KEAddr().IsValid() {
@@ -139,21 +179,21 @@ func TestPlain(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	ca := newTestCA(t)
-	s := startServer(t, ca, ServerConfig{AEADs: []siv.Algorithm{siv.AESSIVCMAC256}})
-	if _, err := establish(t.Context(), ca, s.KEAddr(), siv.AESSIVCMAC512); err == nil {
+	s := startServer(t, ca, demo.ServerConfig{AEADs: []siv.Algorithm{siv.AESSIVCMAC256}})
+	if _, err := interop.Establish(t.Context(), ca.Pool(), s.KEAddr(), siv.AESSIVCMAC512); err == nil {
 		t.Error("without a common algorithm: got keys, want an error")
 	}
-	if _, err := establish(t.Context(), newTestCA(t), s.KEAddr(), siv.AESSIVCMAC256); err == nil {
+	if _, err := interop.Establish(t.Context(), newTestCA(t).Pool(), s.KEAddr(), siv.AESSIVCMAC256); err == nil {
 		t.Error("with another authority: got keys, want an error")
 	}
-	for name, cfg := range map[string]ServerConfig{
+	for name, cfg := range map[string]demo.ServerConfig{
 		"wildcard NTP": {NTPAddr: netip.MustParseAddrPort("0.0.0.0:0")},
-		"wildcard KE":  {NTPAddr: loopback(t), KEAddr: netip.MustParseAddrPort("[::]:0")},
-		"no cert":      {NTPAddr: loopback(t), KEAddr: loopback(t)},
-		"bad AEAD":     {NTPAddr: loopback(t), AEADs: []siv.Algorithm{1}},
+		"wildcard KE":  {NTPAddr: loopback(), KEAddr: netip.MustParseAddrPort("[::]:0")},
+		"no cert":      {NTPAddr: loopback(), KEAddr: loopback()},
+		"bad AEAD":     {NTPAddr: loopback(), AEADs: []siv.Algorithm{1}},
 		"taken":        {NTPAddr: s.NTPAddr()},
 	} {
-		if s, err := Start(t.Context(), cfg); err == nil {
+		if s, err := demo.Start(t.Context(), cfg); err == nil {
 			s.Close()
 			t.Errorf("%s: got a server, want an error", name)
 		}
@@ -163,13 +203,13 @@ func TestRefusals(t *testing.T) {
 // Close must end connections that never send anything, and every goroutine.
 func TestCloseJoins(t *testing.T) {
 	before := runtime.NumGoroutine()
-	s := startServer(t, newTestCA(t), ServerConfig{})
+	s := startServer(t, newTestCA(t), demo.ServerConfig{})
 	conn, err := net.Dial("tcp", s.KEAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := plain(s.NTPAddr(), deadline); err != nil {
+	if _, err := interop.ExchangePlain(s.NTPAddr(), deadline); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
