@@ -1,12 +1,14 @@
 // Package discipline turns an estimate of the server's time into what the
 // kernel clock is told: a step, a slew, a frequency. It is layer 2 and sans-IO:
 // it never reads a clock, and every correction is computed anew from the two
-// clocks' reading that comes with an event, so a late wake-up costs nothing.
+// clocks' reading that comes with an event, so neither a late wake-up nor an
+// earlier error of the steering adds up.
 //
 // Non-goals: it judges no source (selection) and no sample (filter).
 package discipline
 
 import (
+	"math"
 	"time"
 
 	"ntsd/internal/clock"
@@ -14,14 +16,14 @@ import (
 	"ntsd/internal/filter"
 )
 
-// Config holds what may be done to the clock. The zero value of a field means
-// its default.
+// Config holds what may be done to the clock.
 type Config struct {
 	// Threshold and Limit allow steps: an offset above Threshold is stepped at
 	// one of the first Limit updates (negative: at any). Threshold 0: never.
 	Threshold time.Duration
 	Limit     int
-	// MaxSlew bounds the frequency by which an offset is slewed away.
+	// MaxSlew bounds the frequency by which an offset is slewed away; 0 means
+	// the default.
 	MaxSlew clock.Rate
 	// LogChange is the offset from which NoticeOffset is given; 0: never.
 	LogChange time.Duration
@@ -39,67 +41,201 @@ type Update struct {
 // chronyc tracking.
 type Stats struct {
 	Synchronised   bool
-	Frequency      clock.Rate // correction in force, without the slew; positive: the oscillator is slow
-	Residual       clock.Rate // last estimate of the rate less the one in force
-	Skew           clock.Rate // bound of the frequency's error
-	LastOffset     clock.Offset
-	RMSOffset      time.Duration
+	Frequency      clock.Rate    // correction in force, without the slew; positive: the oscillator is slow
+	Residual       clock.Rate    // the last estimate's rate less the one in force
+	Skew           clock.Rate    // bound of the frequency's error
+	LastOffset     clock.Offset  // the last estimate less what was believed before; positive: slow
+	RMSOffset      time.Duration // long-term average of LastOffset
 	Interval       time.Duration // between the last two updates
 	Updates, Steps uint64
-	ReferenceTime  clock.Wall // wall time of the last update
+	ReferenceTime  clock.Wall // of the last update
 	Leap           event.Leap
 }
 
 // Discipline steers one clock. It is not safe for concurrent use; make one
 // with New.
 type Discipline struct {
-	cfg Config
+	cfg   Config
+	stats Stats
+
+	started bool       // the first SetRate has been asked for
+	freq    clock.Rate // in force, without the slew
+	freqSD  clock.Rate
+	freqAt  clock.Mono // when freqSD was true
+	steered clock.Line // where the wall clock must be if nobody else moves it
+
+	target   clock.Line // believed true time
+	haveLine bool
+	last     Update
+	at       clock.Mono // of the last update
+
+	slewEnd  clock.Mono // Never: no slew
+	statusAt clock.Mono // next SetStatus
+	savedAt  clock.Mono
+	saved    bool
+	warned   bool // NoticeWrongClock was given
 }
 
 // New returns a discipline for a clock that reads now. rate and skew are the
 // frequency correction of the drift file and its bound; known is false when
-// there is none. The first HandleTimer puts the rate in force.
+// there is none. The first HandleTimer or HandleUpdate puts the rate in force.
 func New(cfg Config, now clock.Reading, rate, skew clock.Rate, known bool) *Discipline {
-	return &Discipline{cfg: cfg}
+	d := &Discipline{
+		freqSD:   unknownRate,
+		freqAt:   now.Mono,
+		steered:  clock.Line{At: now},
+		slewEnd:  now.Mono,
+		statusAt: clock.Never,
+	}
+	if known {
+		d.freq = clampRate(rate, maxFrequency)
+		d.freqSD = max(skew, leastSkew)
+	}
+	d.stats.Frequency, d.stats.Skew = d.freq, d.freqSD
+	d.stats.Leap = event.LeapUnsynchronised
+	d.HandleConfig(cfg)
+	return d
+}
+
+// HandleConfig replaces the configuration. The count of updates goes on.
+func (d *Discipline) HandleConfig(cfg Config) {
+	if cfg.MaxSlew <= 0 {
+		cfg.MaxSlew = defaultMaxSlew
+	}
+	cfg.MaxSlew = min(cfg.MaxSlew, largestMaxSlew)
+	d.cfg = cfg
 }
 
 // HandleUpdate takes a new estimate and steers towards it.
 func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Action) []event.Action {
-	return out
+	out = d.observe(now, out)
+	line := u.Estimate.Line
+	offset := line.WallAt(now.Mono).Sub(now.Wall)
+	d.account(now, line, offset)
+	d.adoptRate(now, u.Estimate)
+	line.Rate = d.freq
+	d.target, d.haveLine, d.last = line.From(now.Mono), true, u
+	allowed := d.cfg.Limit < 0 || d.stats.Updates < uint64(d.cfg.Limit)
+	d.stats.Updates++
+	out = d.announce(u, offset, allowed, out)
+	if d.cfg.Threshold > 0 && offset.Abs() > d.cfg.Threshold && allowed {
+		out = d.step(now, offset, out)
+	} else {
+		out = d.slew(now, out)
+	}
+	d.at = now.Mono
+	d.stats.ReferenceTime = d.target.At.Wall
+	out = d.status(now, out)
+	return d.save(now, out)
 }
 
 // HandleTimer ends slews and keeps the kernel's status; to be called at
 // NextDeadline.
-func (d *Discipline) HandleTimer(now clock.Reading, out []event.Action) []event.Action { return out }
+func (d *Discipline) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
+	out = d.observe(now, out)
+	if now.Mono >= d.slewEnd {
+		out = d.slew(now, out)
+	}
+	if now.Mono >= d.statusAt {
+		out = d.status(now, out)
+	}
+	return out
+}
 
-// HandleConfig replaces the configuration. The count of updates goes on.
-func (d *Discipline) HandleConfig(cfg Config) {}
+// NextDeadline is when HandleTimer wants to be called.
+func (d *Discipline) NextDeadline() clock.Mono { return min(d.slewEnd, d.statusAt) }
 
 // HandleUnsynchronised tells the kernel that the time is not synchronised any
 // more. The frequency stays, a slew is carried to its end.
 func (d *Discipline) HandleUnsynchronised(now clock.Reading, out []event.Action) []event.Action {
-	return out
+	out = d.observe(now, out)
+	if !d.stats.Synchronised {
+		return out
+	}
+	d.stats.Synchronised = false
+	d.stats.Leap = event.LeapUnsynchronised
+	d.statusAt = clock.Never
+	return append(out, event.SetStatus{
+		Leap:     event.LeapUnsynchronised,
+		MaxError: unsynchronisedError,
+		EstError: unsynchronisedError,
+	})
 }
 
 // HandleStop puts the bare frequency in force (no slew outlives the daemon)
 // and saves the drift.
-func (d *Discipline) HandleStop(now clock.Reading, out []event.Action) []event.Action { return out }
-
-// NextDeadline is when HandleTimer wants to be called.
-func (d *Discipline) NextDeadline() clock.Mono { return clock.Never }
+func (d *Discipline) HandleStop(now clock.Reading, out []event.Action) []event.Action {
+	out = d.observe(now, out)
+	out = d.setRate(now, d.freq, out)
+	d.slewEnd, d.statusAt = clock.Never, clock.Never
+	if d.stats.Updates > 0 && d.freqSD <= worthSaving {
+		out = append(out, event.SaveDrift{Rate: d.freq, Skew: d.freqSD})
+	}
+	return out
+}
 
 // MakeStep steps whatever is left of the correction now.
-func (d *Discipline) MakeStep(now clock.Reading, out []event.Action) []event.Action { return out }
+func (d *Discipline) MakeStep(now clock.Reading, out []event.Action) []event.Action {
+	out = d.observe(now, out)
+	if offset := d.Correction(now); offset != 0 {
+		out = d.step(now, offset, out)
+		out = d.status(now, out)
+	}
+	return out
+}
 
 // Correction is what is still to be slewed (positive: the clock is slow).
-func (d *Discipline) Correction(now clock.Reading) clock.Offset { return 0 }
+func (d *Discipline) Correction(now clock.Reading) clock.Offset {
+	if !d.haveLine {
+		return 0
+	}
+	return d.target.WallAt(now.Mono).Sub(now.Wall)
+}
 
 // RootDelay is that of the last update.
-func (d *Discipline) RootDelay() time.Duration { return 0 }
+func (d *Discipline) RootDelay() time.Duration { return d.last.RootDelay }
 
 // RootDispersion bounds, with half the root delay, the wall clock's error: the
 // last update's dispersion grown by the skew since, and the correction left.
-func (d *Discipline) RootDispersion(now clock.Reading) time.Duration { return 0 }
+func (d *Discipline) RootDispersion(now clock.Reading) time.Duration {
+	if !d.haveLine {
+		return unsynchronisedError
+	}
+	grown := (d.freqSD + oscillatorError).Over(now.Mono.Sub(d.at))
+	return d.last.RootDispersion + grown + d.Correction(now).Abs()
+}
 
 // Stats returns the state for people.
-func (d *Discipline) Stats() Stats { return Stats{} }
+func (d *Discipline) Stats() Stats { return d.stats }
+
+// account keeps the statistics of the updates.
+func (d *Discipline) account(now clock.Reading, line clock.Line, offset clock.Offset) {
+	if d.haveLine {
+		offset = line.WallAt(now.Mono).Sub(d.target.WallAt(now.Mono))
+		d.stats.Interval = now.Mono.Sub(d.at)
+	}
+	d.stats.LastOffset = offset
+	o, r := float64(offset), float64(d.stats.RMSOffset)
+	if d.stats.Updates == 0 {
+		d.stats.RMSOffset = offset.Abs()
+		return
+	}
+	square := float64(r*r) + float64(rmsShare*(float64(o*o)-float64(r*r)))
+	d.stats.RMSOffset = time.Duration(math.Round(math.Sqrt(square)))
+}
+
+// adoptRate takes the estimate's rate, unless a far better one is known: a
+// source that has just been added need not unlearn the drift file.
+func (d *Discipline) adoptRate(now clock.Reading, e filter.Estimate) {
+	aged := float64(rateAging * math.Sqrt(max(0, now.Mono.Sub(d.freqAt).Seconds())))
+	known := math.Sqrt(float64(float64(d.freqSD)*float64(d.freqSD)) + float64(aged*aged))
+	if float64(e.RateSD) <= float64(muchBetter*known) {
+		d.freq = clampRate(e.Line.Rate, maxFrequency)
+		d.freqSD = max(e.RateSD, leastSkew)
+		d.freqAt = now.Mono
+	}
+	d.stats.Frequency, d.stats.Skew = d.freq, d.freqSD
+	d.stats.Residual = e.Line.Rate - d.freq
+}
+
+func clampRate(r, limit clock.Rate) clock.Rate { return max(-limit, min(limit, r)) }
