@@ -174,6 +174,12 @@ func (a *Assoc) Burst(now clock.Reading, good, most int) {
 	a.nextPoll = now.Mono
 }
 
+// Close ends the association: no reply is wanted any more.
+func (a *Assoc) Close(out []event.Action) []event.Action {
+	a.online, a.nextPoll = false, clock.Never
+	return a.closeSocket(out)
+}
+
 // SetNTPAddr answers NeedAddr.
 func (a *Assoc) SetNTPAddr(now clock.Reading, addr netip.Addr) {
 	a.ntpHost = ""

@@ -11,8 +11,8 @@ import (
 
 // Specification constants (RFC 8915 section 4.2).
 const (
-	keBackoffMin = 10 * time.Second   // "the initial value of the retry interval SHOULD be 10 seconds"
-	keBackoffMax = 5 * 24 * time.Hour // "MUST NOT exceed 5 days" by more than the jitter
+	keBackoffMin = 10 * time.Second   // "initial and minimum retry interval of 10 seconds"
+	keBackoffMax = 5 * 24 * time.Hour // "a maximum retry interval of 5 days"
 
 	defaultNTPPort = 123
 )
@@ -42,6 +42,7 @@ type establishment struct {
 	saved    bool
 	class    nts.FailureClass
 	reason   string // of the last failure, "" after a success
+	told     string // the reason that people know
 	attempts int    // since the last success
 	runs     uint64 // successful
 	last     clock.Mono
@@ -69,8 +70,9 @@ func (a *Assoc) startKE(now clock.Reading, out []event.Action) (_ []event.Action
 	k.running, k.started = true, now.Mono
 	k.attempt++
 	k.attempts++
-	// RFC 8915 §4.2: only a reply ends the backoff, so the attempt counts as
-	// failed until then. It is saved first: a daemon that crashes while
+	// RFC 8915 §4.2: "MUST NOT reset the retry interval until they have
+	// performed a successful key establishment [...] followed by a successful
+	// use": the attempt counts as failed until then. It is saved first: a daemon that crashes while
 	// establishing keys must not hammer the server.
 	k.failures = min(k.failures+1, maxKEFailures)
 	k.class = nts.FailureNone
@@ -97,7 +99,7 @@ func (a *Assoc) HandleKEDone(now clock.Reading, ev event.KEDone, out []event.Act
 	if ev.Failure != nts.FailureNone {
 		return a.keFailed(now, ev, out)
 	}
-	k.reason, k.class, k.attempts = "", nts.FailureNone, 0
+	k.reason, k.told, k.class, k.attempts = "", "", nts.FailureNone, 0
 	k.runs++
 	k.last, k.known, k.info = now.Mono, true, ev.Info
 	n := a.notice(event.NoticeKEDone, "")
@@ -144,8 +146,9 @@ func (a *Assoc) keFailed(now clock.Reading, ev event.KEDone, out []event.Action)
 	k.class = ev.Failure
 	k.notBefore = now.Mono.Add(a.backoff())
 	out = a.saveBackoff(now, out)
-	if k.reason != ev.Reason {
-		k.reason = ev.Reason
+	k.reason = ev.Reason
+	if k.told != ev.Reason {
+		k.told = ev.Reason
 		out = append(out, a.notice(event.NoticeKEFailed, ev.Reason))
 	}
 	if a.online && len(a.keys.session.Cookies) == 0 {
@@ -170,8 +173,8 @@ func (a *Assoc) settleKE(out []event.Action) []event.Action {
 }
 
 // backoff returns the wait after so many failures.
-// RFC 8915 §4.2: "at least 10 seconds", each time "by a factor of at least
-// 1.5"; the jitter only adds.
+// RFC 8915 §4.2: "t = min(10 * 1.5^(n-1), 432000)" is the least for the nth
+// retry, so the jitter only adds.
 func (a *Assoc) backoff() time.Duration {
 	limit := keBackoffMax
 	if a.ke.class == nts.FailureNetwork {
@@ -184,7 +187,7 @@ func (a *Assoc) backoff() time.Duration {
 			break
 		}
 	}
-	return d + a.randomBelow(d/8)
+	return min(d+a.randomBelow(d/8), keBackoffMax)
 }
 
 func (a *Assoc) saveBackoff(now clock.Reading, out []event.Action) []event.Action {
@@ -201,11 +204,13 @@ type Backoff struct {
 	NotBefore clock.Mono
 	Class     nts.FailureClass
 	Saved     bool
+	Told      string // the reason that people know already
 }
 
 // Backoff returns the state of the backoff.
 func (a *Assoc) Backoff() Backoff {
-	return Backoff{Failures: a.ke.failures, NotBefore: a.ke.notBefore, Class: a.ke.class, Saved: a.ke.saved}
+	k := &a.ke
+	return Backoff{Failures: k.failures, NotBefore: k.notBefore, Class: k.class, Saved: k.saved, Told: k.told}
 }
 
 // RestoreBackoff takes over an earlier association's backoff. However wrong
@@ -213,7 +218,8 @@ func (a *Assoc) Backoff() Backoff {
 // failures call for.
 func (a *Assoc) RestoreBackoff(now clock.Reading, b Backoff) {
 	k := &a.ke
-	k.failures, k.class, k.saved = min(max(b.Failures, 0), maxKEFailures), b.Class, b.Saved
+	k.failures, k.class = min(max(b.Failures, 0), maxKEFailures), b.Class
+	k.saved, k.told = b.Saved, b.Told
 	if k.failures > 0 {
 		k.notBefore = min(b.NotBefore, now.Mono.Add(a.backoff()))
 	}

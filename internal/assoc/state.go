@@ -140,6 +140,11 @@ func (a *Assoc) Problem() string { return a.problem }
 // Authenticated reports whether samples are authenticated.
 func (a *Assoc) Authenticated() bool { return a.cfg.NTS && !a.cfg.NoVal }
 
+// Synchronised reports whether the server said in its last reply that it is.
+func (a *Assoc) Synchronised() bool {
+	return a.last.Valid && a.header(a.last.Header) != VerdictUnsynchronised
+}
+
 // Sampled reports whether there ever was a sample of this server.
 func (a *Assoc) Sampled() bool { return a.sampled }
 

@@ -11,6 +11,15 @@ import (
 	"ntsd/internal/siv"
 )
 
+// Defaults of a source.
+const (
+	defaultMinPoll    ntptime.Exponent = 6 // RFC 8633 §4.2: not below 64 s unasked
+	defaultMaxPoll    ntptime.Exponent = 10
+	defaultNTPPort                     = 123
+	defaultKEPort                      = 4460
+	defaultMaxSources                  = 4
+)
+
 // Config is everything the engine needs to know; it is replaced whole by
 // HandleConfig. The caller validates it.
 type Config struct {

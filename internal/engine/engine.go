@@ -12,7 +12,9 @@ import (
 	"errors"
 	"io"
 
+	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
+	"ntsd/internal/discipline"
 	"ntsd/internal/event"
 )
 
@@ -22,62 +24,183 @@ var ErrNoSource = errors.New("engine: no such source")
 // Engine is the whole deciding core. It is not safe for concurrent use; make
 // one with New.
 type Engine struct {
-	cfg  Config
-	rand io.Reader
+	cfg     Config
+	env     assoc.Env
+	clock   *discipline.Discipline
+	sources []*source
+	lastID  event.SourceID
+	lookups []*lookup
+	memory  memory
+
+	selector selector
+	sync     synchronisation
+	exited   bool
 }
 
 // New returns an engine that has not started. rand must be unpredictable: it
 // makes identifiers, nonces and transmit timestamps. A failing rand panics.
 func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
-	return &Engine{cfg: cfg, rand: rand}
+	e := &Engine{
+		cfg:      cfg,
+		env:      assoc.Env{Rand: rand},
+		clock:    discipline.New(disciplineConfig(cfg), now, cfg.Drift, cfg.DriftSkew, cfg.DriftKnown),
+		selector: selector{deadline: clock.Never},
+		sync:     synchronisation{since: now.Mono},
+	}
+	for i := range cfg.Sources {
+		e.sources = append(e.sources, newSource(cfg.Sources[i]))
+	}
+	return e
+}
+
+func disciplineConfig(cfg Config) discipline.Config {
+	return discipline.Config{
+		Threshold: cfg.MakeStep.Threshold, Limit: cfg.MakeStep.Limit,
+		MaxSlew: cfg.MaxSlew, LogChange: cfg.LogChange,
+	}
 }
 
 // HandleStart begins. Restored sessions spare key establishments; backoffs
 // hold them back.
 func (e *Engine) HandleStart(now clock.Reading, sessions []event.Restored, backoffs []event.Backoff,
 	out []event.Action) []event.Action {
-	return out
+	e.prepare(now)
+	e.memory.restore(now, sessions, backoffs)
+	return e.HandleTimer(now, out)
 }
 
 // HandleTimer does what is due; calling it early does nothing.
-func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Action { return out }
+func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
+	e.prepare(now)
+	n := len(out)
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			if now.Mono >= m.assoc.NextDeadline() {
+				out = m.assoc.HandleTimer(now, out)
+				e.selector.dirty = true
+			}
+		}
+	}
+	if !e.cfg.OneShot && now.Mono >= e.clock.NextDeadline() {
+		out = e.clock.HandleTimer(now, out)
+	}
+	return e.finish(now, n, out)
+}
 
 // HandleReceived judges a datagram.
 func (e *Engine) HandleReceived(now clock.Reading, ev event.Received, out []event.Action) []event.Action {
-	return out
+	e.prepare(now)
+	n := len(out)
+	_, m := e.find(ev.Source)
+	if m == nil {
+		return out
+	}
+	out, verdict := m.assoc.HandleReceived(now, ev, out)
+	e.selector.dirty = true
+	if verdict == assoc.VerdictAccepted {
+		m.fresh = true
+	}
+	return e.finish(now, n, out)
 }
 
 // HandleSendFailed notes that a request did not leave or was refused.
 func (e *Engine) HandleSendFailed(now clock.Reading, ev event.SendFailed, out []event.Action) []event.Action {
+	if _, m := e.find(ev.Source); m != nil {
+		m.assoc.HandleSendFailed(ev)
+	}
 	return out
 }
 
 // HandleKEDone takes the outcome of a key establishment.
 func (e *Engine) HandleKEDone(now clock.Reading, ev event.KEDone, out []event.Action) []event.Action {
-	return out
-}
-
-// HandleResolved takes the addresses of a name.
-func (e *Engine) HandleResolved(now clock.Reading, ev event.Resolved, out []event.Action) []event.Action {
-	return out
-}
-
-// HandleCommand does what the operator asks. The only error is ErrNoSource.
-func (e *Engine) HandleCommand(now clock.Reading, cmd event.Command, out []event.Action) ([]event.Action, error) {
-	return out, nil
-}
-
-// HandleConfig replaces the configuration: sources that it keeps keep their
-// associations, the others are dropped or added.
-func (e *Engine) HandleConfig(now clock.Reading, cfg Config, out []event.Action) []event.Action {
-	return out
+	e.prepare(now)
+	n := len(out)
+	s, m := e.find(ev.Source)
+	if m == nil {
+		return out
+	}
+	out = m.assoc.HandleKEDone(now, ev, out)
+	e.selector.dirty = true
+	out = e.dropIfDuplicate(now, s, m, out)
+	return e.finish(now, n, out)
 }
 
 // HandleStop saves what the next start wants to know.
-func (e *Engine) HandleStop(now clock.Reading, out []event.Action) []event.Action { return out }
+func (e *Engine) HandleStop(now clock.Reading, out []event.Action) []event.Action {
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			out = m.assoc.Save(out)
+			out = m.assoc.Close(out)
+		}
+	}
+	if !e.cfg.OneShot {
+		out = e.clock.HandleStop(now, out)
+	}
+	return out
+}
 
 // NextDeadline is when HandleTimer wants to be called.
-func (e *Engine) NextDeadline() clock.Mono { return clock.Never }
+func (e *Engine) NextDeadline() clock.Mono {
+	next := e.selector.deadline
+	if !e.cfg.OneShot {
+		next = min(next, e.clock.NextDeadline())
+	}
+	for _, l := range e.lookups {
+		next = min(next, l.deadline())
+	}
+	for _, s := range e.sources {
+		next = min(next, s.refreshAt)
+		for _, m := range s.members {
+			next = min(next, m.assoc.NextDeadline())
+		}
+	}
+	return next
+}
 
-// Snapshot describes the whole state.
-func (e *Engine) Snapshot(now clock.Reading) Snapshot { return Snapshot{Now: now} }
+// prepare tells the associations what they need to know of this moment.
+func (e *Engine) prepare(now clock.Reading) {
+	e.env.Verify = e.verify(now)
+	e.env.Pivot = e.cfg.Floor
+}
+
+// verify says at which time certificates are judged by a key establishment
+// that starts now.
+func (e *Engine) verify(now clock.Reading) event.Verify {
+	if e.cfg.NoCertTimeCheck && !e.sync.ever {
+		return event.Verify{Tentative: true}
+	}
+	return event.Verify{At: now.Wall}
+}
+
+// finish draws the conclusions of an event: addresses, selection, the clock.
+// The event's own actions start at out[first].
+func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []event.Action {
+	out = e.maintain(now, out)
+	out = e.choose(now, out)
+	stepped := false
+	for _, a := range out[first:] {
+		if _, ok := a.(event.Step); ok {
+			stepped = true
+		}
+	}
+	if stepped {
+		e.memory.handleStep(now)
+		for _, s := range e.sources {
+			for _, m := range s.members {
+				m.assoc.HandleStep(now)
+			}
+		}
+	}
+	return out
+}
+
+func (e *Engine) find(id event.SourceID) (*source, *member) {
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			if m.assoc.ID() == id {
+				return s, m
+			}
+		}
+	}
+	return nil, nil
+}

@@ -1,12 +1,32 @@
 package engine
 
 import (
+	"net/netip"
 	"time"
 
+	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/wire"
 )
+
+// maxRootDistance is where a clock is not worth asking any more (RFC 5905
+// section 7.2, MAXDISP).
+const maxRootDistance = 16 * time.Second
+
+// synchronisation is the state of the local clock as others may rely on it.
+type synchronisation struct {
+	on    bool
+	ever  bool
+	since clock.Mono // of the last change of on
+
+	reference     event.SourceID
+	name          string
+	addr          netip.Addr
+	stratum       uint8 // our own
+	authenticated bool
+	leap          event.Leap
+}
 
 // System is what a server may say about its own clock (RFC 5905 section 11.1).
 // While the clock is not synchronised Leap is event.LeapUnsynchronised and
@@ -22,5 +42,58 @@ type System struct {
 
 // System returns what a server may say now.
 func (e *Engine) System(now clock.Reading) System {
-	return System{Leap: event.LeapUnsynchronised}
+	s := System{
+		Leap: e.sync.leap, Stratum: e.sync.stratum, ReferenceID: assoc.ReferenceID(e.sync.addr),
+		ReferenceTime: e.clock.Stats().ReferenceTime,
+		RootDelay:     e.clock.RootDelay(), RootDispersion: e.clock.RootDispersion(now),
+	}
+	// RFC 5905 §11.1: root distance above the maximum: not synchronised.
+	if !e.sync.on || s.RootDelay/2+s.RootDispersion >= maxRootDistance {
+		return System{Leap: event.LeapUnsynchronised}
+	}
+	return s
+}
+
+// synchronised notes an update of the clock by a reference.
+func (e *Engine) synchronised(now clock.Reading, m *member, out []event.Action) []event.Action {
+	y := &e.sync
+	src, _ := e.find(m.assoc.ID())
+	y.reference, y.name, y.addr = m.assoc.ID(), src.cfg.Name, m.assoc.Addr()
+	y.stratum = min(m.assoc.Last().Header.Stratum+1, 15)
+	y.authenticated = m.assoc.Authenticated()
+	if leap := e.leap(); leap != y.leap {
+		y.leap = leap
+		out = append(out, event.Notice{Kind: event.NoticeLeap, Text: leapText(leap)})
+	}
+	if !y.on {
+		y.on, y.ever, y.since = true, true, now.Mono
+		out = append(out, e.notice(event.NoticeSynchronised, m))
+	}
+	return out
+}
+
+func leapText(l event.Leap) string {
+	switch l {
+	case event.LeapInsert:
+		return "a leap second will be inserted"
+	case event.LeapDelete:
+		return "a leap second will be deleted"
+	}
+	return "no leap second is announced any more"
+}
+
+// expire gives up the synchronisation when no source is selected and the clock
+// has run alone for so long that nobody should rely on it. Until then its
+// growing root dispersion tells the truth.
+func (e *Engine) expire(now clock.Reading, out []event.Action) []event.Action {
+	limit := e.cfg.Selection.MaxDistance
+	if limit == 0 {
+		limit = maxRootDistance
+	}
+	if !e.sync.on || e.clock.RootDelay()/2+e.clock.RootDispersion(now) < limit {
+		return out
+	}
+	e.sync.on, e.sync.since = false, now.Mono
+	out = e.clock.HandleUnsynchronised(now, out)
+	return append(out, event.Notice{Kind: event.NoticeUnsynchronised, Text: e.selector.result.Why})
 }

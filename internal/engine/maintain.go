@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+)
+
+// maintain keeps every source at the associations that it wants, as far as
+// there are addresses.
+func (e *Engine) maintain(now clock.Reading, out []event.Action) []event.Action {
+	for _, s := range e.sources {
+		if now.Mono >= s.refreshAt || (!s.literal && len(s.addrs) == 0 && s.refreshAt == clock.Never) {
+			s.refreshAt = clock.Never
+			e.want(s)
+		}
+		for _, m := range slices.Clone(s.members) {
+			if m.assoc.Reach() != 0 {
+				s.revive(m.assoc.SourceAddr())
+			} else if m.assoc.Online() && (m.assoc.Dead() || m.assoc.KEFailed()) {
+				s.fail(now, m.assoc.SourceAddr())
+				out = e.replace(now, s, m, out)
+			}
+		}
+		out = e.fill(now, s, out)
+		for _, m := range s.members {
+			if host := m.assoc.NeedAddr(); host != "" {
+				e.lookup(host, s.cfg.Family).wanted = true
+			}
+		}
+	}
+	return e.startLookups(now, out)
+}
+
+// want asks for the addresses of a source's name.
+func (e *Engine) want(s *source) {
+	if !s.literal {
+		e.lookup(s.cfg.Name, s.cfg.Family).wanted = true
+	}
+}
+
+// revive notes that an address works.
+func (s *source) revive(a netip.Addr) {
+	if x := s.address(a); x != nil {
+		x.bad = false
+	}
+	s.refreshed = false
+}
+
+// fill makes the associations that are missing.
+func (e *Engine) fill(now clock.Reading, s *source, out []event.Action) []event.Action {
+	for len(s.members) < s.wanted() {
+		var addr netip.Addr
+		var ok bool
+		if out, addr, ok = e.pick(now, s, netip.Addr{}, out); !ok {
+			e.refreshLater(now, s)
+			return out
+		}
+		e.add(now, s, addr)
+	}
+	return out
+}
+
+// refreshLater has the name resolved again when its answer has become old.
+func (e *Engine) refreshLater(now clock.Reading, s *source) {
+	if s.refreshAt != clock.Never || len(s.addrs) == 0 {
+		return
+	}
+	if s.literal {
+		// Only to look again at an address that another source has now.
+		s.refreshAt = now.Mono.Add(retryAddress)
+		return
+	}
+	age := retryAddress
+	if !s.refreshed {
+		s.refreshed, age = true, refreshSoon
+	}
+	s.refreshAt = max(now.Mono+1, e.lookup(s.cfg.Name, s.cfg.Family).last.Add(age))
+}
+
+// replace puts an association with another address in the place of one that
+// gives nothing, if there is one to try.
+func (e *Engine) replace(now clock.Reading, s *source, m *member, out []event.Action) []event.Action {
+	old := m.assoc.SourceAddr()
+	out, addr, ok := e.pick(now, s, old, out)
+	if !ok && m.assoc.KEFailed() {
+		addr, ok = e.sooner(s, m)
+	}
+	if !ok {
+		e.refreshLater(now, s)
+		return out
+	}
+	out = e.remove(s, m, out)
+	next := e.add(now, s, addr)
+	return append(out, event.Notice{
+		Kind: event.NoticeReplaced, Source: next.assoc.ID(), Name: s.cfg.Name, Addr: addr, Text: old.String(),
+	})
+}
+
+// sooner returns an address whose key establishment may be tried again before
+// that of m: so all addresses of a name share the waiting.
+func (e *Engine) sooner(s *source, m *member) (best netip.Addr, ok bool) {
+	first := m.assoc.Backoff().NotBefore
+	for i := range s.addrs {
+		a := s.addrs[i].addr
+		b, _ := e.memory.backoff(netip.AddrPortFrom(a, s.cfg.NTSPort))
+		if !s.has(a) && e.user(s, a) == "" && b.NotBefore < first {
+			best, first, ok = a, b.NotBefore, true
+		}
+	}
+	return best, ok
+}
+
+// dropIfDuplicate ends the younger of two associations whose key
+// establishments named the same NTP server.
+func (e *Engine) dropIfDuplicate(now clock.Reading, s *source, m *member, out []event.Action) []event.Action {
+	to := m.assoc.NTPAddr()
+	if !to.IsValid() || !slices.Contains(s.members, m) {
+		return out
+	}
+	for _, o := range e.sources {
+		for _, other := range o.members {
+			if other == m || other.assoc.NTPAddr() != to {
+				continue
+			}
+			if other.assoc.ID() > m.assoc.ID() {
+				s, m, o = o, other, s
+			}
+			s.fail(now, m.assoc.SourceAddr())
+			out = e.remove(s, m, out)
+			return s.duplicate(m.assoc.SourceAddr(), o.cfg.Name, out)
+		}
+	}
+	return out
+}

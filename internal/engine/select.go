@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"time"
+
+	"ntsd/internal/assoc"
+	"ntsd/internal/clock"
+	"ntsd/internal/discipline"
+	"ntsd/internal/event"
+	"ntsd/internal/filter"
+	"ntsd/internal/selection"
+	"ntsd/internal/wire"
+)
+
+// Implementation constants of the selection.
+const (
+	// settle is how long the first sample waits for those of other sources: so
+	// one quick falseticker does not set the clock alone.
+	settle = time.Second
+	// drift is how fast a disciplined server's error may grow unseen: chrony's
+	// maxclockerror.
+	drift = clock.Rate(1e-6)
+)
+
+// selector is the state of the selection: the candidates of the last one, in
+// the order of the configuration, and what came of it.
+type selector struct {
+	dirty    bool // something changed since
+	settled  bool // the first samples are in
+	since    clock.Mono
+	deadline clock.Mono // when the first samples are in at the latest
+
+	members    []*member
+	candidates []selection.Candidate
+	estimates  []filter.Estimate
+	result     selection.Result
+	selected   event.SourceID // 0: none
+	why        string         // told last
+}
+
+// index returns the position of an association among the candidates.
+func (x *selector) index(id event.SourceID) int {
+	for i, m := range x.members {
+		if m.assoc.ID() == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// choose selects the reference if anything changed, and tells the clock.
+func (e *Engine) choose(now clock.Reading, out []event.Action) []event.Action {
+	x := &e.selector
+	if !x.settled && e.settles(now) {
+		x.settled, x.dirty = true, true
+	}
+	if !x.dirty || e.exited {
+		return out
+	}
+	x.dirty = false
+	e.evaluate(now)
+	if !x.settled {
+		return out
+	}
+	out = e.tellSelection(out)
+	switch {
+	case x.result.Selected < 0:
+		return e.expire(now, out)
+	case e.cfg.OneShot:
+		return e.answer(now, out)
+	}
+	return e.update(now, out)
+}
+
+// settles reports whether the first samples are in: every source has answered
+// or failed, or one has and the others had their time.
+func (e *Engine) settles(now clock.Reading) bool {
+	x := &e.selector
+	pending, sampled := false, false
+	for _, s := range e.sources {
+		pending = pending || (len(s.members) == 0 && s.trouble == "" && !s.offline && !e.lookupFails(s))
+		for _, m := range s.members {
+			pending = pending || m.assoc.Pending()
+			sampled = sampled || m.assoc.Sampled()
+		}
+	}
+	if !sampled {
+		return false
+	}
+	if x.deadline == clock.Never {
+		x.deadline = now.Mono.Add(settle)
+	}
+	if pending && now.Mono < x.deadline {
+		return false
+	}
+	x.deadline = clock.Never
+	return true
+}
+
+func (e *Engine) lookupFails(s *source) bool {
+	return !s.literal && e.lookup(s.cfg.Name, s.cfg.Family).reason != ""
+}
+
+// evaluate runs the selection.
+func (e *Engine) evaluate(now clock.Reading) {
+	x := &e.selector
+	x.members, x.candidates, x.estimates = x.members[:0], x.candidates[:0], x.estimates[:0]
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			c, est := candidate(now, s, m.assoc)
+			x.members = append(x.members, m)
+			x.candidates = append(x.candidates, c)
+			x.estimates = append(x.estimates, est)
+		}
+	}
+	x.result = selection.Select(e.cfg.Selection, now, x.candidates, x.index(x.selected))
+}
+
+// candidate describes an association to the selection.
+func candidate(now clock.Reading, s *source, a *assoc.Assoc) (selection.Candidate, filter.Estimate) {
+	last := a.Last().Header
+	est, ready := a.Estimate(now.Mono)
+	c := selection.Candidate{
+		Stratum: last.Stratum, Reachable: a.Reach() != 0, Ready: ready, Synchronised: a.Synchronised(),
+		Authenticated: a.Authenticated(), Online: a.Online(), Options: s.cfg.Select,
+	}
+	if ready {
+		c.Offset = est.Line.WallAt(now.Mono).Sub(now.Wall)
+		c.SD = est.OffsetSD
+		c.Distance = rootDelay(a, est)/2 + rootDispersion(now, a, est)
+	}
+	return c, est
+}
+
+// rootDelay is the round trip to the primary server through a.
+func rootDelay(a *assoc.Assoc, est filter.Estimate) time.Duration {
+	return a.Last().Header.RootDelay.Duration() + est.MinDelay
+}
+
+// rootDispersion bounds what a's time may be off beside the delay.
+func rootDispersion(now clock.Reading, a *assoc.Assoc, est filter.Estimate) time.Duration {
+	return a.Last().Header.RootDispersion.Duration() + a.Dispersion() + est.OffsetSD +
+		drift.Over(now.Mono.Sub(a.LastRx()))
+}
+
+// tellSelection gives notices of what changed.
+func (e *Engine) tellSelection(out []event.Action) []event.Action {
+	x := &e.selector
+	for i, m := range x.members {
+		was := m.falseticker
+		m.falseticker = x.result.States[i] == selection.StateFalseticker
+		if was != m.falseticker {
+			kind := event.NoticeTruechimer
+			if m.falseticker {
+				kind = event.NoticeFalseticker
+			}
+			out = append(out, e.notice(kind, m))
+		}
+	}
+	selected := event.SourceID(0)
+	if i := x.result.Selected; i >= 0 {
+		selected = x.members[i].assoc.ID()
+	}
+	switch {
+	case selected == 0 && (x.selected != 0 || x.why != x.result.Why):
+		out = append(out, event.Notice{Kind: event.NoticeUnselectable, Text: x.result.Why})
+	case selected != 0 && selected != x.selected:
+		out = append(out, e.notice(event.NoticeSelected, x.members[x.result.Selected]))
+	}
+	x.selected, x.why = selected, x.result.Why
+	return out
+}
+
+func (e *Engine) notice(kind event.NoticeKind, m *member) event.Notice {
+	s, _ := e.find(m.assoc.ID())
+	return event.Notice{Kind: kind, Source: m.assoc.ID(), Name: s.cfg.Name, Addr: m.assoc.Addr()}
+}
+
+// answer ends a one-shot query.
+func (e *Engine) answer(now clock.Reading, out []event.Action) []event.Action {
+	est, ok := selection.Combine(now.Mono, e.selector.estimates, e.selector.result.States)
+	if !ok {
+		return out
+	}
+	e.exited = true
+	return append(out, event.Exit{Offset: est.Line.WallAt(now.Mono).Sub(now.Wall)})
+}
+
+// update tells the clock, if there is a sample that it has not been told of
+// among those that count.
+func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
+	x := &e.selector
+	fresh := false
+	for i, m := range x.members {
+		if st := x.result.States[i]; st == selection.StateSelected || st == selection.StateCombined {
+			fresh = fresh || m.fresh
+			m.fresh = false
+		}
+	}
+	est, ok := selection.Combine(now.Mono, x.estimates, x.result.States)
+	if !fresh || !ok {
+		return out
+	}
+	best := x.members[x.result.Selected]
+	out = e.clock.HandleUpdate(now, discipline.Update{
+		Estimate:       est,
+		RootDelay:      rootDelay(best.assoc, est),
+		RootDispersion: rootDispersion(now, best.assoc, est),
+		Leap:           e.leap(),
+	}, out)
+	return e.synchronised(now, best, out)
+}
+
+// leap is what the majority of those that tell the time say, of the
+// authenticated ones where there are any: one server announces no leap second.
+func (e *Engine) leap() event.Leap {
+	x := &e.selector
+	var votes [2][4]int
+	var total [2]int
+	for i, m := range x.members {
+		switch x.result.States[i] {
+		case selection.StateSelected, selection.StateCombined, selection.StateUnused, selection.StateOutlier:
+			class := 0
+			if m.assoc.Authenticated() {
+				class = 1
+			}
+			votes[class][m.assoc.Last().Header.Leap&3]++
+			total[class]++
+		}
+	}
+	class := 0
+	if total[1] > 0 {
+		class = 1
+	}
+	for _, l := range []wire.Leap{wire.LeapInsert, wire.LeapDelete} {
+		if 2*votes[class][l] > total[class] {
+			return event.Leap(l)
+		}
+	}
+	return event.LeapNone
+}

@@ -1,0 +1,259 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"ntsd/internal/assoc"
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/siv"
+)
+
+// Implementation constants of choosing addresses.
+const (
+	// retryAddress is how long an address that failed is left alone. With it a
+	// source changes its server at most that often, once all its addresses
+	// have been tried: a fleet of clients must not wander in step.
+	retryAddress = 30 * time.Minute
+	// refreshSoon is the least age of an answer that is asked for again the
+	// first time that all its addresses are dead.
+	refreshSoon = time.Minute
+)
+
+// source is one configured server or pool and its associations.
+type source struct {
+	cfg     Source
+	literal bool // the name is an address
+	offline bool // new associations start so
+	addrs   []address
+	members []*member
+
+	refreshAt  clock.Mono // when to ask for the name again
+	refreshed  bool       // that was done before
+	strict     bool       // the next answer replaces addresses that are gone
+	trouble    string     // why there are fewer associations than wanted
+	duplicates []netip.Addr
+}
+
+// address is one of a source's name.
+type address struct {
+	addr   netip.Addr
+	bad    bool // gave nothing when it was last tried
+	failed clock.Mono
+}
+
+// member is an association with what the selection remembers of it.
+type member struct {
+	assoc       *assoc.Assoc
+	fresh       bool // a sample came that the clock has not been told of
+	falseticker bool
+}
+
+func newSource(cfg Source) *source {
+	cfg.setDefaults()
+	s := &source{cfg: cfg, offline: cfg.Offline, refreshAt: clock.Never}
+	if a, err := netip.ParseAddr(cfg.Name); err == nil {
+		s.literal = true
+		s.addrs = []address{{addr: a.Unmap()}}
+	}
+	return s
+}
+
+// setDefaults fills in what the caller left out.
+func (s *Source) setDefaults() {
+	if s.MaxPoll == 0 {
+		s.MinPoll, s.MaxPoll = defaultMinPoll, defaultMaxPoll
+	}
+	if s.Port == 0 {
+		s.Port = defaultNTPPort
+	}
+	if s.NTSPort == 0 {
+		s.NTSPort = defaultKEPort
+	}
+	if len(s.AEADs) == 0 {
+		s.AEADs = []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256}
+	}
+	if s.MaxSources == 0 {
+		s.MaxSources = defaultMaxSources
+	}
+}
+
+// wanted is how many associations the source should have.
+func (s *source) wanted() int {
+	if s.cfg.Kind == KindPool {
+		return s.cfg.MaxSources
+	}
+	return 1
+}
+
+// assocConfig returns what an association with addr is made from.
+func (s *source) assocConfig(id event.SourceID, addr netip.Addr) assoc.Config {
+	c := &s.cfg
+	return assoc.Config{
+		ID: id, Name: c.Name, Addr: addr, Port: c.Port,
+		NTS: c.NTS, KEPort: c.NTSPort, AEADs: c.AEADs, TrustedCerts: c.TrustedCerts, NoVal: c.NoVal,
+		MinPoll: c.MinPoll, MaxPoll: c.MaxPoll, IBurst: c.IBurst, Offline: s.offline,
+		MaxDelay: c.MaxDelay, MinDelay: c.MinDelay, MinSamples: c.MinSamples, MaxSamples: c.MaxSamples,
+	}
+}
+
+// setAddresses takes the addresses of the name; what is known of one of them
+// stays.
+func (s *source) setAddresses(addrs []netip.Addr) {
+	old := s.addrs
+	s.addrs = nil
+	for _, a := range addrs {
+		a = a.Unmap()
+		if !a.IsValid() || !familyOf(a, s.cfg.Family) || len(s.addrs) == maxAddresses || s.address(a) != nil {
+			continue
+		}
+		next := address{addr: a}
+		for _, o := range old {
+			if o.addr == a {
+				next = o
+			}
+		}
+		s.addrs = append(s.addrs, next)
+	}
+}
+
+func (s *source) address(a netip.Addr) *address {
+	for i := range s.addrs {
+		if s.addrs[i].addr == a {
+			return &s.addrs[i]
+		}
+	}
+	return nil
+}
+
+// fail notes that an address gave nothing.
+func (s *source) fail(now clock.Reading, a netip.Addr) {
+	if x := s.address(a); x != nil {
+		x.bad, x.failed = true, now.Mono
+	}
+}
+
+// ripe reports whether an address may be tried.
+func (x *address) ripe(now clock.Reading) bool {
+	return !x.bad || now.Mono.Sub(x.failed) >= retryAddress
+}
+
+func (s *source) has(a netip.Addr) bool {
+	return slices.ContainsFunc(s.members, func(m *member) bool { return m.assoc.SourceAddr() == a })
+}
+
+// user returns the name of another source that polls the server at a, "" when
+// there is none: time is not twice as good for asking twice.
+func (e *Engine) user(s *source, a netip.Addr) string {
+	for _, o := range e.sources {
+		if o == s || o.cfg.Port != s.cfg.Port || (o.cfg.NTS && s.cfg.NTS && o.cfg.NTSPort != s.cfg.NTSPort) {
+			continue
+		}
+		for _, m := range o.members {
+			if m.assoc.SourceAddr() == a || m.assoc.Addr() == a {
+				return o.cfg.Name
+			}
+		}
+	}
+	return ""
+}
+
+// pick chooses the next address of a source: one with keys at hand, else of
+// another family than avoid, else the first. ok is false when there is none to
+// try now.
+func (e *Engine) pick(now clock.Reading, s *source, avoid netip.Addr, out []event.Action) (_ []event.Action, best netip.Addr, ok bool) {
+	rank := -1
+	for i := range s.addrs {
+		x := &s.addrs[i]
+		if s.has(x.addr) || !x.ripe(now) {
+			continue
+		}
+		if name := e.user(s, x.addr); name != "" {
+			out = s.duplicate(x.addr, name, out)
+			continue
+		}
+		r := 0
+		if !x.bad {
+			r += 4
+		}
+		if s.cfg.NTS && e.memory.index(&s.cfg, x.addr) >= 0 {
+			r += 2
+		}
+		if avoid.IsValid() && avoid.Is4() != x.addr.Is4() {
+			r++
+		}
+		if r > rank {
+			rank, best, ok = r, x.addr, true
+		}
+	}
+	return out, best, ok
+}
+
+// duplicate says once that an address belongs to another source.
+func (s *source) duplicate(a netip.Addr, name string, out []event.Action) []event.Action {
+	s.trouble = "same server as " + name
+	if slices.Contains(s.duplicates, a) || len(s.duplicates) >= maxAddresses {
+		return out
+	}
+	s.duplicates = append(s.duplicates, a)
+	return append(out, event.Notice{Kind: event.NoticeDuplicate, Name: s.cfg.Name, Addr: a, Text: name})
+}
+
+// add makes an association with an address.
+func (e *Engine) add(now clock.Reading, s *source, addr netip.Addr) *member {
+	e.lastID++
+	m := &member{assoc: assoc.New(s.assocConfig(e.lastID, addr), &e.env, now)}
+	if s.cfg.NTS {
+		if b, ok := e.memory.backoff(netip.AddrPortFrom(addr, s.cfg.NTSPort)); ok {
+			m.assoc.RestoreBackoff(now, b)
+		}
+		if session, ok := e.memory.take(&s.cfg, addr); ok {
+			m.assoc.Restore(now, session)
+		}
+	}
+	s.members = append(s.members, m)
+	s.trouble = ""
+	e.selector.dirty = true
+	return m
+}
+
+// remove ends an association; its keys are kept for a later one.
+func (e *Engine) remove(s *source, m *member, out []event.Action) []event.Action {
+	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
+	if s.cfg.NTS {
+		if session, ok := m.assoc.Session(); ok {
+			e.memory.park(session)
+		}
+		e.memory.keepBackoff(netip.AddrPortFrom(m.assoc.SourceAddr(), s.cfg.NTSPort), m.assoc.Backoff())
+	}
+	e.selector.dirty = true
+	return m.assoc.Close(out)
+}
+
+// resolved takes the addresses of a source's name.
+func (e *Engine) resolved(now clock.Reading, s *source, addrs []netip.Addr, out []event.Action) []event.Action {
+	if len(s.addrs) == 0 {
+		words := make([]string, 0, len(addrs))
+		for _, a := range addrs[:min(len(addrs), maxAddresses)] {
+			words = append(words, a.String())
+		}
+		out = append(out, event.Notice{Kind: event.NoticeResolved, Name: s.cfg.Name, Text: strings.Join(words, " ")})
+	}
+	s.setAddresses(addrs)
+	if len(s.addrs) == 0 {
+		s.trouble = "no address of the wanted family"
+		s.refreshAt = now.Mono.Add(retryAddress)
+	}
+	if s.strict {
+		s.strict = false
+		for _, m := range slices.Clone(s.members) {
+			if s.address(m.assoc.SourceAddr()) == nil && len(s.addrs) > 0 {
+				out = e.replace(now, s, m, out)
+			}
+		}
+	}
+	return out
+}
