@@ -45,6 +45,8 @@ const (
 
 	// stampFloor (ns) is the least error of a timestamp that is believed.
 	stampFloor = 300
+	// dispersionSDs: a sample's dispersion bounds an error of about a quarter.
+	dispersionSDs = 4
 	// outlierShare is how often a sample is expected to obey no model.
 	outlierShare = 1e-3
 	// outlierTrust: below this probability of obeying the model a sample's
@@ -65,6 +67,8 @@ const (
 
 	// pollSamples must have come before the poll interval moves.
 	pollSamples = 6
+	// pollVotes samples in a row must agree.
+	pollVotes = 2
 	// lengthenLoss and shortenLoss: the variance that the estimate gains in one
 	// interval, in units of a sample's own. Up to the first the doubled interval
 	// costs little, above the second the present one costs too much; what lies

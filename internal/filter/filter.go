@@ -100,7 +100,9 @@ func (f *Filter) take(i int) bool {
 
 func excess(s Sample, p *path) float64 { return max(0, float64(s.Delay)-p.min) }
 
-func floor(s Sample) float64 { return max(stampFloor, float64(s.Dispersion)) }
+// floor is the deviation that no delay explains. The dispersion is a bound:
+// the usual error is a fraction of it.
+func floor(s Sample) float64 { return max(stampFloor, float64(s.Dispersion)/dispersionSDs) }
 
 // rebase moves the base line to the estimate, so that phases stay small and a
 // nanosecond counts whatever the year.

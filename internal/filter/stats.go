@@ -41,12 +41,28 @@ func (f *Filter) Stats() Stats {
 }
 
 // PollChange says after an Update how the poll interval should change, given
-// its present exponent: -1 shorter, +1 longer, 0 as it is. The measure is what
-// the estimate loses between two samples against what one sample is worth.
+// its present exponent: -1 shorter, +1 longer, 0 as it is. It is to be called
+// once per Update: two samples in a row must want the change.
+//
+// The measure is what the estimate loses until the next sample, against what
+// one sample is worth.
 func (f *Filter) PollChange(poll ntptime.Exponent) int {
 	if f.n < pollSamples {
 		return 0
 	}
+	wish := f.pollWish(poll)
+	if wish == 0 || wish > 0 != (f.votes > 0) {
+		f.votes = 0
+	}
+	f.votes += wish
+	if f.votes >= pollVotes || f.votes <= -pollVotes {
+		f.votes = 0
+		return wish
+	}
+	return 0
+}
+
+func (f *Filter) pollWish(poll ntptime.Exponent) int {
 	worth := f.bank.noise(&f.path)
 	square := float64(worth * worth)
 	switch {
