@@ -12,7 +12,11 @@ import (
 // or what stands for it. Where the file as a whole cannot be read there is no
 // Config and one diagnostic, an Error: the caller keeps what it had.
 func Load(dir string, read func(name string) ([]byte, error)) (*Config, []Diagnostic) {
-	file := filepath.Join(dir, PackageName)
+	return LoadFile(filepath.Join(dir, PackageName), read)
+}
+
+// LoadFile is Load for a file of any name.
+func LoadFile(file string, read func(name string) ([]byte, error)) (*Config, []Diagnostic) {
 	text, err := read(file)
 	if err != nil {
 		return nil, []Diagnostic{{Severity: Error, File: file, Message: "cannot be read: " + reason(err)}}

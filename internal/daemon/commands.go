@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
-	"ntsd/internal/event"
 )
 
 // ErrStopped says that the daemon ended before it could answer.
@@ -38,34 +36,9 @@ func (d *Daemon) do(ctx context.Context, f func(context.Context)) error {
 	return nil
 }
 
-// Snapshot returns the engine's state.
-func (d *Daemon) Snapshot(ctx context.Context) (engine.Snapshot, error) {
-	var s engine.Snapshot
-	err := d.do(ctx, func(context.Context) { s = d.engine.Snapshot(d.opt.Clock.Read()) })
-	return s, err
-}
-
-// Warnings returns what the last reading of the configuration complained of.
-func (d *Daemon) Warnings(ctx context.Context) ([]string, error) {
-	var w []string
-	err := d.do(ctx, func(context.Context) { w = append(w, d.warnings...) })
-	return w, err
-}
-
-// Command carries out an operator's command.
-func (d *Daemon) Command(ctx context.Context, c event.Command) error {
-	var failed error
-	err := d.do(ctx, func(ctx context.Context) {
-		var actions []event.Action
-		actions, failed = d.engine.HandleCommand(d.opt.Clock.Read(), c, nil)
-		d.perform(ctx, actions)
-	})
-	return errors.Join(err, failed)
-}
-
 // Dump saves the sessions and the drift now.
 func (d *Daemon) Dump(ctx context.Context) error {
-	return d.do(ctx, func(ctx context.Context) { d.handle(ctx, d.engine.HandleDump) })
+	return d.do(ctx, func(ctx context.Context) { d.handle(ctx, d.engine.HandleStop) })
 }
 
 // ErrReload says that a new configuration was refused and the old one stays.

@@ -27,7 +27,8 @@ type Options struct {
 	Rand     io.Reader
 	Log      *slog.Logger
 	Version  string
-	OneShot  bool
+	DryRun   bool // for the status: the clock is not the kernel's
+	OneShot  bool // end with the first answer
 }
 
 // Daemon is the running time service. Its methods may be called from any

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"ntsd/internal/config"
+	"ntsd/internal/control"
+	"ntsd/internal/daemon"
+	"ntsd/internal/ntske"
+	"ntsd/internal/resolve"
+	"ntsd/internal/store"
+)
+
+// daemonMain is ntsd itself.
+func daemonMain(args []string, stdout, stderr io.Writer) int {
+	o, err := parseFlags(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case err != nil:
+		return exitUsage
+	case o.version:
+		fmt.Fprintln(stdout, banner())
+		return exitDone
+	case o.setOnce || o.queryOnce:
+		return oneShot(o, stdout, stderr)
+	case o.printOnly:
+		return printConfig(o, stdout, stderr)
+	}
+	return keepTime(o, stderr)
+}
+
+// printConfig prints what would be in force, and on stderr what is wrong.
+func printConfig(o options, stdout, stderr io.Writer) int {
+	cfg, diagnostics := o.load()
+	if len(o.directives) > 0 {
+		cfg, diagnostics = config.ParseDirectives(o.directives)
+	}
+	for _, d := range diagnostics {
+		fmt.Fprintf(stderr, "ntsd: %s: %s\n", d.Severity, d)
+	}
+	if cfg != nil {
+		stdout.Write(cfg.AppendUCI(nil))
+	}
+	if config.HasErrors(diagnostics) || !cfg.Usable() {
+		return exitFailed
+	}
+	return exitDone
+}
+
+// keepTime runs the daemon until a signal ends it.
+func keepTime(o options, stderr io.Writer) int {
+	cfg, diagnostics := o.load()
+	level := new(slog.LevelVar)
+	log := newLogger(stderr, level)
+	setLevel(level, o, cfg)
+	log.Info(banner())
+	if !cfg.Usable() {
+		for _, d := range diagnostics {
+			log.Error(d.String())
+		}
+		return fail(stderr, exitFailed, "nothing to do: the configuration names no source of time; add a section 'server' to %s", o.source())
+	}
+	if !cfg.Main.Enabled {
+		log.Info("switched off by option 'enabled' of section 'ntsd'")
+		return exitDone
+	}
+	if err := serve(o, cfg, diagnostics, level, log); err != nil {
+		return fail(stderr, exitFailed, "%v", err)
+	}
+	return exitDone
+}
+
+// source names where the configuration comes from.
+func (o *options) source() string {
+	if o.file != "" {
+		return o.file
+	}
+	return filepath.Join(o.dir, "ntsd")
+}
+
+func setLevel(level *slog.LevelVar, o options, cfg *config.Config) {
+	switch {
+	case o.debug:
+		level.Set(slog.LevelDebug)
+	case cfg != nil:
+		level.Set(cfg.Main.LogLevel)
+	}
+}
+
+// serve puts the daemon together, runs it, and takes it apart.
+func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level *slog.LevelVar, log *slog.Logger) error {
+	run := cfg.Main.RunDir
+	if err := store.MakeDir(run, 0o750); err != nil {
+		return err
+	}
+	pid, err := store.LockPID(filepath.Join(run, pidName))
+	if err != nil {
+		return err
+	}
+	defer pid.Close()
+	dry := o.dryRun || cfg.Main.Clock == config.ClockNone
+	clk, err := openClock(dry, log)
+	if err != nil {
+		return err
+	}
+	d := daemon.New(daemon.Options{
+		Config: cfg, Load: func() (*config.Config, []config.Diagnostic) {
+			next, diags := o.load()
+			setLevel(level, o, next)
+			return next, diags
+		},
+		Clock: kept{clk, cfg.Main.RTCSync}, Network: network{clk},
+		KE: &keyExchange{client: ntske.NewClient()}, Resolver: names{&resolve.Resolver{}},
+		Store: &files{dir: run}, Rand: rand.Reader, Log: log, Version: version, DryRun: dry,
+	})
+	d.Describe(diagnostics)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	socket := filepath.Join(run, socketName)
+	listener, err := control.Listen(socket)
+	if err != nil {
+		return err
+	}
+	defer control.Remove(socket)
+	var beside sync.WaitGroup
+	beside.Go(func() { control.NewServer(d.Answer).Serve(ctx, listener) })
+	beside.Go(func() { reloadOnHangup(ctx, d) })
+	_, err = d.Run(ctx)
+	stop()
+	beside.Wait()
+	if errors.Is(err, context.Canceled) {
+		log.Info("ntsd exiting")
+		return nil
+	}
+	return err
+}
+
+// reloadOnHangup reads the configuration again at each SIGHUP.
+func reloadOnHangup(ctx context.Context, d *daemon.Daemon) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			_ = d.Reload(ctx) // it has logged what was wrong
+		case <-ctx.Done():
+			return
+		}
+	}
+}

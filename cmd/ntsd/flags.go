@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+)
+
+// options are the daemon's command line.
+type options struct {
+	dir        string // folder of the UCI file "ntsd"
+	file       string // the UCI file itself, instead
+	dryRun     bool
+	debug      bool
+	printOnly  bool
+	version    bool
+	setOnce    bool
+	queryOnce  bool
+	restore    bool
+	user       string
+	timeout    time.Duration
+	directives []string
+}
+
+const usageText = `usage: ntsd [-x] [-d] [-c DIR | -f FILE] [-u USER] [-s]   keep the clock, in the foreground
+       ntsd -p [-c DIR | -f FILE]                       print the effective configuration
+       ntsd -Q [-t SEC] 'server HOST nts iburst' ...    measure once, change nothing
+       ntsd -q [-t SEC] 'server HOST nts iburst' ...    set the clock once
+       ntsd demo                                        show it at work on this machine
+       ntsctl help                                      the client: sources, tracking, ...
+
+`
+
+// parseFlags reads the command line. It has already told the user when it
+// returns an error.
+func parseFlags(args []string, stderr io.Writer) (options, error) {
+	var o options
+	seconds := 0
+	fs := flag.NewFlagSet("ntsd", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.Usage = func() {
+		fmt.Fprint(stderr, usageText)
+		fs.PrintDefaults()
+	}
+	fs.StringVar(&o.dir, "c", "/etc/config", "`folder` that holds the UCI file ntsd")
+	fs.StringVar(&o.file, "f", "", "UCI `file` to read instead")
+	fs.BoolVar(&o.dryRun, "x", false, "never touch the clock")
+	fs.BoolVar(&o.debug, "d", false, "log at level debug")
+	fs.BoolVar(&o.printOnly, "p", false, "print the effective configuration and exit")
+	fs.BoolVar(&o.version, "v", false, "print the version and exit")
+	fs.BoolVar(&o.setOnce, "q", false, "set the clock once and exit")
+	fs.BoolVar(&o.queryOnce, "Q", false, "measure the clock's error once and exit")
+	fs.IntVar(&seconds, "t", 0, "with -q and -Q: give up after `SEC` seconds (10); without: stop then")
+	fs.StringVar(&o.user, "u", "", "run as `USER`")
+	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	o.timeout = time.Duration(seconds) * time.Second
+	o.directives = fs.Args()
+	return o, o.check(stderr)
+}
+
+func (o *options) check(stderr io.Writer) error {
+	var err error
+	switch {
+	case o.setOnce && o.queryOnce:
+		err = errors.New("-q and -Q exclude each other")
+	case o.setOnce && o.dryRun:
+		err = errors.New("-q sets the clock and -x forbids it; to measure only, use -Q")
+	case o.timeout < 0:
+		err = errors.New("-t takes a positive number of seconds")
+	case len(o.directives) > 0 && !o.setOnce && !o.queryOnce && !o.printOnly:
+		err = fmt.Errorf("%q: directives on the command line go with -q, -Q or -p", o.directives[0])
+	}
+	if err != nil {
+		fail(stderr, 0, "%v; see ntsd -h", err)
+	}
+	return err
+}
+
+// banner names the program, its version and what it was built with.
+func banner() string {
+	return fmt.Sprintf("ntsd version %s (+NTS +IPV6 +PQ +CMDMON -REFCLOCK, %s %s/%s)",
+		version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}

@@ -1,0 +1,52 @@
+// On routers every megabyte counts: the FIPS module is built in its small
+// version (see Makefile) and stays switched off; NTS needs algorithms that are
+// not in it.
+//
+//go:debug fips140=off
+
+// Command ntsd is a time daemon for routers: it takes authenticated time from
+// NTS servers and keeps the clock. Called as ntsctl it is its own command-line
+// client; "ntsd demo" shows it at work.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Exit statuses, for ntsd and ntsctl alike.
+const (
+	exitDone        = 0 // the thing asked for is done
+	exitFailed      = 1 // it did not succeed: not synchronised, no reply
+	exitUsage       = 2 // used wrongly
+	exitUnreachable = 3 // ntsctl: the daemon is not there
+)
+
+// version is set by the linker.
+var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
+
+func main() {
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run chooses by the name it was called under, then by the first argument.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	name, args := filepath.Base(args[0]), args[1:]
+	switch {
+	case name == "ntsctl":
+		return ctlMain(args, stdin, stdout, stderr)
+	case len(args) > 0 && args[0] == "ctl":
+		return ctlMain(args[1:], stdin, stdout, stderr)
+	case len(args) > 0 && args[0] == "demo":
+		return demoMain(args[1:], stdout, stderr)
+	}
+	return daemonMain(args, stdout, stderr)
+}
+
+// fail prints one line about what went wrong and returns status.
+func fail(stderr io.Writer, status int, format string, args ...any) int {
+	fmt.Fprintf(stderr, "ntsd: "+format+"\n", args...)
+	return status
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/config"
+	"ntsd/internal/daemon"
+	"ntsd/internal/event"
+	"ntsd/internal/linux/sysclock"
+	"ntsd/internal/linux/udp"
+	"ntsd/internal/ntske"
+	"ntsd/internal/resolve"
+)
+
+// steered is what the kernel clock and its dry-run twin have in common.
+type steered interface {
+	Read() clock.Reading
+	SetRate(clock.Rate) (clock.Rate, error)
+	Step(clock.Offset) error
+	SetStatus(sysclock.Status) error
+	KernelWall() clock.Wall
+	MonoAt(kernelRealtime clock.Wall) clock.Mono
+}
+
+// openClock returns the clock to keep. A dry run is told by the command line,
+// the configuration, or asked for by a one-shot query.
+func openClock(dryRun bool, log *slog.Logger) (steered, error) {
+	if dryRun {
+		log.Info("disabled control of system clock")
+		return sysclock.OpenDryRun(0)
+	}
+	k, err := sysclock.Open()
+	if err != nil {
+		return nil, fmt.Errorf("%w; run as root, or with -x to measure only", err)
+	}
+	return k, nil
+}
+
+// kept makes a steered clock the daemon's.
+type kept struct {
+	steered
+	rtcSync bool
+}
+
+// SetStatus tells the kernel how good its clock is. Without rtcsync it stays
+// "unsynchronised", so that the kernel leaves the real-time clock alone.
+func (k kept) SetStatus(s event.SetStatus) error {
+	status := sysclock.Status{
+		Synchronised: s.Synchronised && k.rtcSync, MaxError: s.MaxError, EstError: s.EstError,
+	}
+	switch s.Leap {
+	case event.LeapInsert:
+		status.Leap = sysclock.LeapInsert
+	case event.LeapDelete:
+		status.Leap = sysclock.LeapDelete
+	}
+	return k.steered.SetStatus(status)
+}
+
+// network opens client sockets and puts their timestamps on the undisciplined
+// scale at once, while a reading taken now is close to them.
+type network struct{ clock steered }
+
+// Open returns a fresh socket for one request.
+func (n network) Open(to netip.AddrPort) (daemon.Socket, error) {
+	conn, err := udp.Open(to, udp.Config{Now: n.clock.KernelWall})
+	if err != nil {
+		return nil, err
+	}
+	return &socket{Conn: conn, clock: n.clock}, nil
+}
+
+type socket struct {
+	*udp.Conn
+	clock steered
+}
+
+// Receive waits for a datagram and says when it and its request passed.
+func (s *socket) Receive(buf []byte) (daemon.Datagram, error) {
+	n, rx, err := s.Conn.Receive(buf)
+	if err != nil {
+		return daemon.Datagram{}, err
+	}
+	return daemon.Datagram{
+		Length: n, From: s.Remote(), Local: s.Local().Addr(),
+		Sent: s.stamp(s.Tx()), Received: s.stamp(rx),
+	}, nil
+}
+
+func (s *socket) stamp(k udp.Stamp) event.Stamp {
+	kind := event.StampDaemon
+	if k.Kind == udp.Kernel {
+		kind = event.StampKernel
+	}
+	return event.Stamp{At: s.clock.MonoAt(k.Wall), Kind: kind}
+}
+
+// keyExchange runs NTS-KE. The system's certificate authorities take megabytes
+// once parsed, so they are loaded for the exchanges under way and dropped when
+// the last one ends.
+type keyExchange struct {
+	client *ntske.Client
+
+	mu    sync.Mutex
+	users int
+	roots map[string]*x509.CertPool
+}
+
+// Exchange runs one key establishment.
+func (k *keyExchange) Exchange(ctx context.Context, ke event.StartKE, trust daemon.Trust) event.KEDone {
+	k.acquire()
+	defer k.release()
+	pool, err := k.pool(ke, trust)
+	if err != nil {
+		return failedKE(ke, err)
+	}
+	result, err := k.client.Exchange(ctx, ntske.Request{
+		Name: ke.Name, Addr: netip.AddrPortFrom(ke.Addr, ke.Port), AEADs: ke.AEADs, Roots: pool,
+		NoVal: ke.NoVal, Verify: ke.Verify,
+	})
+	if err != nil {
+		return failedKE(ke, err)
+	}
+	return event.KEDone{Source: ke.Source, Attempt: ke.Attempt, Session: result.Session, Info: result.Info}
+}
+
+func failedKE(ke event.StartKE, err error) event.KEDone {
+	return event.KEDone{
+		Source: ke.Source, Attempt: ke.Attempt, Failure: ntske.ClassOf(err), Reason: ntske.Reason(err),
+	}
+}
+
+func (k *keyExchange) acquire() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.users++
+}
+
+func (k *keyExchange) release() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.users--; k.users == 0 {
+		k.roots = nil
+	}
+}
+
+// pool returns the authorities that a source trusts: its own where it names
+// any, else the global ones.
+func (k *keyExchange) pool(ke event.StartKE, trust daemon.Trust) (*x509.CertPool, error) {
+	if len(ke.TrustedCerts) > 0 {
+		trust.Files = append(trust.Files[:len(trust.Files):len(trust.Files)], ke.TrustedCerts...)
+	}
+	key := fmt.Sprintf("%t %q", trust.System, trust.Files)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if pool := k.roots[key]; pool != nil {
+		return pool, nil
+	}
+	pool, err := ntske.LoadRoots(trust.System, trust.Files)
+	if err != nil {
+		return nil, err
+	}
+	if k.roots == nil {
+		k.roots = make(map[string]*x509.CertPool)
+	}
+	k.roots[key] = pool
+	return pool, nil
+}
+
+// names resolves by DNS.
+type names struct{ resolver *resolve.Resolver }
+
+// Resolve looks up one name.
+func (n names) Resolve(ctx context.Context, r event.Resolve) event.Resolved {
+	addrs, err := n.resolver.Lookup(ctx, r.Name, resolveFamily(r.Family))
+	done := event.Resolved{Name: r.Name, Family: r.Family, Addrs: addrs}
+	if err != nil {
+		done.Temporary, done.Reason = !errors.Is(err, resolve.ErrNotFound), err.Error()
+	}
+	return done
+}
+
+func resolveFamily(f event.Family) resolve.Family {
+	switch f {
+	case event.FamilyIPv4:
+		return resolve.IPv4
+	case event.FamilyIPv6:
+		return resolve.IPv6
+	}
+	return resolve.Any
+}
+
+// load reads the configuration that the options name.
+func (o *options) load() (*config.Config, []config.Diagnostic) {
+	return config.LoadFile(o.source(), os.ReadFile)
+}

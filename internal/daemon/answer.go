@@ -1,0 +1,73 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/control"
+	"ntsd/internal/engine"
+	"ntsd/internal/event"
+	"ntsd/internal/status"
+)
+
+// Answer carries out one request of the control socket.
+func (d *Daemon) Answer(ctx context.Context, req control.Request) control.Response {
+	switch req.Cmd {
+	case control.CmdReport:
+		report, err := d.Report(ctx)
+		if err != nil {
+			return control.Fail(control.CodeFailed, err.Error())
+		}
+		return control.Reply(report)
+	case control.CmdReload:
+		return answerTo(d.Reload(ctx))
+	case control.CmdDump:
+		return answerTo(d.Dump(ctx))
+	}
+	cmd, known, err := req.Event()
+	switch {
+	case err != nil:
+		return control.Fail(control.CodeArguments, err.Error())
+	case !known:
+		return control.Fail(control.CodeUnknown, "no command "+req.Cmd)
+	}
+	return answerTo(d.Command(ctx, cmd))
+}
+
+func answerTo(err error) control.Response {
+	switch {
+	case err == nil:
+		return control.Done()
+	case errors.Is(err, engine.ErrNoSource):
+		return control.Fail(control.CodeNoSource, err.Error())
+	}
+	return control.Fail(control.CodeFailed, err.Error())
+}
+
+// Report describes the daemon and everything that it knows.
+func (d *Daemon) Report(ctx context.Context) (status.Report, error) {
+	var r status.Report
+	err := d.do(ctx, func(context.Context) {
+		now := d.opt.Clock.Read()
+		uptime := now.Mono.Sub(d.started)
+		r = status.FromSnapshot(d.engine.Snapshot(now), status.Info{
+			Version: d.opt.Version, PID: os.Getpid(), Started: now.Wall.Add(-uptime), Uptime: uptime,
+			DryRun: d.opt.DryRun, Warnings: append([]string(nil), d.warnings...),
+		})
+	})
+	return r, err
+}
+
+// Command carries out an operator's command.
+func (d *Daemon) Command(ctx context.Context, c event.Command) error {
+	var failed error
+	err := d.do(ctx, func(ctx context.Context) {
+		d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
+			out, failed = d.engine.HandleCommand(now, c, out)
+			return out
+		})
+	})
+	return errors.Join(err, failed)
+}

@@ -1,0 +1,202 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ntsd/internal/config"
+	"ntsd/internal/event"
+	"ntsd/internal/status"
+)
+
+// settings reads directives in chrony's syntax.
+func settings(t *testing.T, lines ...string) *config.Config {
+	t.Helper()
+	cfg, diagnostics := config.ParseDirectives(lines)
+	if config.HasErrors(diagnostics) {
+		t.Fatalf("directives: %v", diagnostics)
+	}
+	return cfg
+}
+
+func (w *world) report(d *Daemon) status.Report {
+	w.t.Helper()
+	r, err := d.Report(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+func TestKeepsTimeOverNTS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for _, addr := range []string{"192.0.2.1:123", "192.0.2.2:123", "[2001:db8::3]:123"} {
+			w.addPeer(addr, "nts.example")
+		}
+		w.addPeer("192.0.2.4:123", "plain.example")
+		d, stop := w.run(settings(t, "pool nts.example iburst nts maxsources 3", "server plain.example iburst", "makestep 0.1 3"), nil)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if off := w.wrong().Abs(); off > time.Millisecond {
+			t.Errorf("after an hour the clock is wrong by %v", off)
+		}
+		r := w.report(d)
+		if !r.Tracking.Synchronised || !r.Tracking.Authenticated || r.Tracking.Stratum != 2 {
+			t.Errorf("tracking: %+v", r.Tracking)
+		}
+		if w.steps != 1 {
+			t.Errorf("%d steps, want 1", w.steps)
+		}
+		for addr, p := range w.peers {
+			want := 1
+			if addr.Addr().String() == "192.0.2.4" {
+				want = 0
+			}
+			if p.keRuns != want {
+				t.Errorf("%v: %d key establishments, want %d", addr, p.keRuns, want)
+			}
+		}
+		stop()
+		if !w.files.haveDrift {
+			t.Error("no drift saved at stop")
+		}
+		if got, want := w.files.rate.PPM(), -oscillator*1e6; got < want-1 || got > want+1 {
+			t.Errorf("drift %.3f ppm, want about %.3f", got, want)
+		}
+	})
+}
+
+// A cookie that is on the wire is not on the disk any more (ADR 5).
+func TestNoCookieIsSentWhileItIsStillSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := w.addPeer("192.0.2.1:123", "nts.example")
+		_, stop := w.run(settings(t, "server nts.example iburst nts"), nil)
+		time.Sleep(20 * time.Minute)
+		w.newKeys(p)
+		time.Sleep(40 * time.Minute)
+		stop()
+		if len(w.sent) < 20 {
+			t.Fatalf("only %d requests", len(w.sent))
+		}
+		for i, s := range w.sent {
+			for _, session := range s.saved {
+				for _, cookie := range session.Cookies {
+					if bytes.Contains(s.data, cookie) {
+						t.Fatalf("request %d spends a cookie that is still saved", i)
+					}
+				}
+			}
+		}
+		if p.keRuns != 2 {
+			t.Errorf("%d key establishments, want 2: at start and after the keys were lost", p.keRuns)
+		}
+	})
+}
+
+func TestRestartMakesNoKeyEstablishment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := w.addPeer("192.0.2.1:123", "nts.example")
+		cfg := settings(t, "server nts.example iburst nts")
+		_, stop := w.run(cfg, nil)
+		time.Sleep(10 * time.Minute)
+		stop()
+		d, stop := w.run(cfg, nil)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if r := w.report(d); !r.Tracking.Synchronised {
+			t.Error("not synchronised after the restart")
+		}
+		if p.keRuns != 1 {
+			t.Errorf("%d key establishments, want 1", p.keRuns)
+		}
+		stop()
+	})
+}
+
+func TestOneShot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.addPeer("192.0.2.1:123", "nts.example")
+		began := time.Now()
+		d := New(Options{
+			Config: settings(t, "server nts.example iburst nts"), Clock: w, Network: w, KE: w, Resolver: w,
+			Store: &w.files, Rand: chacha(3), Log: discard(), OneShot: true,
+		})
+		exit, err := d.Run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong := exit.Offset.Duration() - startError; wrong.Abs() > time.Millisecond {
+			t.Errorf("offset %v, want about %v", exit.Offset.Duration(), startError)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("took %v, want at most 3s", took)
+		}
+	})
+}
+
+func TestReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		first := w.addPeer("192.0.2.1:123", "one.example")
+		w.addPeer("192.0.2.2:123", "two.example")
+		next, diagnostics := settings(t, "server one.example iburst nts"), []config.Diagnostic(nil)
+		d, stop := w.run(next, func() (*config.Config, []config.Diagnostic) { return next, diagnostics })
+		time.Sleep(10 * time.Minute)
+		sent := len(w.sent)
+
+		next = settings(t, "server one.example iburst nts", "server two.example iburst nts")
+		if err := d.Reload(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if first.keRuns != 1 {
+			t.Errorf("the unchanged source ran %d key establishments, want 1", first.keRuns)
+		}
+		if len(w.report(d).Sources) != 2 || len(w.sent) <= sent {
+			t.Errorf("sources after reload: %+v", w.report(d).Sources)
+		}
+
+		next, diagnostics = config.Default(), []config.Diagnostic{{Severity: config.Error, File: "ntsd", Line: 3, Message: "broken"}}
+		err := d.Reload(context.Background())
+		if err == nil || !strings.Contains(err.Error(), "broken") {
+			t.Errorf("broken configuration: error %v, want the reason", err)
+		}
+		if n := len(w.report(d).Sources); n != 2 {
+			t.Errorf("%d sources after a refused reload, want 2", n)
+		}
+		stop()
+	})
+}
+
+func TestFailingDiskIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		d := New(Options{Clock: w, Network: w, KE: w, Resolver: w, Store: &w.files, Log: loggerTo(w.log)})
+		for range 5 {
+			d.check("save the drift", context.Canceled)
+		}
+		d.check("save the drift", nil)
+		want := []string{"cannot save the drift reason=context canceled", "can save the drift again"}
+		if !slices.Equal(w.log.lines, want) {
+			t.Errorf("got %q, want %q", w.log.lines, want)
+		}
+	})
+}
+
+func TestEveryNoticeHasALine(t *testing.T) {
+	lines := noticeLines()
+	for k := event.NoticeSelected; k <= event.NoticeLeap; k++ {
+		if lines[k].message == "" {
+			t.Errorf("notice %d has no log line", k)
+		}
+	}
+}
