@@ -19,6 +19,7 @@ type Filter struct {
 	misses  [window]float64 // how far each sample lay from what was foretold (ns)
 	n       int             // samples in all since the last reset
 	strange int             // surprises in a row
+	votes   int             // how often in a row PollChange wanted the same
 }
 
 // New returns a filter without samples.
