@@ -54,14 +54,11 @@ type translator struct {
 // finish checks the sections like those of a file.
 func (t *translator) finish() (*Config, []Diagnostic) {
 	c := t.reader.read(t.pkg)
-	ds := t.reader.diagnostics
-	slices.SortStableFunc(ds, func(a, b Diagnostic) int { return a.Line - b.Line })
-	return c, ds
+	return c, t.reader.finish()
 }
 
 func (t *translator) note(severity Severity, name, message string) {
-	t.reader.diagnostics = append(t.reader.diagnostics,
-		Diagnostic{Severity: severity, File: directiveFile, Line: t.line, Section: name, Message: message})
+	t.reader.tell(Diagnostic{Severity: severity, File: directiveFile, Line: t.line, Section: name, Message: message})
 }
 
 // open begins a section of its own and returns its index.

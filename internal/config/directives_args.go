@@ -83,8 +83,13 @@ func (t *translator) keyword(i int, d *Section, word string, after []string) (us
 		return 0, ""
 	case o == nil, name == "disabled", name == "enabled", name == "hostname":
 		n, known := unusedKeyword(word)
-		if !known || n > len(after) {
+		switch {
+		case known && n > len(after):
+			return 0, "takes a value"
+		case !known && o == nil:
 			return 0, "is not known" + nearest(word, d.optionNames())
+		case !known: // an option of the section, but not said this way
+			return 0, "is not known"
 		}
 		t.note(Warning, d.Type, "the keyword "+quote(word)+" has no equivalent and is ignored")
 		return n, ""

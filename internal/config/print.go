@@ -19,6 +19,9 @@ const PackageName = "ntsd"
 func (c *Config) AppendUCI(dst []byte) []byte {
 	p := uci.Package{Name: PackageName}
 	standard := Default()
+	if !c.NTS.RTCCheck {
+		standard.Bootstrap.Mode = BootstrapStrict // what reading it back gives
+	}
 	for _, d := range Schema() {
 		for _, target := range d.each(c) {
 			s := uci.Section{Type: d.Type, Name: d.Name}

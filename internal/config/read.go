@@ -13,8 +13,12 @@ import (
 func FromUCI(p *uci.Package) (*Config, []Diagnostic) {
 	r := newReader(p.File)
 	r.byIndex = true
-	return r.read(p), r.diagnostics
+	return r.read(p), r.finish()
 }
+
+// maxDiagnostics bounds what is said about one configuration: a file of
+// rubbish must not fill the log.
+const maxDiagnostics = 100
 
 // reader reads one package.
 type reader struct {
@@ -22,12 +26,32 @@ type reader struct {
 	byIndex     bool // name anonymous sections as `uci` does: @server[0]
 	schema      []Section
 	diagnostics []Diagnostic
+	untold      []Severity      // of diagnostics beyond maxDiagnostics
 	count       map[string]int  // sections seen, by type
 	idle        map[string]bool // types whose being idle was said
 }
 
 func newReader(file string) *reader {
 	return &reader{file: file, schema: Schema(), count: map[string]int{}, idle: map[string]bool{}}
+}
+
+// tell adds a diagnostic.
+func (r *reader) tell(d Diagnostic) {
+	if len(r.diagnostics) >= maxDiagnostics {
+		r.untold = append(r.untold, d.Severity)
+		return
+	}
+	r.diagnostics = append(r.diagnostics, d)
+}
+
+// finish returns the diagnostics in the order of the file.
+func (r *reader) finish() []Diagnostic {
+	slices.SortStableFunc(r.diagnostics, func(a, b Diagnostic) int { return a.Line - b.Line })
+	if n := len(r.untold); n > 0 {
+		r.diagnostics = append(r.diagnostics,
+			Diagnostic{Severity: slices.Max(r.untold), File: r.file, Message: fmt.Sprintf("%d more like these", n)})
+	}
+	return r.diagnostics
 }
 
 func (r *reader) read(p *uci.Package) *Config {
@@ -94,7 +118,7 @@ func (s *section) note(severity Severity, o *uci.Option, message string) {
 			d.Value = ""
 		}
 	}
-	s.reader.diagnostics = append(s.reader.diagnostics, d)
+	s.reader.tell(d)
 	s.failed = s.failed || severity == Error
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,6 +176,9 @@ func checkSource(s *section, d *draft) {
 	checkPolls(s, d)
 	if d.MaxSamples > 0 && d.MinSamples > d.MaxSamples {
 		s.fail("minsamples", "must not be above maxsamples "+s.value("maxsamples"))
+	}
+	if len(d.AEADs) > len(slices.Compact(slices.Sorted(slices.Values(d.AEADs)))) {
+		s.fail("aead", "must not name an algorithm twice")
 	}
 	if d.Kind == Peer && d.NTS {
 		s.fail("nts", "is not possible with a peer")

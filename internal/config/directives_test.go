@@ -1,0 +1,135 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"ntsd/internal/siv"
+)
+
+// TestOneShot: the query of the guides.
+func TestOneShot(t *testing.T) {
+	c, ds := ParseDirectives([]string{"server time.example iburst nts maxsamples 1"})
+	diff(t, "diagnostics", lines(ds), nil)
+	want := Source{
+		Kind: Server, Name: "time.example", Operator: "time.example", Line: 1,
+		Family: FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
+		AEADs:   []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512, siv.AESSIVCMAC384},
+		MinPoll: 6, MaxPoll: 10, MaxDelay: 3 * time.Second, MaxSamples: 1,
+	}
+	if len(c.Sources) != 1 || !reflect.DeepEqual(c.Sources[0], want) {
+		t.Errorf("sources:\n got %+v\nwant [%+v]", c.Sources, want)
+	}
+	if c.MakeStep.Limit != 0 || c.Main.RTCSync {
+		t.Errorf("got makestep limit %d and rtcsync %v, want none", c.MakeStep.Limit, c.Main.RTCSync)
+	}
+}
+
+func TestDirectives(t *testing.T) {
+	c, ds := ParseDirectives([]string{
+		"# a comment", "", "! another", "  ",
+		"Server 192.0.2.1:443 NTS minpoll 3 maxpoll 6 ca /etc/ca.pem aead AES_SIV_CMAC_256:AES_SIV_CMAC_512",
+		"pool pool.example maxsources 2 ipv4",
+		"makestep 0.1 3", "user root", "nosystemcert", "rtcsync", "authselectmode require",
+		"ntstrustedcerts /a", "ntstrustedcerts /b", "minsources 2", "ntsdumpdir /tmp/run", "maxdistance 0.5",
+	})
+	diff(t, "diagnostics", lines(ds), nil)
+	if len(c.Sources) != 2 {
+		t.Fatalf("got %d sources, want 2", len(c.Sources))
+	}
+	s, p := c.Sources[0], c.Sources[1]
+	checks := []struct {
+		name      string
+		got, want any
+	}{
+		{"name", s.Name, "192.0.2.1"},
+		{"ntsport", s.NTSPort, uint16(443)},
+		{"trustedcerts", s.TrustedCerts, []string{"/etc/ca.pem"}},
+		{"aead", s.AEADs, []siv.Algorithm{siv.AESSIVCMAC256, siv.AESSIVCMAC512}},
+		{"maxpoll", int(s.MaxPoll), 6},
+		{"kind", p.Kind, Pool},
+		{"maxsources", p.MaxSources, 2},
+		{"family", p.Family, FamilyIPv4},
+		{"makestep", c.MakeStep, MakeStep{Threshold: 100 * time.Millisecond, Limit: 3}},
+		{"user", c.Main.User, "root"},
+		{"run_dir", c.Main.RunDir, "/tmp/run"},
+		{"rtcsync", c.Main.RTCSync, true},
+		{"nts", c.NTS, NTS{RTCCheck: true, TrustedCerts: []string{"/a", "/b"}}},
+		{"minsources", c.Selection.MinSources, 2},
+		{"maxdistance", c.Selection.MaxDistance, 500 * time.Millisecond},
+		{"authselectmode", c.Selection.AuthMode, AuthRequire},
+	}
+	for _, k := range checks {
+		if !reflect.DeepEqual(k.got, k.want) {
+			t.Errorf("%s: got %v, want %v", k.name, k.got, k.want)
+		}
+	}
+	checkPrint(t, c)
+}
+
+// TestServerDirectives: what a server's chrony.conf holds is read too.
+func TestServerDirectives(t *testing.T) {
+	c, ds := ParseDirectives([]string{
+		"ntsserverkey /k", "ntsservercert /c", "local stratum 8 orphan", "allow", "allow 192.168.1.0/24", "deny 192.168.1.9",
+		"ratelimit interval 1 burst 16", "ntsratelimit", "refclock PPS /dev/pps0 lock NMEA refid GPS", "nocerttimecheck 1",
+	})
+	if HasErrors(ds) {
+		t.Errorf("got %s", strings.Join(lines(ds), "\n"))
+	}
+	if !c.NTSServer.Enabled || c.Local.Stratum != 8 || !c.Local.Orphan || len(c.Allow) != 2 || len(c.Deny) != 1 || len(c.RefClocks) != 1 ||
+		c.Bootstrap.Mode != BootstrapNoCertTimeCheck || c.Serve.RateLimit.Burst != 16 || !c.NTSServer.RateLimit.Enabled {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestDirectiveDiagnostics(t *testing.T) {
+	tests := []struct {
+		line    string
+		want    []string
+		sources int
+	}{
+		{"servr a.example", []string{"error: directive:1: servr: is not a directive; did you mean 'server'?"}, 0},
+		{"frobnicate", []string{"error: directive:1: frobnicate: is not a directive"}, 0},
+		{"driftfile /var/lib/drift", []string{"warning: directive:1: driftfile: has no equivalent and is ignored"}, 0},
+		{"server", []string{"error: directive:1: server: option 'hostname' is missing"}, 0},
+		{"server a.example minpol 6", []string{"error: directive:1: server: the keyword 'minpol' is not known; did you mean 'minpoll'?"}, 0},
+		{"server a.example minpoll", []string{"error: directive:1: server: the keyword 'minpoll' takes a value"}, 0},
+		{"server a.example minpoll 99", []string{"error: directive:1: server: option 'minpoll' '99': must be a whole number from -7 to 24"}, 0},
+		{"server a.example disabled", []string{"error: directive:1: server: the keyword 'disabled' is not known"}, 0},
+		{"server a.example presend 9 iburst", []string{"warning: directive:1: server: the keyword 'presend' has no equivalent and is ignored"}, 1},
+		{"server a.example presend", []string{"error: directive:1: server: the keyword 'presend' takes a value"}, 0},
+		{"server a.example xleave", []string{"warning: directive:1: server: option 'xleave' is not acted on by this version"}, 1},
+		{"makestep 1", []string{"error: directive:1: makestep: takes 2 arguments, not 1"}, 0},
+		{"user", []string{"error: directive:1: user: takes 1 argument, not 0"}, 0},
+		{"nosystemcert 1", []string{"error: directive:1: nosystemcert: takes no argument"}, 0},
+		{"nocerttimecheck x", []string{"error: directive:1: nocerttimecheck: takes a number of clock updates"}, 0},
+		{"nocerttimecheck 0", nil, 0},
+		{"ntstrustedcerts 1 /a", []string{"warning: directive:1: ntstrustedcerts: sets of certificates are not known: trusted for all sources"}, 0},
+		{"allow a b", []string{"error: directive:1: allow: takes one subnet"}, 0},
+		{strings.Repeat("x ", maxWords+1), []string{"error: directive:1: is too long"}, 0},
+	}
+	for _, tt := range tests {
+		c, ds := ParseDirectives([]string{tt.line})
+		diff(t, tt.line, lines(ds), tt.want)
+		if len(c.Sources) != tt.sources {
+			t.Errorf("%s: got %d sources, want %d", tt.line, len(c.Sources), tt.sources)
+		}
+	}
+}
+
+func FuzzParseDirectives(f *testing.F) {
+	f.Add("server time.example iburst nts maxsamples 1\nmakestep 1 3\nuser root")
+	f.Add("pool a.example ipv6 aead 15:30\nlocal orphan\nrefclock SHM 0\nallow\nratelimit\nntstrustedcerts 1 /a")
+	f.Add("local bad\nnocerttimecheck 1\nport 0\nntsserverkey /k\nntsservercert /c")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, ds := ParseDirectives(strings.Split(text, "\n"))
+		for _, d := range ds {
+			if strings.ContainsAny(d.String(), "\n\r") {
+				t.Fatalf("diagnostic %q has more than one line", d)
+			}
+		}
+		checkPrint(t, c)
+	})
+}
