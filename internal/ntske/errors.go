@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 
 	"ntsd/internal/nts"
@@ -100,13 +101,17 @@ func Reason(err error) string {
 }
 
 func isNetwork(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-		return true
+	for _, network := range []error{
+		context.DeadlineExceeded, context.Canceled, os.ErrDeadlineExceeded, net.ErrClosed,
+		syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF,
+	} {
+		if errors.Is(err, network) {
+			return true
+		}
 	}
+	// crypto/tls reports alerts as operations "remote error" and "local error".
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op != "remote error" // crypto/tls reports alerts as such
+	return errors.As(err, &op) && (op.Op == "read" || op.Op == "write")
 }
 
 // Reason returns one line for people: what happened and, where that is known,
@@ -153,30 +158,31 @@ const (
 	alertNoApplicationProtocol = tls.AlertError(120)
 )
 
+// isAlert reports whether the server sent that alert. crypto/tls returns alerts
+// as a type of its own; only its text is that of tls.AlertError.
+func isAlert(err error, alert tls.AlertError) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error" && op.Err.Error() == alert.Error()
+}
+
 func (e *Error) tlsReason() string {
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	if errors.As(e.Err, &alert) {
-		switch alert {
-		case alertProtocolVersion:
-			return "the server does not speak TLS 1.3, which NTS needs"
-		case alertNoApplicationProtocol:
-			return "the server does not speak ntske/1: something other than NTS answers on this port"
-		case alertUnrecognizedName:
-			return "the server does not know itself by this name"
-		case alertHandshakeFailure:
-			return "the server shares no TLS 1.3 parameters with us"
-		}
-	}
 	switch {
-	case errors.Is(e.Err, errNoALPN):
-		return "the server did not agree to ntske/1: something other than NTS answers on this port"
+	case isAlert(e.Err, alertProtocolVersion),
+		strings.Contains(e.Err.Error(), "selected unsupported protocol version"):
+		return "the server does not speak TLS 1.3, which NTS needs"
+	case isAlert(e.Err, alertNoApplicationProtocol), errors.Is(e.Err, errNoALPN):
+		return "the server does not speak ntske/1: something other than NTS answers on this port"
+	case isAlert(e.Err, alertUnrecognizedName):
+		return "the server does not know itself by this name"
+	case isAlert(e.Err, alertHandshakeFailure):
+		return "the server shares no TLS 1.3 parameters with us"
 	case errors.As(e.Err, &record):
 		return fmt.Sprintf("what answers at %v is not TLS", e.addr)
-	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF), errors.Is(e.Err, syscall.ECONNRESET):
-		return fmt.Sprintf("%v closed the connection during the TLS handshake", e.addr)
-	case isNetwork(e.Err):
+	case isTimeout(e.Err):
 		return fmt.Sprintf("%v stopped answering during the TLS handshake", e.addr)
+	case isNetwork(e.Err):
+		return fmt.Sprintf("%v closed the connection during the TLS handshake", e.addr)
 	}
 	return trimPrefix(e.Err)
 }

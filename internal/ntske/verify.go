@@ -24,18 +24,30 @@ type verifier struct {
 	notBefore, notAfter clock.Wall
 }
 
-// certError marks an error from verify, which crypto/tls passes through.
-type certError struct{ err error }
+// certError marks an error from verify, which crypto/tls passes through. text
+// replaces that of err if it is not empty.
+type certError struct {
+	text string
+	err  error
+}
 
-func (e *certError) Error() string { return e.err.Error() }
+func (e *certError) Error() string {
+	if e.text == "" {
+		return e.err.Error()
+	}
+	return e.text
+}
+
 func (e *certError) Unwrap() error { return e.err }
 
 // verify is tls.Config.VerifyConnection.
 func (v *verifier) verify(cs tls.ConnectionState) error {
-	if err := v.check(cs.PeerCertificates); err != nil {
-		return &certError{err}
+	err := v.check(cs.PeerCertificates)
+	var ce *certError
+	if err != nil && !errors.As(err, &ce) {
+		return &certError{err: err}
 	}
-	return nil
+	return err
 }
 
 func (v *verifier) check(certs []*x509.Certificate) error {
@@ -80,7 +92,7 @@ func (v *verifier) chain(leaf *x509.Certificate, opts x509.VerifyOptions) ([]*x5
 		opts.CurrentTime = v.policy.At.Time()
 		chains, err := leaf.Verify(opts)
 		if err != nil {
-			return nil, v.explain(leaf, err)
+			return nil, v.explain(leaf, err, opts.CurrentTime)
 		}
 		return longest(chains), nil
 	}
@@ -96,7 +108,7 @@ func (v *verifier) chain(leaf *x509.Certificate, opts x509.VerifyOptions) ([]*x5
 			}
 		}
 		if firstErr == nil {
-			firstErr = v.explain(leaf, err)
+			firstErr = v.explain(leaf, err, at)
 		}
 	}
 	return nil, firstErr
@@ -127,26 +139,35 @@ func (v *verifier) aboveFloor(chain []*x509.Certificate) error {
 	return nil
 }
 
-// explain turns an error of x509 into one that says what to do.
-func (v *verifier) explain(leaf *x509.Certificate, err error) error {
+// explain turns an error of x509 into one that says what to do. at is the time
+// that was tried.
+func (v *verifier) explain(leaf *x509.Certificate, err error, at time.Time) error {
+	say := func(format string, args ...any) error {
+		return &certError{text: fmt.Sprintf(format, args...), err: err}
+	}
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
-	at := v.policy.At.Time()
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
 		c := invalid.Cert
-		if at.Before(c.NotBefore) {
-			return fmt.Errorf("the certificate of %s is not valid before %s, and the clock says %s: is the clock right? (%w)",
-				subject(c), minute(c.NotBefore), minute(at), err)
+		if v.policy.Tentative {
+			if err := v.aboveFloor([]*x509.Certificate{c}); err != nil {
+				return err
+			}
+			return say("the certificates of %s are at no time valid together", subject(leaf))
 		}
-		return fmt.Errorf("the certificate of %s expired on %s, and the clock says %s: is the clock right? (%w)",
-			subject(c), minute(c.NotAfter), minute(at), err)
+		if at.Before(c.NotBefore) {
+			return say("the certificate of %s is not valid before %s, and the clock says %s: is the clock right?",
+				subject(c), minute(c.NotBefore), minute(at))
+		}
+		return say("the certificate of %s expired on %s, and the clock says %s: is the clock right?",
+			subject(c), minute(c.NotAfter), minute(at))
 	case errors.As(err, &unknown):
-		return fmt.Errorf("the certificate of %s was issued by %q, which is not trusted here: add its CA with trustedcerts (%w)",
-			subject(leaf), leaf.Issuer.String(), err)
+		return say("the certificate of %s was issued by %q, which is not trusted here: add its CA with trustedcerts",
+			subject(leaf), leaf.Issuer.String())
 	case errors.As(err, &host):
-		return fmt.Errorf("the certificate is for %s, not for %s (%w)", names(leaf), v.name, err)
+		return say("the certificate is for %s, not for %s", names(leaf), v.name)
 	}
 	return err
 }
