@@ -64,7 +64,7 @@ func (c ServerConfig) complete() (ServerConfig, error) {
 	}
 	c.AEADs = slices.Clone(c.AEADs)
 	if c.Now == nil {
-		c.Now = func() clock.Wall { return clock.WallTime(time.Now()) }
+		c.Now = machineWall
 	}
 	if c.Stratum == 0 {
 		c.Stratum = 1

@@ -19,6 +19,8 @@ const (
 	// NTPPort is where servers answer NTP whose source names no port: 123
 	// needs privileges, and a key establishment can name any.
 	NTPPort = 11123
+	// defaultPort is NTP's, which a source has that names none.
+	defaultPort = 123
 	// certValidity is how long certificates are valid, from an hour ago.
 	certValidity = 30 * 24 * time.Hour
 	// WrongBy is what the last of three or more servers is ahead of the
@@ -38,7 +40,7 @@ type Fleet struct {
 // clock they serve; nil means the machine's.
 func StartFor(ctx context.Context, sources []config.Source, dir string, now func() clock.Wall) (*Fleet, error) {
 	if now == nil {
-		now = func() clock.Wall { return clock.WallTime(time.Now()) }
+		now = machineWall
 	}
 	begin := now().Time().Add(-time.Hour)
 	ca, err := NewCA("ntsd demo CA", begin, begin.Add(certValidity))
@@ -76,7 +78,7 @@ func serverFor(ca *CA, src *config.Source) (ServerConfig, error) {
 		return ServerConfig{}, fmt.Errorf("demo: server %q: want an address", src.Name)
 	}
 	port := src.Port
-	if port == ntpPort || port == 0 {
+	if port == defaultPort || port == 0 {
 		port = NTPPort
 	}
 	cfg := ServerConfig{NTPAddr: netip.AddrPortFrom(addr, port)}

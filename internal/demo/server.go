@@ -8,27 +8,28 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
+	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/linux/udp"
 	"ntsd/internal/nts"
+	"ntsd/internal/ntske"
 	"ntsd/internal/server"
 )
-
-// maxDatagram is the longest request that is read whole: longer ones are cut
-// and then fail to parse. It is well above nts.MaxRequestLen.
-const maxDatagram = 4096
 
 // Server is one running server. Its methods may be called from any goroutine.
 type Server struct {
 	cfg    ServerConfig
-	ke     net.Listener // nil without key establishment
-	ntp    *net.UDPConn
+	ke     *ntske.Server // nil without key establishment, like keAddr
+	keAddr netip.AddrPort
+	ntp    *udp.Server
 	faults faults
 	stop   context.CancelFunc
 	joined sync.WaitGroup
 
-	mu    sync.Mutex // guards what follows; held while a reply is made
+	mu    sync.Mutex // guards what follows; held while a reply or a cookie is made
 	core  *server.Server
 	ring  *nts.Keyring
 	stats Stats
@@ -36,8 +37,9 @@ type Server struct {
 
 // Stats counts what a server has seen and done.
 type Stats struct {
-	KEConnections uint64        // TCP connections accepted
+	KEConnections uint64        // TCP connections, those that Pause hung up on among them
 	KEDone        uint64        // key establishments that ended with cookies
+	KEFailed      uint64        // those that ended without
 	Requests      uint64        // datagrams
 	Replies       uint64        // datagrams sent, NAKs among them
 	NAKs          uint64        // replies that were NTS NAKs
@@ -62,22 +64,40 @@ func Start(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		ring: ring,
 	}
 	s.SetOffset(cfg.Offset)
-	if s.ntp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(cfg.NTPAddr)); err != nil {
+	if s.ntp, err = udp.Listen(cfg.NTPAddr, udp.ListenConfig{Now: machineWall}); err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	if cfg.KEAddr.IsValid() {
-		if s.ke, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(cfg.KEAddr)); err != nil {
-			s.ntp.Close()
-			return nil, fmt.Errorf("demo: %w", err)
-		}
-	}
 	ctx, s.stop = context.WithCancel(ctx)
-	context.AfterFunc(ctx, s.closeSockets)
-	s.joined.Go(s.serveNTP)
-	if s.ke != nil {
-		s.joined.Go(func() { s.serveKE(ctx) })
+	if err := s.startKE(ctx); err != nil {
+		s.stop()
+		s.ntp.Close()
+		return nil, err
 	}
+	context.AfterFunc(ctx, func() { s.ntp.Close() })
+	s.joined.Go(s.serveNTP)
 	return s, nil
+}
+
+// startKE starts the half that establishes keys, if there is to be one.
+func (s *Server) startKE(ctx context.Context) error {
+	if !s.cfg.KEAddr.IsValid() {
+		return nil
+	}
+	ke, err := s.newKE(s.NTPAddr())
+	if err != nil {
+		return err
+	}
+	ln, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(s.cfg.KEAddr))
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	s.ke, s.keAddr = ke, ln.Addr().(*net.TCPAddr).AddrPort()
+	s.joined.Go(func() {
+		// It ends with ctx; that a listener fails for good is not foreseen,
+		// and clients would see it.
+		_ = ke.Serve(ctx, ln)
+	})
+	return nil
 }
 
 // Close stops the server and waits for everything it started.
@@ -86,26 +106,12 @@ func (s *Server) Close() {
 	s.joined.Wait()
 }
 
-func (s *Server) closeSockets() {
-	s.ntp.Close()
-	if s.ke != nil {
-		s.ke.Close()
-	}
-}
-
 // NTPAddr returns where the server listens for NTP.
-func (s *Server) NTPAddr() netip.AddrPort {
-	return s.ntp.LocalAddr().(*net.UDPAddr).AddrPort()
-}
+func (s *Server) NTPAddr() netip.AddrPort { return s.ntp.Addr() }
 
 // KEAddr returns where the server listens for key establishments; the zero
 // AddrPort when it does not.
-func (s *Server) KEAddr() netip.AddrPort {
-	if s.ke == nil {
-		return netip.AddrPort{}
-	}
-	return s.ke.Addr().(*net.TCPAddr).AddrPort()
-}
+func (s *Server) KEAddr() netip.AddrPort { return s.keAddr }
 
 // Stats returns the counters.
 func (s *Server) Stats() Stats {
@@ -114,8 +120,14 @@ func (s *Server) Stats() Stats {
 	st := s.stats
 	st.Verdicts = s.core.Counts()
 	st.NAKs = st.Verdicts[server.NAK]
+	if s.ke != nil {
+		c := s.ke.Counters()
+		st.KEConnections, st.KEDone, st.KEFailed = c.Accepted+c.Dropped, c.Good, c.Handshake+c.Bad
+	}
 	return st
 }
+
+func machineWall() clock.Wall { return clock.WallTime(time.Now()) }
 
 // now is the server's own, perhaps wrong, idea of the time.
 func (s *Server) now() clock.Wall {
@@ -124,22 +136,24 @@ func (s *Server) now() clock.Wall {
 
 // serveNTP answers datagrams until the socket is closed.
 func (s *Server) serveNTP() {
-	buf := make([]byte, maxDatagram)
-	reply := make([]byte, 0, maxDatagram)
-	local := s.NTPAddr().Addr()
+	buf := make([]byte, udp.MaxDatagram)
+	reply := make([]byte, 0, udp.MaxDatagram)
 	for {
-		n, from, err := s.ntp.ReadFromUDPAddrPort(buf)
-		received := s.now()
-		if errors.Is(err, net.ErrClosed) {
+		n, in, err := s.ntp.ReadFrom(buf)
+		if errors.Is(err, os.ErrClosed) {
 			return
 		}
 		if err != nil {
-			continue // an ICMP error that came back for an earlier reply
+			continue // an ICMP error for an earlier reply, or a datagram too long
 		}
-		reply = s.answer(reply[:0], server.Request{Data: buf[:n], From: from, Local: local, Received: received})
+		// The stamp is the machine's clock; the time served may be any other.
+		age := machineWall().Sub(in.Rx.Wall).Duration()
+		reply = s.answer(reply[:0], server.Request{
+			Data: buf[:n], From: in.From, Local: in.Local, Received: s.now().Add(-age),
+		})
 		if len(reply) > 0 {
 			// A reply that cannot be sent is a lost packet, no more.
-			_, _ = s.ntp.WriteToUDPAddrPort(reply, from)
+			_ = s.ntp.WriteTo(reply, in)
 		}
 	}
 }

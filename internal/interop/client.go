@@ -3,25 +3,19 @@ package interop
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/linux/udp"
 	"ntsd/internal/nts"
+	"ntsd/internal/ntske"
 	"ntsd/internal/siv"
 	"ntsd/internal/wire"
-)
-
-// Implementation constants.
-const (
-	maxReply = 4096 // bytes of a datagram that are read
-	ntpPort  = 123
 )
 
 // errNoCookie says that a session is used up.
@@ -33,71 +27,23 @@ type KissError struct{ Code wire.KissCode }
 func (e *KissError) Error() string { return "interop: kiss " + e.Code.String() }
 
 // Establish runs one key establishment with the server at ke and returns the
-// session. It is the least client that can be, to try servers with; the daemon
-// has its own. Its socket is opened by the calling goroutine (see Host.Do).
+// session. Its socket is opened by the calling goroutine (see Host.Do).
 func Establish(ctx context.Context, roots *x509.CertPool, ke netip.AddrPort, aeads ...siv.Algorithm) (nts.Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{
-		RootCAs:    roots,
-		MinVersion: tls.VersionTLS13,
-		NextProtos: []string{nts.ALPN},
-		ServerName: ke.Addr().String(),
-	}}
-	c, err := dialer.DialContext(ctx, "tcp", ke.String())
-	if err != nil {
-		return nts.Session{}, fmt.Errorf("interop: %w", err)
-	}
-	defer c.Close()
-	conn := c.(*tls.Conn)
-	_, err = conn.Write(nts.AppendRequest(nil, nts.Request{
-		Protocols: []uint16{nts.ProtocolNTPv4}, AEADs: aeads, CompliantGCMSIV: true,
-	}))
-	if err != nil {
-		return nts.Session{}, fmt.Errorf("interop: %w", err)
-	}
-	msg, err := io.ReadAll(io.LimitReader(conn, nts.MaxResponseMessage))
-	if err != nil {
-		return nts.Session{}, fmt.Errorf("interop: %w", err)
-	}
-	resp, err := nts.ParseResponse(msg, aeads)
+	res, err := ntske.NewClient().Exchange(ctx, ntske.Request{
+		Name: ke.Addr().String(), Addr: ke, AEADs: aeads, Roots: roots,
+		Verify: event.Verify{At: machineWall()},
+	})
 	if err != nil {
 		return nts.Session{}, err
 	}
-	return session(conn, ke, resp)
-}
-
-// session turns a response into keys, cookies and an address.
-func session(conn *tls.Conn, ke netip.AddrPort, resp nts.Response) (nts.Session, error) {
-	state := conn.ConnectionState()
-	id, _ := nts.ExporterIDs(resp.AEAD, resp.CompliantGCMSIV)
-	s := nts.Session{AEAD: resp.AEAD, Cookies: resp.Cookies, KEAddr: ke.Addr(), KEPort: ke.Port()}
-	c2s, s2c := nts.ExporterContext(id, true), nts.ExporterContext(id, false)
-	var err error
-	if s.C2S, err = state.ExportKeyingMaterial(nts.ExporterLabel, c2s[:], resp.AEAD.KeySize()); err != nil {
-		return nts.Session{}, fmt.Errorf("interop: %w", err)
-	}
-	if s.S2C, err = state.ExportKeyingMaterial(nts.ExporterLabel, s2c[:], resp.AEAD.KeySize()); err != nil {
-		return nts.Session{}, fmt.Errorf("interop: %w", err)
-	}
-	addr, port := ke.Addr(), resp.Port
-	if resp.Server != "" {
-		if addr, err = netip.ParseAddr(resp.Server); err != nil {
-			return nts.Session{}, fmt.Errorf("interop: %w", err)
-		}
-	}
-	if port == 0 {
-		port = ntpPort
-	}
-	s.NTPAddr = netip.AddrPortFrom(addr, port)
-	return s, nil
+	return res.Session, nil
 }
 
 // Sample is what one exchange yields.
 type Sample struct {
 	Header wire.Header
 	Offset clock.Offset  // by how much the server is ahead
-	Delay  time.Duration // how long the reply took
+	Delay  time.Duration // of the network, both ways
 }
 
 // Exchange spends one cookie on a request and waits for the reply. It asks for
@@ -160,39 +106,40 @@ func newRequest() wire.Header {
 	return h
 }
 
-// trip is a datagram's way there and back.
+// trip is a datagram's way there and back, by this machine's clock.
 type trip struct {
-	sent     time.Time
-	received time.Time
-	reply    []byte
+	sent, received clock.Wall
+	reply          []byte
 }
+
+func machineWall() clock.Wall { return clock.WallTime(time.Now()) }
 
 func roundTrip(to netip.AddrPort, pkt []byte, wait time.Duration) (trip, error) {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	conn, err := udp.Open(to, udp.Config{Now: machineWall})
 	if err != nil {
-		return trip{}, fmt.Errorf("interop: %w", err)
+		return trip{}, err
 	}
 	defer conn.Close()
-	t := trip{sent: time.Now(), reply: make([]byte, maxReply)}
-	if err := conn.SetDeadline(t.sent.Add(wait)); err != nil {
+	if err := conn.SetTimeout(wait); err != nil {
 		return trip{}, fmt.Errorf("interop: %w", err)
 	}
-	if _, err := conn.Write(pkt); err != nil {
-		return trip{}, fmt.Errorf("interop: %w", err)
+	if err := conn.Send(pkt); err != nil {
+		return trip{}, err
 	}
-	n, err := conn.Read(t.reply)
+	buf := make([]byte, udp.MaxDatagram)
+	n, received, err := conn.Receive(buf)
 	if err != nil {
-		return trip{}, fmt.Errorf("interop: %w", err)
+		return trip{}, err
 	}
-	t.received, t.reply = time.Now(), t.reply[:n]
-	return t, nil
+	return trip{sent: conn.Tx().Wall, received: received.Wall, reply: buf[:n]}, nil
 }
 
+// sample computes offset and delay (RFC 5905 section 8).
 func (t trip) sample(request, reply wire.Header) (Sample, error) {
 	if reply.Mode != wire.ModeServer || reply.Origin != request.Transmit {
 		return Sample{}, fmt.Errorf("interop: not a reply to our request: %+v", reply)
 	}
-	delay := t.received.Sub(t.sent)
-	middle := clock.WallTime(t.sent.Add(delay / 2))
-	return Sample{Header: reply, Offset: reply.Transmit.Wall(middle).Sub(middle), Delay: delay}, nil
+	receive, transmit := reply.Receive.Wall(t.sent), reply.Transmit.Wall(t.received)
+	there, back := receive.Sub(t.sent), transmit.Sub(t.received)
+	return Sample{Header: reply, Offset: (there + back) / 2, Delay: (there - back).Duration()}, nil
 }

@@ -94,8 +94,10 @@ func TestVerdicts(t *testing.T) {
 	unknown := wire.AppendExtension(nil, 0xF123, make([]byte, 28))
 	cases := []testCase{
 		{name: "unknown extension", version: 4, mode: 3, tail: unknown, want: Answered, reply: 4},
-		{name: "bad extension", version: 4, mode: 3, tail: []byte{1, 2, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, want: DropFormat},
+		{name: "bad extension", version: 4, mode: 3, tail: []byte{
+			1, 2, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		}, want: DropFormat},
 		{name: "odd tail", version: 4, mode: 3, tail: make([]byte, 7), want: DropFormat},
 		{name: "MAC", version: 4, mode: 3, tail: make([]byte, 20), want: DropMAC},
 		{name: "extension and MAC", version: 4, mode: 3, tail: append(unknown[:32:32], make([]byte, 24)...), want: DropMAC},
