@@ -38,6 +38,9 @@ type Config struct {
 	Offline                bool // starts without polling
 	MaxDelay, MinDelay     time.Duration
 	MinSamples, MaxSamples int
+	// Rate is what is known of the oscillator from elsewhere: the correction
+	// that it needs, and its standard deviation; 0: nothing is known.
+	Rate, RateSD clock.Rate
 }
 
 // Env is what all associations of one engine share. The engine owns it and
@@ -93,6 +96,7 @@ func New(cfg Config, env *Env, now clock.Reading) *Assoc {
 		poll: cfg.MinPoll, minPoll: cfg.MinPoll,
 		filter: filter.New(filter.Config{
 			MinSamples: cfg.MinSamples, MaxSamples: cfg.MaxSamples, MinDelay: cfg.MinDelay,
+			Rate: cfg.Rate, RateSD: cfg.RateSD,
 		}),
 	}
 	if !cfg.NTS {

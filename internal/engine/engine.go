@@ -40,6 +40,7 @@ type Engine struct {
 // New returns an engine that has not started. rand must be unpredictable: it
 // makes identifiers, nonces and transmit timestamps. A failing rand panics.
 func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
+	cfg.setDefaults()
 	e := &Engine{
 		cfg:      cfg,
 		env:      assoc.Env{Rand: rand},

@@ -205,7 +205,13 @@ func (s *source) duplicate(a netip.Addr, name string, out []event.Action) []even
 // add makes an association with an address.
 func (e *Engine) add(now clock.Reading, s *source, addr netip.Addr) *member {
 	e.lastID++
-	m := &member{assoc: assoc.New(s.assocConfig(e.lastID, addr), &e.env, now)}
+	cfg := s.assocConfig(e.lastID, addr)
+	// The drift file, or later the clock itself, tells a new source how fast
+	// the oscillator runs.
+	if st := e.clock.Stats(); e.cfg.DriftKnown || st.Updates > 0 {
+		cfg.Rate, cfg.RateSD = st.Frequency, st.Skew
+	}
+	m := &member{assoc: assoc.New(cfg, &e.env, now)}
 	if s.cfg.NTS {
 		if b, ok := e.memory.backoff(netip.AddrPortFrom(addr, s.cfg.NTSPort)); ok {
 			m.assoc.RestoreBackoff(now, b)

@@ -66,8 +66,7 @@ func (e *Engine) synchronised(now clock.Reading, m *member, out []event.Action) 
 		out = append(out, event.Notice{Kind: event.NoticeLeap, Text: leapText(leap)})
 	}
 	if !y.on {
-		y.on, y.ever, y.since = true, true, now.Mono
-		out = append(out, e.notice(event.NoticeSynchronised, m))
+		y.on, y.ever, y.since = true, true, now.Mono // the discipline gave the notice
 	}
 	return out
 }
