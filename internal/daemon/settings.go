@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"time"
+
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
 	"ntsd/internal/engine"
@@ -12,6 +14,9 @@ import (
 // maxSlewPPM is the fastest slew: chrony's default (83333 ppm), which takes
 // away a second in twelve.
 const maxSlewPPM = 83333
+
+// maxJitter is the jitter above which a source is not used: chrony's default.
+const maxJitter = time.Second
 
 // defaultAEADs is the order in which algorithms are offered: AEAD 30 makes the
 // shortest packets, 15 is the one that every server has (RFC 8915 section 5.1).
@@ -29,7 +34,7 @@ func engineConfig(c *config.Config) engine.Config {
 		Sources: sources,
 		Selection: selection.Config{
 			AuthMode: authMode(c.Selection.AuthMode), MinSources: c.Selection.MinSources,
-			MaxDistance: c.Selection.MaxDistance, CombineLimit: c.Selection.CombineLimit,
+			MaxDistance: c.Selection.MaxDistance, MaxJitter: maxJitter, CombineLimit: c.Selection.CombineLimit,
 			ReselectDist: c.Selection.ReselectDist, StratumWeight: c.Selection.StratumWeight,
 		},
 		MakeStep:        engine.MakeStep{Threshold: c.MakeStep.Threshold, Limit: c.MakeStep.Limit},
