@@ -47,3 +47,29 @@ func TestStartFor(t *testing.T) {
 		t.Error("a name that is no address: got servers, want an error")
 	}
 }
+
+// The file that "ntsd demo" runs is one that StartFor and the daemon understand,
+// and that cannot touch the machine.
+func TestDemoFile(t *testing.T) {
+	cfg, diagnostics := config.Load(filepath.Join("..", "..", "cmd", "ntsd", "testdata", "demo"), os.ReadFile)
+	for _, d := range diagnostics {
+		t.Error(d)
+	}
+	if cfg == nil {
+		t.FailNow()
+	}
+	if cfg.Main.Clock != config.ClockNone || cfg.DHCP != nil || len(cfg.Allow) > 0 {
+		t.Errorf("got clock %v, %d allowed: want a daemon that only watches", cfg.Main.Clock, len(cfg.Allow))
+	}
+	if got := cfg.NTS; got.SystemCerts || len(got.TrustedCerts) != 1 || got.TrustedCerts[0] != demo.CAFile {
+		t.Errorf("certificates: got %+v, want %s alone", got, demo.CAFile)
+	}
+	if len(cfg.Sources) != 3 {
+		t.Fatalf("got %d sources, want 3", len(cfg.Sources))
+	}
+	for _, s := range cfg.Sources {
+		if addr, err := netip.ParseAddr(s.Name); err != nil || !addr.IsLoopback() || !s.NTS {
+			t.Errorf("source %s: want an NTS server on loopback", s.Name)
+		}
+	}
+}
