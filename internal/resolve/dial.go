@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -71,6 +72,7 @@ const (
 
 func (q *query) Write(b []byte) (int, error) {
 	if q.dialer.config.CheckingDisabled && len(b) > q.prefix+flagsLow {
+		b = bytes.Clone(b) // the caller's is not ours to change
 		b[q.prefix+flagsLow] |= cdBit
 	}
 	return q.Conn.Write(b)

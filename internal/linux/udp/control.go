@@ -39,7 +39,6 @@ type control struct {
 // align rounds up to where the next one may begin.
 func (l layout) header() int         { return l.align(l.word + 8) }
 func (l layout) align(n int) int     { return (n + l.word - 1) &^ (l.word - 1) }
-func (l layout) space(data int) int  { return l.header() + l.align(data) }
 func (l layout) u32(b []byte) uint32 { return l.order.Uint32(b) }
 
 // parse reads the control messages in b. Unknown and short ones are passed
