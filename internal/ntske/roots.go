@@ -80,6 +80,16 @@ func addPath(pool *x509.CertPool, path string) (int, error) {
 }
 
 func addFile(pool *x509.CertPool, path string) (int, error) {
+	info, err := os.Stat(path) // before opening, which would hang on a pipe
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s is no regular file", path)
+	}
+	if info.Size() > maxRootsFile {
+		return 0, fmt.Errorf("%s is larger than %d bytes", path, maxRootsFile)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, err
@@ -87,16 +97,6 @@ func addFile(pool *x509.CertPool, path string) (int, error) {
 	defer f.Close()
 	// Read in one piece: growing a buffer would leave a megabyte of garbage
 	// on a router that has little to spare.
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	if info.Size() > maxRootsFile {
-		return 0, fmt.Errorf("%s is larger than %d bytes", path, maxRootsFile)
-	}
-	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%s is no regular file", path)
-	}
 	pem := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, pem); err != nil {
 		return 0, err
