@@ -120,6 +120,7 @@ func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Actio
 	out = d.announce(u, offset, allowed, out)
 	if d.cfg.Threshold > 0 && offset.Abs() > d.cfg.Threshold && allowed {
 		out = d.step(now, offset, out)
+		now.Wall = d.steered.At.Wall
 	} else {
 		out = d.slew(now, out)
 	}
@@ -179,6 +180,7 @@ func (d *Discipline) MakeStep(now clock.Reading, out []event.Action) []event.Act
 	out = d.observe(now, out)
 	if offset := d.Correction(now); offset != 0 {
 		out = d.step(now, offset, out)
+		now.Wall = d.steered.At.Wall
 		out = d.status(now, out)
 	}
 	return out
