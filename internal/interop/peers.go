@@ -103,27 +103,42 @@ func (h *Host) StartChronyServer(p Peers, cert tls.Certificate, lines ...string)
 	return proc
 }
 
-// StartNTPsecServer starts ntpsec's ntpd as an NTS server with cert, with the
-// local clock as its source.
-func (h *Host) StartNTPsecServer(p Peers, cert tls.Certificate, lines ...string) *Process {
+// StartNTPsec starts ntpsec's ntpd with the lines of a configuration. It cannot
+// set the clock, as nothing on a host can, and it is told not to try.
+func (h *Host) StartNTPsec(p Peers, lines ...string) *Process {
 	h.t.Helper()
-	certFile, keyFile := h.writeKeyPair(cert)
 	conf := h.writeFile("ntp.conf", append([]string{
 		"disable ntp",
-		"refclock local unit 0 stratum 3",
 		"restrict default",
-		"nts enable",
-		"nts key " + keyFile,
-		"nts cert " + certFile,
-		"nts cookie " + filepath.Join(h.Dir, "nts-keys"),
 		"statsdir " + h.Dir,
 	}, lines...))
 	// In the foreground, logging to its standard error.
 	cmd := h.Command(context.Background(), p.Ntpd, "-n", "-c", conf, "-l", "/dev/stderr",
 		"-p", filepath.Join(h.Dir, "ntpd.pid"))
 	cmd.Env = p.Env
-	proc := h.Start(cmd)
+	return h.Start(cmd)
+}
+
+// StartNTPsecServer starts ntpsec's ntpd as an NTS server with cert, with the
+// local clock as its source.
+func (h *Host) StartNTPsecServer(p Peers, cert tls.Certificate, lines ...string) *Process {
+	h.t.Helper()
+	certFile, keyFile := h.writeKeyPair(cert)
+	keys := filepath.Join(h.Dir, "nts-keys")
+	proc := h.StartNTPsec(p, append([]string{
+		"refclock local unit 0 stratum 3",
+		"nts enable",
+		"nts key " + keyFile,
+		"nts cert " + certFile,
+		"nts cookie " + keys,
+	}, lines...)...)
 	h.WaitListen("tcp", nts.DefaultPort)
+	// It listens before it has cookie keys, and then seals with a key of zeros
+	// that it does not know later.
+	h.waitFor("cookie keys in "+keys, func() bool {
+		data, err := os.ReadFile(keys)
+		return err == nil && strings.Contains(string(data), "\nK: ")
+	})
 	return proc
 }
 
@@ -147,14 +162,22 @@ func (h *Host) Certificate(ca *demo.CA) tls.Certificate {
 // udp; a plain connection would already be counted as a visit.
 func (h *Host) WaitListen(network string, port uint16) {
 	h.t.Helper()
+	h.waitFor(fmt.Sprintf("listener on %s port %d", network, port), func() bool {
+		return h.listening(network, port)
+	})
+}
+
+// waitFor waits until ok.
+func (h *Host) waitFor(what string, ok func() bool) {
+	h.t.Helper()
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	timeout := time.After(patience)
-	for !h.listening(network, port) {
+	for !ok() {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			h.t.Fatalf("interop: %s: nobody listens on %s port %d", h.Name, network, port)
+			h.t.Fatalf("interop: %s: no %s within %v", h.Name, what, patience)
 		}
 	}
 }
