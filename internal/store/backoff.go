@@ -41,8 +41,7 @@ func AppendBackoffs(b []byte, all []Backoff) []byte {
 	start := len(b)
 	b = append(b, magicBackoff+"\n"...)
 	for _, o := range all[:min(len(all), maxBackoffs)] {
-		b = fmt.Appendf(b, "ke %s %d ", o.KE, o.Retries)
-		b = append(appendWall(b, o.NotBefore), '\n')
+		b = appendBackoff(b, o)
 	}
 	return append(b[:start:start], appendSum(b[start:])...)
 }
@@ -58,25 +57,36 @@ func ParseBackoffs(b []byte) ([]Backoff, error) {
 	}
 	var all []Backoff
 	for i, line := range lines {
-		f := strings.Split(line, " ")
-		if len(f) != 4 || f[0] != "ke" {
-			return nil, fmt.Errorf("line %d: not an entry", i+2)
-		}
-		var o Backoff
-		if o.KE, err = netip.ParseAddrPort(f[1]); err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+2, err)
-		}
-		n, err := strconv.ParseUint(f[2], 10, 16)
+		o, err := parseBackoff(strings.Split(line, " "))
 		if err != nil {
-			return nil, fmt.Errorf("line %d: no number: %q", i+2, f[2])
-		}
-		o.Retries = uint16(n)
-		if o.NotBefore, err = parseWall(f[3]); err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+2, err)
 		}
 		all = append(all, o)
 	}
 	return all, nil
+}
+
+// appendBackoff appends one line.
+func appendBackoff(b []byte, o Backoff) []byte {
+	b = fmt.Appendf(b, "ke %s %d ", o.KE, o.Retries)
+	return append(appendWall(b, o.NotBefore), '\n')
+}
+
+// parseBackoff reads the fields of one line.
+func parseBackoff(f []string) (o Backoff, err error) {
+	if len(f) != 4 || f[0] != "ke" {
+		return Backoff{}, errors.New("not an entry")
+	}
+	if o.KE, err = netip.ParseAddrPort(f[1]); err != nil {
+		return Backoff{}, err
+	}
+	n, err := strconv.ParseUint(f[2], 10, 16)
+	if err != nil {
+		return Backoff{}, fmt.Errorf("no number: %q", f[2])
+	}
+	o.Retries = uint16(n)
+	o.NotBefore, err = parseWall(f[3])
+	return o, err
 }
 
 // SaveBackoffs writes path, or removes it when there is nothing to remember.

@@ -1,7 +1,8 @@
 //go:build linux
 
 // Package store keeps the daemon's files: drift, saved NTS sessions, the
-// backoff of key establishments, the process id. It belongs to layer 4.
+// reserve of cookies and the state that survive a reboot, the backoff of key
+// establishments, the process id. It belongs to layer 4.
 //
 // Every write is a temporary file, fsync, rename, fsync of the folder, so a
 // power cut leaves the old file or the new one. Every read refuses what
