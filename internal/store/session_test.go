@@ -23,7 +23,7 @@ func session(t testing.TB, ke string) nts.Session {
 	t.Helper()
 	const seed = 20361
 	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seed, uint64(len(ke)))) // each server its own
 	random := func(n int) []byte {
 		b := make([]byte, n)
 		for i := range b {
