@@ -120,7 +120,7 @@ func (a *Assoc) begin(now clock.Reading) {
 // HandleTimer does what is due.
 func (a *Assoc) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
 	if now.Mono >= a.closeAt {
-		out = a.closeSocket(out)
+		out = a.lookBack(out)
 	}
 	if a.online && now.Mono >= a.nextPoll {
 		out = a.pollNow(now, out)

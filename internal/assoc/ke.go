@@ -25,6 +25,9 @@ const (
 	// keGrace is how long the poll of old cookies waits for a key
 	// establishment that has just begun.
 	keGrace = 5 * time.Second
+	// keCrashMax bounds the wait after a key establishment that a crash or a
+	// power cut interrupted.
+	keCrashMax = time.Hour
 	// keLost is when an outcome that the world owes us is given up.
 	keLost = 2 * time.Minute
 	// maxKEFailures is where the interval has long reached its bound.
@@ -39,6 +42,7 @@ type establishment struct {
 	notBefore clock.Mono // of the next one
 
 	failures int // attempts since the last authenticated reply
+	network  int // those in a row, not among failures, that reached no server
 	saved    bool
 	class    nts.FailureClass
 	reason   string // of the last failure, "" after a success
@@ -75,8 +79,7 @@ func (a *Assoc) startKE(now clock.Reading, out []event.Action) (_ []event.Action
 	// use": the attempt counts as failed until then. It is saved first: a daemon that crashes while
 	// establishing keys must not hammer the server.
 	k.failures = min(k.failures+1, maxKEFailures)
-	k.class = nts.FailureNone
-	k.notBefore = now.Mono.Add(a.backoff())
+	k.notBefore = now.Mono.Add(min(a.backoff(nts.FailureNone), keCrashMax))
 	out = a.saveBackoff(now, out)
 	return append(out, event.StartKE{
 		Source: a.cfg.ID, Attempt: k.attempt, Name: a.cfg.Name, Addr: a.cfg.Addr, Port: a.cfg.KEPort,
@@ -99,7 +102,9 @@ func (a *Assoc) HandleKEDone(now clock.Reading, ev event.KEDone, out []event.Act
 	if ev.Failure != nts.FailureNone {
 		return a.keFailed(now, ev, out)
 	}
-	k.reason, k.told, k.class, k.attempts = "", "", nts.FailureNone, 0
+	k.reason, k.told, k.class, k.attempts, k.network = "", "", nts.FailureNone, 0, 0
+	k.notBefore = now.Mono.Add(a.backoff(k.class))
+	out = a.saveBackoff(now, out)
 	k.runs++
 	k.last, k.known, k.info = now.Mono, true, ev.Info
 	n := a.notice(event.NoticeKEDone, "")
@@ -144,7 +149,12 @@ func (a *Assoc) adopt(ev event.KEDone) error {
 func (a *Assoc) keFailed(now clock.Reading, ev event.KEDone, out []event.Action) []event.Action {
 	k := &a.ke
 	k.class = ev.Failure
-	k.notBefore = now.Mono.Add(a.backoff())
+	if k.class == nts.FailureNetwork {
+		k.failures, k.network = max(0, k.failures-1), min(k.network+1, maxKEFailures)
+	} else {
+		k.network = 0
+	}
+	k.notBefore = now.Mono.Add(a.backoff(k.class))
 	out = a.saveBackoff(now, out)
 	k.reason = ev.Reason
 	if k.told != ev.Reason {
@@ -161,7 +171,7 @@ func (a *Assoc) keFailed(now clock.Reading, ev event.KEDone, out []event.Action)
 // key establishment of ours.
 func (a *Assoc) settleKE(out []event.Action) []event.Action {
 	k := &a.ke
-	if k.running || k.reason != "" || k.failures == 0 {
+	if k.running || k.reason != "" || k.failures == 0 && !k.saved {
 		return out
 	}
 	k.failures, k.notBefore = 0, 0
@@ -175,13 +185,13 @@ func (a *Assoc) settleKE(out []event.Action) []event.Action {
 // backoff returns the wait after so many failures.
 // RFC 8915 §4.2: "t = min(10 * 1.5^(n-1), 432000)" is the least for the nth
 // retry, so the jitter only adds.
-func (a *Assoc) backoff() time.Duration {
-	limit := keBackoffMax
-	if a.ke.class == nts.FailureNetwork {
-		limit = keNetworkMax
+func (a *Assoc) backoff(class nts.FailureClass) time.Duration {
+	n, limit := a.ke.failures, keBackoffMax
+	if class == nts.FailureNetwork {
+		n, limit = a.ke.network, keNetworkMax
 	}
 	d := keBackoffMin
-	for range a.ke.failures - 1 {
+	for range n - 1 {
 		if d = d * 3 / 2; d >= limit {
 			d = limit
 			break
@@ -193,7 +203,7 @@ func (a *Assoc) backoff() time.Duration {
 func (a *Assoc) saveBackoff(now clock.Reading, out []event.Action) []event.Action {
 	a.ke.saved = true
 	return append(out, event.SaveBackoff{
-		Addr: a.cfg.Addr, Port: a.cfg.KEPort, Failures: a.ke.failures,
+		Addr: a.cfg.Addr, Port: a.cfg.KEPort, Failures: max(1, a.ke.failures),
 		NotBefore: now.Wall.Add(a.ke.notBefore.Sub(now.Mono)),
 	})
 }
@@ -201,6 +211,7 @@ func (a *Assoc) saveBackoff(now clock.Reading, out []event.Action) []event.Actio
 // Backoff is what a later association with the same server must know.
 type Backoff struct {
 	Failures  int
+	Network   int // attempts in a row that reached no server
 	NotBefore clock.Mono
 	Class     nts.FailureClass
 	Saved     bool
@@ -210,7 +221,7 @@ type Backoff struct {
 // Backoff returns the state of the backoff.
 func (a *Assoc) Backoff() Backoff {
 	k := &a.ke
-	return Backoff{Failures: k.failures, NotBefore: k.notBefore, Class: k.class, Saved: k.saved, Told: k.told}
+	return Backoff{Failures: k.failures, Network: k.network, NotBefore: k.notBefore, Class: k.class, Saved: k.saved, Told: k.told}
 }
 
 // RestoreBackoff takes over an earlier association's backoff. However wrong
@@ -219,9 +230,9 @@ func (a *Assoc) Backoff() Backoff {
 func (a *Assoc) RestoreBackoff(now clock.Reading, b Backoff) {
 	k := &a.ke
 	k.failures, k.class = min(max(b.Failures, 0), maxKEFailures), b.Class
-	k.saved, k.told = b.Saved, b.Told
-	if k.failures > 0 {
-		k.notBefore = min(b.NotBefore, now.Mono.Add(a.backoff()))
+	k.saved, k.told, k.network = b.Saved, b.Told, b.Network
+	if k.failures > 0 || k.network > 0 {
+		k.notBefore = min(b.NotBefore, now.Mono.Add(a.backoff(k.class)))
 	}
 }
 
@@ -229,20 +240,22 @@ func (a *Assoc) RestoreBackoff(now clock.Reading, b Backoff) {
 // for their dates may be good now. Only their backoff ends.
 func (a *Assoc) HandleStep(now clock.Reading) {
 	if a.ke.class == nts.FailureCertificate {
-		a.forgive(now)
+		a.ke.failures = 0
+		a.retryKE(now)
 	}
 }
 
 // forgiveNetwork ends the backoff of failures that a new link may cure.
 func (a *Assoc) forgiveNetwork(now clock.Reading) {
 	if a.ke.class == nts.FailureNetwork {
-		a.forgive(now)
+		a.ke.network = 0
+		a.retryKE(now)
 	}
 }
 
-func (a *Assoc) forgive(now clock.Reading) {
-	a.ke.failures, a.ke.notBefore = 0, now.Mono
-	a.ke.class = nts.FailureNone
+// retryKE allows a key establishment now.
+func (a *Assoc) retryKE(now clock.Reading) {
+	a.ke.notBefore, a.ke.class = now.Mono, nts.FailureNone
 	if a.online && a.cfg.NTS && len(a.keys.session.Cookies) == 0 {
 		a.nextPoll = now.Mono
 	}
@@ -251,5 +264,5 @@ func (a *Assoc) forgive(now clock.Reading) {
 // KEFailed reports whether there are no keys because key establishment failed:
 // another address may do better.
 func (a *Assoc) KEFailed() bool {
-	return a.cfg.NTS && a.ke.reason != "" && len(a.keys.session.Cookies) == 0
+	return a.cfg.NTS && !a.ke.running && a.ke.reason != "" && len(a.keys.session.Cookies) == 0
 }

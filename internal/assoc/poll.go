@@ -36,7 +36,7 @@ type burst struct{ good, left int }
 
 // pollNow is one poll: look back at the last request, then send the next.
 func (a *Assoc) pollNow(now clock.Reading, out []event.Action) []event.Action {
-	out = a.lookBack(now, out)
+	out = a.lookBack(out)
 	if a.cfg.NTS {
 		var ready bool
 		if out, ready = a.prepareKeys(now, out); !ready {
@@ -80,8 +80,9 @@ func (a *Assoc) clampPoll() {
 	a.poll = max(a.minPoll, min(a.poll, max(a.cfg.MaxPoll, a.minPoll)))
 }
 
-// lookBack counts the last request as lost if no usable reply came.
-func (a *Assoc) lookBack(now clock.Reading, out []event.Action) []event.Action {
+// lookBack counts the last request as lost if no usable reply came: at the end
+// of the reply window, or at the next poll if that is sooner.
+func (a *Assoc) lookBack(out []event.Action) []event.Action {
 	rq := &a.request
 	if rq.id == 0 || rq.reached {
 		return out
@@ -133,6 +134,9 @@ func (a *Assoc) sampledOnce(accepted bool) {
 	}
 	a.schedule(a.request.asked)
 }
+
+// Misses is the number of polls in a row without a usable reply.
+func (a *Assoc) Misses() int { return a.missed }
 
 // Dead reports that the address gives nothing and another should be tried:
 // eight polls without a usable reply, or access denied.

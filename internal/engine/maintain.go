@@ -19,7 +19,7 @@ func (e *Engine) maintain(now clock.Reading, out []event.Action) []event.Action 
 		for _, m := range slices.Clone(s.members) {
 			if m.assoc.Reach() != 0 {
 				s.revive(m.assoc.SourceAddr())
-			} else if m.assoc.Online() && (m.assoc.Dead() || m.assoc.KEFailed()) {
+			} else if s.lost(m) {
 				s.fail(now, m.assoc.SourceAddr())
 				out = e.replace(now, s, m, out)
 			}
@@ -32,6 +32,20 @@ func (e *Engine) maintain(now clock.Reading, out []event.Action) []event.Action 
 		}
 	}
 	return e.startLookups(now, out)
+}
+
+// lost reports whether another address should be tried in the place of m's. An
+// address that never answered is given less time than one that did, while
+// there are others that were not tried: one family may not work at all.
+func (s *source) lost(m *member) bool {
+	a := m.assoc
+	if !a.Online() {
+		return false
+	}
+	return a.Dead() || a.KEFailed() ||
+		(a.Misses() >= firstTries && !a.Sampled() && slices.ContainsFunc(s.addrs, func(x address) bool {
+			return !x.bad && !s.has(x.addr)
+		}))
 }
 
 // want asks for the addresses of a source's name.

@@ -98,7 +98,7 @@ func (m *memory) forget(usable func(*nts.Session) bool, out []event.Action) []ev
 // keepBackoff remembers how long a server must be left alone.
 func (m *memory) keepBackoff(server netip.AddrPort, b assoc.Backoff) {
 	m.backoffs = slices.DeleteFunc(m.backoffs, func(o backoff) bool { return o.server == server })
-	if b.Failures == 0 {
+	if b.Failures == 0 && b.Network == 0 {
 		return
 	}
 	if len(m.backoffs) == maxBackoffs {

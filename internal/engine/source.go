@@ -21,6 +21,9 @@ const (
 	// refreshSoon is the least age of an answer that is asked for again the
 	// first time that all its addresses are dead.
 	refreshSoon = time.Minute
+	// firstTries is how many requests an address has to answer while others
+	// wait to be tried.
+	firstTries = 4
 )
 
 // source is one configured server or pool and its associations.

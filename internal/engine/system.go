@@ -61,24 +61,11 @@ func (e *Engine) synchronised(now clock.Reading, m *member, out []event.Action) 
 	y.reference, y.name, y.addr = m.assoc.ID(), src.cfg.Name, m.assoc.Addr()
 	y.stratum = min(m.assoc.Last().Header.Stratum+1, 15)
 	y.authenticated = m.assoc.Authenticated()
-	if leap := e.leap(); leap != y.leap {
-		y.leap = leap
-		out = append(out, event.Notice{Kind: event.NoticeLeap, Text: leapText(leap)})
-	}
+	y.leap = e.leap() // the discipline gives the notice
 	if !y.on {
 		y.on, y.ever, y.since = true, true, now.Mono // the discipline gave the notice
 	}
 	return out
-}
-
-func leapText(l event.Leap) string {
-	switch l {
-	case event.LeapInsert:
-		return "a leap second will be inserted"
-	case event.LeapDelete:
-		return "a leap second will be deleted"
-	}
-	return "no leap second is announced any more"
 }
 
 // expire gives up the synchronisation when no source is selected and the clock

@@ -37,6 +37,7 @@ type server struct {
 	kiss    wire.KissCode
 	kes     int
 	asked   int
+	askedAt int // asked, when the last key establishment began
 	answers int
 }
 
@@ -232,7 +233,7 @@ func (w *world) send(a event.Send) {
 		})
 		return
 	}
-	w.after(s.delay, func() {
+	w.after(w.delay(s), func() {
 		s.asked++
 		w.spend(a.Data)
 		if s.dead || w.rng.Float64() < s.loss {
@@ -243,7 +244,7 @@ func (w *world) send(a event.Send) {
 			return
 		}
 		s.answers++
-		w.after(s.delay, func() {
+		w.after(w.delay(s), func() {
 			if w.eng != eng || w.open[a.Source] != a.Request {
 				return // nobody waits any more
 			}
@@ -254,6 +255,11 @@ func (w *world) send(a event.Send) {
 			}, nil))
 		})
 	})
+}
+
+// delay returns one packet's way to or from a server.
+func (w *world) delay(s *server) time.Duration {
+	return s.delay + time.Duration(w.rng.ExpFloat64()*float64(50*time.Microsecond))
 }
 
 // spend checks that no cookie is ever seen twice on the wire.
@@ -339,6 +345,9 @@ func (w *world) cookie(s *server, dst []byte, alg siv.Algorithm, c2s, s2c []byte
 // startKE answers a key establishment.
 func (w *world) startKE(a event.StartKE) {
 	s := w.servers[a.Addr]
+	if s != nil {
+		s.askedAt = s.asked
+	}
 	ev := event.KEDone{Source: a.Source, Attempt: a.Attempt}
 	d := 50 * time.Millisecond
 	switch {
