@@ -32,7 +32,8 @@ func extLen(n int) int { return max(wire.ExtensionLen(n), 16) }
 // The nonce has aead.Algorithm().NonceSize() bytes and is never used twice with the same keys. A
 // cookie that is no multiple of four is padded.
 func AppendClientRequest(dst []byte, hdr wire.Header, uid UniqueID, cookie []byte,
-	placeholders int, aead siv.AEAD, nonce []byte) []byte {
+	placeholders int, aead siv.AEAD, nonce []byte,
+) []byte {
 	start := len(dst)
 	dst = hdr.Append(dst)
 	dst = wire.AppendExtension(dst, extUniqueID, uid[:])

@@ -246,8 +246,10 @@ func TestExporterContext(t *testing.T) {
 		c2s  bool
 		want string
 	}{
-		{siv.AESSIVCMAC256, true, "0000000f00"}, {siv.AESSIVCMAC256, false, "0000000f01"},
-		{siv.AES128GCMSIV, true, "0000001e00"}, {0x1234, false, "0000123401"},
+		{siv.AESSIVCMAC256, true, "0000000f00"},
+		{siv.AESSIVCMAC256, false, "0000000f01"},
+		{siv.AES128GCMSIV, true, "0000001e00"},
+		{0x1234, false, "0000123401"},
 	} {
 		if got := fmt.Sprintf("%x", ExporterContext(c.alg, c.c2s)); got != c.want {
 			t.Errorf("%v, c2s %v: %s, want %s", c.alg, c.c2s, got, c.want)

@@ -128,9 +128,17 @@ func TestReflection(t *testing.T) {
 
 func TestPlaceholderCount(t *testing.T) {
 	for _, c := range []struct{ held, cookie, limit, want int }{
-		{7, 96, 8, 0}, {6, 96, 8, 1}, {0, 96, 8, 7}, {0, 104, 8, 7}, {0, 64, 8, 7},
-		{0, 64, 2, 2}, {0, 64, 0, 0},
-		{0, 200, 8, 4}, {0, 500, 8, 1}, {0, MaxCookieLen, 8, 0}, {8, 96, 8, 0},
+		{7, 96, 8, 0},
+		{6, 96, 8, 1},
+		{0, 96, 8, 7},
+		{0, 104, 8, 7},
+		{0, 64, 8, 7},
+		{0, 64, 2, 2},
+		{0, 64, 0, 0},
+		{0, 200, 8, 4},
+		{0, 500, 8, 1},
+		{0, MaxCookieLen, 8, 0},
+		{8, 96, 8, 0},
 	} {
 		cookie := make([]byte, c.cookie)
 		if got := Placeholders(c.held, cookie, c.limit); got != c.want {
@@ -318,8 +326,10 @@ func TestKiss(t *testing.T) {
 		t.Error("a time taken for a kiss")
 	}
 	// A kiss with an authenticator is OpenResponse's business.
-	sealed := AppendServerResponse(nil, wire.Header{Version: 4, Mode: wire.ModeServer,
-		ReferenceID: wire.KissRate.ReferenceID()}, &req, nil, p.down, p.nonce)
+	sealed := AppendServerResponse(nil, wire.Header{
+		Version: 4, Mode: wire.ModeServer,
+		ReferenceID: wire.KissRate.ReferenceID(),
+	}, &req, nil, p.down, p.nonce)
 	if _, ok := UnauthenticatedKiss(sealed, &p.uid); ok {
 		t.Error("sealed kiss taken for an unauthenticated one")
 	}

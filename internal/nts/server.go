@@ -96,7 +96,8 @@ func (r *ServerRequest) MaxNewCookies() int { return 1 + r.Placeholders }
 // is padded to the length of the request, and never longer. It allocates
 // nothing if dst has room for that length.
 func AppendServerResponse(dst []byte, hdr wire.Header, req *ServerRequest, cookies []byte,
-	aead siv.AEAD, nonce []byte) []byte {
+	aead siv.AEAD, nonce []byte,
+) []byte {
 	start := len(dst)
 	dst = hdr.Append(dst)
 	dst = wire.AppendExtension(dst, extUniqueID, req.UniqueID)

@@ -153,10 +153,14 @@ func TestResponses(t *testing.T) {
 		{"30 cookies", sends(nts.AppendResponse(nil, many)), 0, 0, ""},
 		{"unknown record", sends(with(nts.Record{Type: 0x2345, Body: []byte("x")})), 0, 0, ""},
 		{"64 kB of unknown records", sends(with(nts.Record{Type: 0x2345, Body: make([]byte, 65000)})), 0, 0, ""},
-		{"unknown critical record", sends(with(nts.Record{Type: 0x2345, Critical: true})),
-			StageProtocol, nts.FailureProtocol, "unknown critical record 9029"},
-		{"error record", sends(nts.AppendError(nil, nts.CodeBadRequest)),
-			StageProtocol, nts.FailureServer, "server answered: bad request"},
+		{
+			"unknown critical record", sends(with(nts.Record{Type: 0x2345, Critical: true})),
+			StageProtocol, nts.FailureProtocol, "unknown critical record 9029",
+		},
+		{
+			"error record", sends(nts.AppendError(nil, nts.CodeBadRequest)),
+			StageProtocol, nts.FailureServer, "server answered: bad request",
+		},
 		{"no NTPv4", sends(nts.AppendRefusal(nil, true)), StageProtocol, nts.FailureServer, "does not offer NTPv4"},
 		{"no AEAD", sends(nts.AppendRefusal(nil, false)), StageProtocol, nts.FailureServer, "none of our AEAD"},
 		{"trailing bytes", sends(append(good(), 0)), StageProtocol, nts.FailureProtocol, "end of message"},
@@ -224,13 +228,17 @@ func TestCertificates(t *testing.T) {
 		{"client certificate", leaf(t, w.ca, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		}).tls(), nil, "incompatible key usage"},
-		{"not yet valid", usual.tls(), func(r *Request) { r.Verify = strict(y2029) },
-			"not valid before 2030-01-01 00:00 UTC, and the clock says 2029-01-01 00:00 UTC: is the clock right?"},
+		{
+			"not yet valid", usual.tls(), func(r *Request) { r.Verify = strict(y2029) },
+			"not valid before 2030-01-01 00:00 UTC, and the clock says 2029-01-01 00:00 UTC: is the clock right?",
+		},
 		{"expired", usual.tls(), func(r *Request) { r.Verify = strict(y2031) }, "expired on 2030-12-31"},
 		{"tentative, clock in 1970", usual.tls(), func(r *Request) { r.Verify = tentative(0, y2029) }, ""},
 		{"tentative, clock in 2099", usual.tls(), func(r *Request) { r.Verify = tentative(date(2099, 1, 1), y2029) }, ""},
-		{"tentative, expired before the floor", usual.tls(), func(r *Request) { r.Verify = tentative(0, y2031) },
-			"expired on 2030-12-31, and it is at least 2031-01-01"},
+		{
+			"tentative, expired before the floor", usual.tls(), func(r *Request) { r.Verify = tentative(0, y2031) },
+			"expired on 2030-12-31, and it is at least 2031-01-01",
+		},
 		{"tentative, CA ends inside the leaf's validity", leaf(t, old, nil).tls(), func(r *Request) {
 			r.Roots, r.Verify = old.pool(), tentative(date(2030, 6, 1), y2029)
 		}, ""},

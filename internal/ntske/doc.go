@@ -36,8 +36,8 @@ const (
 	// descriptors.
 	acceptPause = 100 * time.Millisecond
 
-	// maxRootsFile bounds a file of CA certificates; Mozilla's bundle has 0.25 MB.
-	maxRootsFile = 4 << 20
+	// maxFile bounds a PEM file; Mozilla's bundle of CAs has 0.25 MB.
+	maxFile = 4 << 20
 	// maxRootsFiles bounds the files read from a folder of CA certificates.
 	maxRootsFiles = 1024
 	// maxChain bounds the certificates a server may present.

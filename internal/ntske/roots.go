@@ -80,29 +80,32 @@ func addPath(pool *x509.CertPool, path string) (int, error) {
 }
 
 func addFile(pool *x509.CertPool, path string) (int, error) {
-	info, err := os.Stat(path) // before opening, which would hang on a pipe
-	if err != nil {
+	pem, err := readRegular(path)
+	if err != nil || !pool.AppendCertsFromPEM(pem) {
 		return 0, err
 	}
-	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%s is no regular file", path)
+	return 1, nil
+}
+
+// readRegular reads a PEM file in one piece: growing a buffer would leave a
+// megabyte of garbage on a router that has little to spare.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path) // before opening, which would hang on a pipe
+	if err != nil {
+		return nil, err
 	}
-	if info.Size() > maxRootsFile {
-		return 0, fmt.Errorf("%s is larger than %d bytes", path, maxRootsFile)
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFile)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer f.Close()
-	// Read in one piece: growing a buffer would leave a megabyte of garbage
-	// on a router that has little to spare.
 	pem := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, pem); err != nil {
-		return 0, err
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return 0, nil
-	}
-	return 1, nil
+	_, err = io.ReadFull(f, pem)
+	return pem, err
 }

@@ -43,7 +43,7 @@ func TestLoadRoots(t *testing.T) {
 	}
 	empty := writePEM(t, filepath.Join(t.TempDir(), "empty.pem"))
 	huge := filepath.Join(t.TempDir(), "huge.pem")
-	if err := os.WriteFile(huge, make([]byte, maxRootsFile+1), 0o600); err != nil {
+	if err := os.WriteFile(huge, make([]byte, maxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{

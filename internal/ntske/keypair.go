@@ -1,0 +1,95 @@
+package ntske
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+
+	"ntsd/internal/clock"
+)
+
+// KeyPairFiles names a certificate chain (leaf first) and its private key, both
+// PEM.
+type KeyPairFiles struct{ Cert, Key string }
+
+// KeyPairs are the server's certificates. Reload reads them again, so that a
+// renewed certificate needs no restart. It may be used by several goroutines.
+type KeyPairs struct {
+	files   []KeyPairFiles
+	current atomic.Pointer[[]tls.Certificate]
+}
+
+// LoadKeyPairs reads the files. Where there are several pairs, a client gets
+// the first that suits the name it asks for, else the first.
+func LoadKeyPairs(files ...KeyPairFiles) (*KeyPairs, error) {
+	if len(files) == 0 {
+		return nil, errors.New("ntske: no server certificate")
+	}
+	k := &KeyPairs{files: files}
+	return k, k.Reload()
+}
+
+// Reload reads the files again. After an error the old certificates stay.
+func (k *KeyPairs) Reload() error {
+	pairs := make([]tls.Certificate, 0, len(k.files))
+	for _, f := range k.files {
+		pair, err := loadKeyPair(f)
+		if err != nil {
+			return fmt.Errorf("ntske: server certificate: %w", err)
+		}
+		pairs = append(pairs, pair)
+	}
+	k.current.Store(&pairs)
+	return nil
+}
+
+// Certificate is ServerConfig.Certificate.
+func (k *KeyPairs) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	pairs := *k.current.Load()
+	if len(pairs) > 1 {
+		for i := range pairs {
+			if hello.SupportsCertificate(&pairs[i]) == nil {
+				return &pairs[i], nil
+			}
+		}
+	}
+	return &pairs[0], nil
+}
+
+// NotAfter returns when the first of the certificates expires.
+func (k *KeyPairs) NotAfter() clock.Wall {
+	var first clock.Wall
+	for i, p := range *k.current.Load() {
+		if end := wall(p.Leaf.NotAfter); i == 0 || end < first {
+			first = end
+		}
+	}
+	return first
+}
+
+func loadKeyPair(f KeyPairFiles) (tls.Certificate, error) {
+	info, err := os.Stat(f.Key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	// Whoever reads the key can be this server.
+	if info.Mode().Perm()&0o007 != 0 {
+		return tls.Certificate{}, fmt.Errorf("%s is open to everybody: chmod 640 it, or less", f.Key)
+	}
+	cert, err := readRegular(f.Cert)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readRegular(f.Key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	clear(key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("%s and %s: %w", f.Cert, f.Key, err)
+	}
+	return pair, nil
+}
