@@ -17,7 +17,6 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/control"
 	"ntsd/internal/daemon"
-	"ntsd/internal/ntske"
 	"ntsd/internal/resolve"
 	"ntsd/internal/store"
 )
@@ -115,6 +114,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	if err != nil {
 		return err
 	}
+	resolver := &resolve.Resolver{}
 	d := daemon.New(daemon.Options{
 		Config: cfg, Load: func() (*config.Config, []config.Diagnostic) {
 			next, diags := o.load()
@@ -122,12 +122,17 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 			return next, diags
 		},
 		Clock: kept{clk, cfg.Main.RTCSync}, Network: network{clk},
-		KE: &keyExchange{client: ntske.NewClient()}, Resolver: names{&resolve.Resolver{}},
+		KE: newKeyExchange(resolver), Resolver: names{resolver},
 		Store: &files{dir: run}, Rand: rand.Reader, Log: log, Version: version, DryRun: dry,
 	})
 	d.Describe(diagnostics)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+	}
 	socket := filepath.Join(run, socketName)
 	listener, err := control.Listen(socket)
 	if err != nil {
@@ -138,9 +143,9 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	beside.Go(func() { control.NewServer(d.Answer).Serve(ctx, listener) })
 	beside.Go(func() { reloadOnHangup(ctx, d) })
 	_, err = d.Run(ctx)
-	stop()
+	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		log.Info("ntsd exiting")
 		return nil
 	}

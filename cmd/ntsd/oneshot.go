@@ -15,7 +15,6 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
-	"ntsd/internal/ntske"
 	"ntsd/internal/resolve"
 )
 
@@ -76,9 +75,10 @@ func query(o options, cfg *config.Config, clk steered) (*event.Exit, string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	resolver := &resolve.Resolver{}
 	d := daemon.New(daemon.Options{
 		Config: cfg, Clock: untouched{kept{clk, false}}, Network: network{clk},
-		KE: &keyExchange{client: ntske.NewClient()}, Resolver: names{&resolve.Resolver{}},
+		KE: newKeyExchange(resolver), Resolver: names{resolver},
 		Store: nothing{}, Rand: rand.Reader, Log: slog.New(trouble), Version: version, OneShot: true,
 	})
 	exit, err := d.Run(ctx)

@@ -152,9 +152,13 @@ func (k *keyExchange) release() {
 	}
 }
 
-// pool returns the authorities that a source trusts: its own where it names
-// any, else the global ones.
+// pool returns the authorities that a source trusts: the global ones, and
+// those it names itself. nil stands for no check at all: with noval, where
+// nothing was named to check against.
 func (k *keyExchange) pool(ke event.StartKE, trust daemon.Trust) (*x509.CertPool, error) {
+	if ke.NoVal && len(ke.TrustedCerts)+len(trust.Files) == 0 {
+		return nil, nil
+	}
 	if len(ke.TrustedCerts) > 0 {
 		trust.Files = append(trust.Files[:len(trust.Files):len(trust.Files)], ke.TrustedCerts...)
 	}
@@ -173,6 +177,16 @@ func (k *keyExchange) pool(ke event.StartKE, trust daemon.Trust) (*x509.CertPool
 	}
 	k.roots[key] = pool
 	return pool, nil
+}
+
+// newKeyExchange returns a key exchange that resolves negotiated names as the
+// configured ones are.
+func newKeyExchange(r *resolve.Resolver) *keyExchange {
+	client := ntske.NewClient()
+	client.Resolve = func(ctx context.Context, name string) ([]netip.Addr, error) {
+		return r.Lookup(ctx, name, resolve.Any)
+	}
+	return &keyExchange{client: client}
 }
 
 // names resolves by DNS.
