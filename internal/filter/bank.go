@@ -43,7 +43,10 @@ func (b *bank) predict(dt float64) {
 // reports whether the sample was one that the bank can believe.
 func (b *bank) observe(z float64, p *path, excess, floor float64) bool {
 	b.mix()
-	broad := outlierShare / (excess + float64(8*p.queue) + floor)
+	// What obeys no model may lie anywhere within a wide span: far wider than
+	// what the bank foretells, or a vague forecast would make outliers of all.
+	foretold, _ := b.variance(0)
+	broad := outlierShare / (excess + float64(outlierQueues*p.queue) + floor + float64(outlierSDs*math.Sqrt(foretold)))
 	var obeyed, total float64
 	for i := range b {
 		l := newLikelihood(shapes[i], p, excess, floor)

@@ -18,7 +18,7 @@ const (
 	fewDelays = 4
 	// guessedQueue: with few samples, a mean queue of this fraction of the delay
 	// is assumed possible.
-	guessedQueue = 32
+	guessedQueue = 8
 	// medianOfTwo is the median of the sum of two exponential variables of mean 1.
 	medianOfTwo = 1.678
 	// busyQueue: where one direction has all the queues, their mean is this many
@@ -49,6 +49,10 @@ const (
 	dispersionSDs = 4
 	// outlierShare is how often a sample is expected to obey no model.
 	outlierShare = 1e-3
+	// outlierQueues mean queues and outlierSDs deviations of the forecast, beside
+	// the excess, are the span in which an outlier may lie.
+	outlierQueues = 8
+	outlierSDs    = 10
 	// outlierTrust: below this probability of obeying the model a sample's
 	// influence is shared with the prior; above, the model has it all.
 	outlierTrust = 0.9
@@ -67,16 +71,21 @@ const (
 
 	// pollSamples must have come before the poll interval moves.
 	pollSamples = 6
-	// pollVotes samples in a row must agree.
-	pollVotes = 2
+	// lengthenVotes samples in a row must agree to a longer interval, so that
+	// the rate settles before it is trusted for long, shortenVotes to a shorter.
+	lengthenVotes = 4
+	shortenVotes  = 2
 	// lengthenLoss and shortenLoss: the variance that the estimate gains in one
 	// interval, in units of a sample's own. Up to the first the doubled interval
 	// costs little, above the second the present one costs too much; what lies
 	// between keeps the interval from swinging.
-	lengthenLoss = 1.2
+	lengthenLoss = 1.7
+	// leanNoise bounds what a one-sided path's samples are taken to be worth when
+	// the interval is chosen: precision beyond it is not worth its packets.
+	leanNoise = 30
 	// pollMajority of the bank's weight must agree.
 	pollMajority = 0.6
-	shortenLoss  = 2.5
+	shortenLoss  = 3
 
 	// priorRateSD (ns/s) is what is known of an oscillator beforehand.
 	priorRateSD = 100e3

@@ -80,5 +80,5 @@ func (s shape) noise(p *path) float64 {
 	case s.lean == 1:
 		return p.queue
 	}
-	return float64(busyQueue*p.queue) / s.lean
+	return float64(busyQueue*p.queue) / min(s.lean, leanNoise)
 }

@@ -42,7 +42,7 @@ func (f *Filter) Stats() Stats {
 
 // PollChange says after an Update how the poll interval should change, given
 // its present exponent: -1 shorter, +1 longer, 0 as it is. It is to be called
-// once per Update: two samples in a row must want the change.
+// once per Update: several samples in a row must want the change.
 //
 // The measure is what the estimate loses until the next sample, against what
 // one sample is worth.
@@ -55,7 +55,7 @@ func (f *Filter) PollChange(poll ntptime.Exponent) int {
 		f.votes = 0
 	}
 	f.votes += wish
-	if f.votes >= pollVotes || f.votes <= -pollVotes {
+	if f.votes >= lengthenVotes || f.votes <= -shortenVotes {
 		f.votes = 0
 		return wish
 	}
