@@ -99,7 +99,7 @@ func activityFrom(s engine.Snapshot) Activity {
 	for i := range s.Sources {
 		src := &s.Sources[i]
 		switch {
-		case !src.Addr.IsValid(): // among the unresolved
+		case src.ID == 0 || !src.Addr.IsValid(): // no association: among the unresolved
 		case src.Burst && src.Online:
 			a.BurstOnline++
 		case src.Burst:

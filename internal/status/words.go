@@ -61,6 +61,9 @@ func stateWords(_ *Report, s *Source) []string {
 	}
 	if s.Address == "" {
 		text = "no address known yet"
+		if s.Selection.Why != "" {
+			text += ": " + s.Selection.Why
+		}
 	}
 	if !s.Online {
 		text += " (offline)"

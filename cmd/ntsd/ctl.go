@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"ntsd/internal/config"
+	"ntsd/internal/control"
+	"ntsd/internal/status"
+)
+
+// The daemon's socket lies in run_dir; -h says where when that is not the
+// default.
+const (
+	socketName    = "ntsd.sock"
+	defaultSocket = config.DefaultRunDir + "/" + socketName
+)
+
+// ctl is one run of ntsctl.
+type ctl struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	opts           ctlOptions
+	client         ctlClient
+}
+
+// ctlOptions are ntsctl's flags, which may stand before or after the command.
+type ctlOptions struct {
+	socket  string
+	table   status.Options
+	json    bool
+	yes     bool
+	help    bool
+	version bool
+}
+
+// ctlError is a failure with its exit status and its one line for people.
+type ctlError struct {
+	status int
+	text   string
+	cause  error // may be nil
+}
+
+func (e *ctlError) Error() string { return e.text }
+func (e *ctlError) Unwrap() error { return e.cause }
+
+// ctlFailure makes a ctlError.
+func ctlFailure(status int, format string, args ...any) error {
+	return &ctlError{status: status, text: fmt.Sprintf(format, args...)}
+}
+
+// ctlMain runs ntsctl and returns its exit status.
+func ctlMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	c := &ctl{stdin: stdin, stdout: stdout, stderr: stderr}
+	err := c.run(args)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(stderr, "ntsctl: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	var failure *ctlError
+	if errors.As(err, &failure) {
+		return failure.status
+	}
+	return exitFailed
+}
+
+// run finds the command and carries it out.
+func (c *ctl) run(args []string) error {
+	words, err := c.opts.parse(args)
+	if err != nil {
+		return err
+	}
+	c.client = ctlClient{control.Client{Path: c.opts.socket}}
+	if len(words) == 0 {
+		switch {
+		case c.opts.version || c.opts.table.Verbose: // chronyc's -v
+			words = []string{"version"}
+		case c.opts.help:
+			words = []string{"help"}
+		default:
+			fmt.Fprint(c.stderr, ctlSummary())
+			return ctlFailure(exitUsage, "no command given")
+		}
+	}
+	name, words := words[0], words[1:]
+	if c.opts.help {
+		name, words = "help", []string{name}
+	}
+	cmd, ok := ctlFind(name)
+	switch {
+	case !ok && ctlIsLater(name):
+		return ctlFailure(exitFailed, "%s is not in this version; ntsctl help lists what is", name)
+	case !ok:
+		return ctlFailure(exitUsage, "no command %q; ntsctl help lists them", name)
+	case len(words) < cmd.least || len(words) > cmd.most:
+		return ctlFailure(exitUsage, "wrong number of arguments; usage: ntsctl %s", cmd.usage())
+	}
+	c.opts.table.Color = colorful(c.stdout) && !c.opts.table.CSV
+	return cmd.run(c, append([]string{name}, words...))
+}
+
+// parse sorts args into flags and words.
+func (o *ctlOptions) parse(args []string) (words []string, err error) {
+	o.socket = defaultSocket
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == "--":
+			return append(words, args[i+1:]...), nil
+		case strings.HasPrefix(arg, "--"):
+			if !o.long(arg[2:]) {
+				return nil, ctlFailure(exitUsage, "no option %s; ntsctl help lists them", arg)
+			}
+		case len(arg) > 1 && arg[0] == '-':
+			rest, ok := o.short(arg[1:])
+			if !ok {
+				return nil, ctlFailure(exitUsage, "no option %s; ntsctl help lists them", arg)
+			}
+			if rest == needsValue {
+				if i++; i == len(args) {
+					return nil, ctlFailure(exitUsage, "-h needs the path of the daemon's socket")
+				}
+				o.socket = args[i]
+			}
+		default:
+			words = append(words, arg)
+		}
+	}
+	return words, nil
+}
+
+// needsValue is short's answer when the next argument belongs to the flag.
+const needsValue = "\x00"
+
+// short takes flags of one letter, which may be joined: -nv.
+func (o *ctlOptions) short(letters string) (rest string, ok bool) {
+	for i, letter := range letters {
+		switch letter {
+		case 'n':
+			o.table.Numeric = true
+		case 'N':
+			o.table.NamesOnly = true
+		case 'c':
+			o.table.CSV = true
+		case 'a':
+			o.table.All = true
+		case 'v':
+			o.table.Verbose = true
+		case 'y':
+			o.yes = true
+		case 'h':
+			if path := letters[i+1:]; path != "" {
+				o.socket = path
+				return "", true
+			}
+			return needsValue, true
+		default:
+			return "", false
+		}
+	}
+	return "", true
+}
+
+// long takes the flags that are words.
+func (o *ctlOptions) long(name string) bool {
+	switch name {
+	case "json":
+		o.json = true
+	case "csv":
+		o.table.CSV = true
+	case "help":
+		o.help = true
+	case "version":
+		o.version = true
+	default:
+		return false
+	}
+	return true
+}
+
+// ctlClient asks the daemon and turns what goes wrong into one line.
+type ctlClient struct{ control.Client }
+
+// do carries out one command.
+func (c ctlClient) do(ctx context.Context, cmd string, args ...string) (control.Response, error) {
+	resp, err := c.Do(ctx, control.Request{Cmd: cmd, Args: args})
+	switch {
+	case errors.Is(err, control.ErrNotRunning):
+		return resp, ctlFailure(exitUnreachable, "no daemon answers on %s: ntsd is not running; start it with /etc/init.d/ntsd start, or say with -h where its socket is", c.Path)
+	case errors.Is(err, control.ErrPermission):
+		return resp, &ctlError{exitUnreachable, "no permission for " + c.Path + ": run ntsctl as root", err}
+	case errors.Is(err, control.ErrProtocol):
+		return resp, ctlFailure(exitFailed, "what answers on %s is not understood: restart ntsd if it was upgraded", c.Path)
+	case errors.Is(err, context.DeadlineExceeded):
+		return resp, ctlFailure(exitUnreachable, "the daemon on %s does not answer: it hangs; restart it with /etc/init.d/ntsd restart", c.Path)
+	case err != nil:
+		return resp, ctlFailure(exitUnreachable, "cannot talk to the daemon on %s: %v", c.Path, err)
+	case resp.OK:
+		return resp, nil
+	}
+	return resp, refusal(cmd, resp)
+}
+
+// refusal explains why the daemon did not do what it was asked.
+func refusal(cmd string, resp control.Response) error {
+	switch resp.Code {
+	case control.CodeNoSource:
+		return ctlFailure(exitFailed, "%s: no such source; ntsctl sources -a lists them", cmd)
+	case control.CodeArguments:
+		return ctlFailure(exitUsage, "%s: %s; see ntsctl help %s", cmd, resp.Message, cmd)
+	case control.CodeUnknown, control.CodeMalformed:
+		return ctlFailure(exitFailed, "%s: the running daemon does not know it; restart ntsd if it was upgraded", cmd)
+	}
+	return ctlFailure(exitFailed, "%s: %s", cmd, resp.Message)
+}
+
+// Report fetches the daemon's report.
+func (c ctlClient) Report(ctx context.Context) (status.Report, error) {
+	var r status.Report
+	resp, err := c.do(ctx, control.CmdReport)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(resp.Body, &r); err != nil {
+		return r, ctlFailure(exitFailed, "the daemon's report is not understood: restart ntsd if it was upgraded (%v)", err)
+	}
+	return r, nil
+}
+
+// colorful reports whether colours suit what is written to w: a terminal, and
+// nobody said otherwise (https://no-color.org).
+func colorful(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/control"
+	"ntsd/internal/status"
+)
+
+// cannedReport is what the tests' daemon tells: the numbers of
+// testdata/peer-outputs, with names.
+func cannedReport() status.Report {
+	return status.Report{
+		Time:   status.Time(clock.WallUnix(1795302919, 0)),
+		Daemon: status.Daemon{Version: "1.0", PID: 42, UptimeS: 93784},
+		Tracking: status.Tracking{
+			Synchronised: true, Authenticated: true, ReferenceID: "0A420001", ReferenceName: "ntp1.example.net",
+			ReferenceAddress: "10.66.0.1", Stratum: 2, ReferenceTime: status.Time(clock.WallUnix(1795302917, 29233339)),
+			CorrectionS: -3.873e-6, LastOffsetS: 3.4e-8, RMSOffsetS: 3.18e-7, FreqPPM: 0.005, SkewPPM: 0.037,
+			RootDelayS: 12868e-9, RootDispersionS: 3553e-9, UpdateIntervalS: 16.3, Updates: 8,
+		},
+		Activity: status.Activity{Online: 2},
+		Sources: []status.Source{
+			{
+				Ident: status.Ident{Name: "ntp1.example.net", Address: "10.66.0.1", Port: 123, Kind: "server"},
+				Sample: status.Sample{
+					Mark: "*", Online: true, Stratum: 1, PollLog2: 4, Reach: 255, LastRx: 2,
+					AdjustedOffsetS: 133e-9, MeasuredOffsetS: 167e-9, ErrorBoundS: 6451e-9,
+				},
+				Selection: status.Selection{Letter: "*", State: "selected", Score: 1},
+				Auth: status.Auth{
+					Mode: "nts", KeyID: 1, AEAD: 30, AEADName: "AES-128-GCM-SIV", KeyBits: 128, LastKE: 72, Cookies: 8,
+					CookieBytes: 64, NextKE: status.Never,
+				},
+			},
+			{
+				Ident: status.Ident{Name: "ntp2.example.net", Address: "10.66.1.1", Port: 123, Kind: "server"},
+				Sample: status.Sample{
+					Mark: "?", Online: true, Stratum: 1, PollLog2: 4, Reach: 255, LastRx: 18,
+					AdjustedOffsetS: -4675e-9, MeasuredOffsetS: -4645e-9, ErrorBoundS: 1418e-9,
+				},
+				Selection: status.Selection{Letter: "T", State: "not trusted", Why: "authenticated sources are required", Score: 1},
+				Auth:      status.Auth{Mode: "none", LastKE: status.Never, NextKE: status.Never},
+			},
+		},
+	}
+}
+
+// fakeDaemon answers on a socket and remembers what it was asked.
+type fakeDaemon struct {
+	socket string
+
+	mu     sync.Mutex
+	asked  []string
+	report status.Report
+	// change is applied to the report before each answer; it gets the number
+	// of the question.
+	change func(n int, r *status.Report)
+}
+
+func startFake(t *testing.T) *fakeDaemon {
+	t.Helper()
+	f := &fakeDaemon{socket: filepath.Join(t.TempDir(), "ntsd.sock"), report: cannedReport()}
+	l, err := control.Listen(f.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- control.NewServer(f.answer).Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func (f *fakeDaemon) answer(_ context.Context, req control.Request) control.Response {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, strings.Join(append([]string{req.Cmd}, req.Args...), " "))
+	if req.Cmd == control.CmdReport {
+		r := f.report
+		if f.change != nil {
+			f.change(len(f.asked), &r)
+		}
+		return control.Reply(r)
+	}
+	cmd, known, err := req.Event()
+	switch {
+	case err != nil:
+		return control.Fail(control.CodeArguments, err.Error())
+	case !known && req.Cmd != control.CmdReload && req.Cmd != control.CmdDump && req.Cmd != control.CmdOnOffline:
+		return control.Fail(control.CodeUnknown, "no command")
+	case cmd.Target == "nobody":
+		return control.Fail(control.CodeNoSource, "no source")
+	}
+	return control.Done()
+}
+
+// ntsctl runs the client against f.
+func (f *fakeDaemon) ntsctl(args ...string) (status int, stdout, stderr string) {
+	return ntsctl(append([]string{"-h", f.socket}, args...)...)
+}
+
+func ntsctl(args ...string) (status int, stdout, stderr string) {
+	var out, errs strings.Builder
+	status = ctlMain(args, strings.NewReader(""), &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+// peerFile is a captured output without the lines round it.
+func peerFile(t *testing.T, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile("../../testdata/peer-outputs/chronyc-" + name + ".txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(raw), "\n")
+	return text[:strings.LastIndex(text, "# rc=")]
+}
+
+func TestTablesAsChronyc(t *testing.T) {
+	f := startFake(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-n", "sources"}, "sources-n"},
+		{[]string{"sources", "-n"}, "sources-n"},
+		{[]string{"-c", "sources"}, "sources-c"},
+		{[]string{"sources", "--csv", "-a"}, "sources-c"},
+		{[]string{"authdata", "-n"}, "authdata-n"},
+		{[]string{"-nc", "authdata"}, "authdata-c"},
+		{[]string{"activity"}, "activity"},
+		{[]string{"-c", "activity"}, "activity-c"},
+	} {
+		code, got, errs := f.ntsctl(c.args...)
+		if code != exitDone || errs != "" {
+			t.Errorf("%v: status %d, stderr %q", c.args, code, errs)
+		}
+		if want := peerFile(t, c.want); got != want {
+			t.Errorf("%v: got\n%swant\n%s", c.args, got, want)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	f := startFake(t)
+	f.report.Sources[0].Name = "a-name-of-many.letters.example.net"
+	for _, c := range []struct{ flag, want string }{
+		{"-a", "^* a-name-of-many.letters.e>   "},
+		{"-N", "^* a-name-of-many.letters.example.net   1"},
+		{"-n", "^* 10.66.0.1   "},
+	} {
+		if _, got, _ := f.ntsctl("sources", c.flag); !strings.Contains(got, c.want) {
+			t.Errorf("%s: got\n%swant a line with %q", c.flag, got, c.want)
+		}
+	}
+	if _, got, _ := f.ntsctl("-c", "-N", "sources"); !strings.HasPrefix(got, "^,*,a-name-of-many.letters.example.net,1,") {
+		t.Errorf("-c -N: got %s", got)
+	}
+}
+
+func TestVerboseSaysWhy(t *testing.T) {
+	f := startFake(t)
+	f.report.Sources[0].Auth.TLS = &status.TLS{Version: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", PostQuantum: true, DurationS: 0.031}
+	f.report.Sources[0].Auth.Certificate = &status.Certificate{Subject: "CN=ntp1.example.net", Issuer: "CN=Test CA", NotAfter: f.report.Time + 10*86400e9}
+	_, got, _ := f.ntsctl("sources", "-v")
+	for _, want := range []string{
+		"authenticated sources are required", "CN=ntp1.example.net", "10 days left", "TLS 1.3", "AES-128-GCM-SIV", "(post-quantum)",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("sources -v lacks %q:\n%s", want, got)
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	f := startFake(t)
+	for _, command := range []string{"sources", "sourcestats", "selectdata", "authdata", "ntpdata"} {
+		_, got, _ := f.ntsctl(command, "--json")
+		var list []map[string]any
+		if err := json.Unmarshal([]byte(got), &list); err != nil || len(list) != 2 || list[0]["address"] != "10.66.0.1" {
+			t.Errorf("%s: %v in\n%s", command, err, got)
+		}
+	}
+	for command, key := range map[string]string{"tracking": "correction_s", "activity": "online", "report": "daemon"} {
+		_, got, _ := f.ntsctl(command, "--json")
+		var object map[string]any
+		if err := json.Unmarshal([]byte(got), &object); err != nil || object[key] == nil {
+			t.Errorf("%s: %v, no %q in\n%s", command, err, key, got)
+		}
+	}
+	if code, got, _ := f.ntsctl("online", "--json"); code != exitDone || got != "{\"ok\": true}\n" {
+		t.Errorf("online --json: %d %q", code, got)
+	}
+}
+
+func TestActions(t *testing.T) {
+	f := startFake(t)
+	for _, args := range [][]string{
+		{"makestep"}, {"burst", "4/8"}, {"burst", "4/8", "10.66.0.1"}, {"online"}, {"offline", "ntp1.example.net"},
+		{"onoffline"}, {"refresh"}, {"rekey", "10.66.0.1"}, {"reload"}, {"dump"},
+	} {
+		f.asked = nil
+		code, out, errs := f.ntsctl(args...)
+		if code != exitDone || out != "200 OK\n" || errs != "" {
+			t.Errorf("%v: status %d, stdout %q, stderr %q", args, code, out, errs)
+		}
+		if want := strings.Join(args, " "); len(f.asked) != 1 || f.asked[0] != want {
+			t.Errorf("asked %q, want %q", f.asked, want)
+		}
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	f := startFake(t)
+	for _, c := range []struct {
+		args []string
+		code int
+		text string // in stderr
+	}{
+		{nil, exitUsage, "usage: ntsctl"},
+		{[]string{"frobnicate"}, exitUsage, "no command"},
+		{[]string{"sources", "-z"}, exitUsage, "no option -z"},
+		{[]string{"sources", "--nosuch"}, exitUsage, "no option --nosuch"},
+		{[]string{"sources", "more"}, exitUsage, "usage: ntsctl sources"},
+		{[]string{"burst"}, exitUsage, "GOOD/MAX"},
+		{[]string{"burst", "8/4"}, exitUsage, "ntsctl burst 4/8"},
+		{[]string{"waitsync", "soon"}, exitUsage, "not a number"},
+		{[]string{"waitsync", "-h"}, exitUsage, "needs the path"},
+		{[]string{"online", "nobody"}, exitFailed, "no such source"},
+		{[]string{"ntpdata", "192.0.2.9"}, exitFailed, "no source 192.0.2.9"},
+		{[]string{"serverstats"}, exitFailed, "not in this version"},
+		{[]string{"help", "rtcdata"}, exitFailed, "not in this version"},
+		{[]string{"help", "frobnicate"}, exitUsage, "no command"},
+		{[]string{"-h", "/nonexistent/ntsd.sock", "sources"}, exitUnreachable, "not running"},
+		{[]string{"-h/nonexistent/ntsd.sock", "online"}, exitUnreachable, "/etc/init.d/ntsd start"},
+	} {
+		code, _, errs := f.ntsctl(c.args...)
+		if code != c.code || !strings.Contains(errs, c.text) {
+			t.Errorf("%v: got status %d, %q; want %d, %q", c.args, code, errs, c.code, c.text)
+		}
+		if len(c.args) > 0 && strings.Count(errs, "\n") != 1 {
+			t.Errorf("%v: stderr is not one line: %q", c.args, errs)
+		}
+	}
+}
+
+func TestWaitsync(t *testing.T) {
+	f := startFake(t)
+	code, out, _ := f.ntsctl("waitsync", "1")
+	if want := "try: 1, refid: 0A420001, correction: 0.000003873, skew: 0.037\n"; code != exitDone || out != want {
+		t.Errorf("got %d, %q; want %d, %q", code, out, exitDone, want)
+	}
+	for _, args := range [][]string{{"1", "0.000001"}, {"1", "0", "0.01"}} {
+		if code, _, errs := f.ntsctl(append([]string{"waitsync"}, args...)...); code != exitFailed || !strings.Contains(errs, "not synchronised after 1 tries") {
+			t.Errorf("%v: got %d, %q; want %d", args, code, errs, exitFailed)
+		}
+	}
+	f.asked = nil
+	f.change = func(n int, r *status.Report) { r.Tracking.Synchronised = n >= 3 }
+	if code, out, _ := f.ntsctl("waitsync", "0", "0", "0", "0"); code != exitDone || strings.Count(out, "try: ") != 3 {
+		t.Errorf("got %d, %q; want success at the third try", code, out)
+	}
+	if code, _, errs := ntsctl("-h", "/nonexistent/s", "waitsync", "1"); code != exitUnreachable {
+		t.Errorf("no daemon: got %d, %q; want %d", code, errs, exitUnreachable)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, c := range ctlCommands() {
+		code, out, _ := ntsctl("help", c.name)
+		if code != exitDone || !strings.Contains(out, "Example: "+c.example) || c.example == "" || c.what == "" {
+			t.Errorf("help %s: %d, %q", c.name, code, out)
+		}
+	}
+	if code, out, _ := ntsctl("--help"); code != exitDone || !strings.Contains(out, "waitsync") {
+		t.Errorf("--help: %d, %q", code, out)
+	}
+	for _, args := range [][]string{{"version"}, {"--version"}, {"-v"}} {
+		if code, out, _ := ntsctl(args...); code != exitDone || !strings.Contains(out, version) {
+			t.Errorf("%v: %d, %q", args, code, out)
+		}
+	}
+	for _, line := range strings.Split(ctlSummary(), "\n") {
+		if len(line) > 100 {
+			t.Errorf("a line of help is too long: %q", line)
+		}
+	}
+}

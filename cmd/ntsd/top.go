@@ -1,0 +1,232 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"ntsd/internal/status"
+)
+
+// Implementation constants.
+const (
+	topInterval = time.Second
+	// topHistory is how many of the clock's errors the sparkline can show.
+	topHistory = 60
+)
+
+// reporter is where top has its reports from: the daemon or its socket.
+type reporter interface {
+	Report(ctx context.Context) (status.Report, error)
+}
+
+// TopOptions configure RunTop. The zero value shows one frame a second until
+// the context ends, as plain text when the output is no terminal.
+type TopOptions struct {
+	Interval time.Duration // between frames; 0: a second
+	Frames   int           // stop after so many; 0: never
+	Table    status.Options
+	Keyboard *os.File // a terminal to read keys from; nil: none
+}
+
+// top is one run of the live view.
+type top struct {
+	client  reporter
+	opts    TopOptions
+	screen  *screen
+	report  status.Report
+	err     error     // of the last fetch
+	history []float64 // the clock's error in seconds, newest last
+	order   int       // index of topOrders
+}
+
+// topOrders are what the key s goes through.
+func topOrders() []topOrder {
+	return []topOrder{
+		{"as configured", func(a, b *status.Source) int { return 0 }},
+		{"by state", func(a, b *status.Source) int { return markRank(a.Mark) - markRank(b.Mark) }},
+		{"by name", func(a, b *status.Source) int { return strings.Compare(a.Name, b.Name) }},
+		{"by offset", func(a, b *status.Source) int {
+			return cmp.Compare(math.Abs(a.AdjustedOffsetS), math.Abs(b.AdjustedOffsetS))
+		}},
+		{"by error", func(a, b *status.Source) int { return cmp.Compare(a.ErrorBoundS, b.ErrorBoundS) }},
+	}
+}
+
+type topOrder struct {
+	name    string
+	compare func(a, b *status.Source) int
+}
+
+// markRank orders the marks of sources, best first.
+func markRank(mark string) int {
+	if i := strings.Index("*+-~x?", mark); i >= 0 {
+		return i
+	}
+	return math.MaxInt8
+}
+
+// RunTop shows the daemon's state again and again on out: redrawn in place on
+// a terminal, otherwise one frame after the other. It returns nil when ctx
+// ends, the frames are used up or q is pressed, and an error when the first
+// report cannot be had or out cannot be written. Later a missing daemon is
+// shown and waited for.
+func RunTop(ctx context.Context, client reporter, out io.Writer, o TopOptions) error {
+	if o.Interval <= 0 {
+		o.Interval = topInterval
+	}
+	t := &top{client: client, opts: o}
+	if t.fetch(ctx); t.err != nil {
+		return t.err
+	}
+	t.screen = openScreen(out, o.Keyboard)
+	defer t.screen.close()
+	t.opts.Table.Color = t.screen.live && colorful(out)
+	tick := time.NewTicker(o.Interval)
+	defer tick.Stop()
+	for frames := 1; ; frames++ {
+		if err := t.screen.draw(t.frame()); err != nil {
+			return fmt.Errorf("top: %w", err)
+		}
+		if o.Frames > 0 && frames >= o.Frames {
+			return nil
+		}
+		if !t.wait(ctx, tick.C) {
+			return nil
+		}
+	}
+}
+
+// wait returns when the next frame is due; false means the end.
+func (t *top) wait(ctx context.Context, tick <-chan time.Time) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case key := <-t.screen.keys:
+		return t.press(key)
+	case <-tick:
+		t.fetch(ctx)
+		return !errors.Is(t.err, context.Canceled)
+	}
+}
+
+// press acts on a key; false means the end.
+func (t *top) press(key byte) bool {
+	o := &t.opts.Table
+	switch key {
+	case 'q', 'Q', 3, 4: // also Ctrl-C and Ctrl-D
+		return false
+	case 'n':
+		o.Numeric = !o.Numeric
+	case 'v':
+		o.Verbose = !o.Verbose
+	case 's':
+		t.order = (t.order + 1) % len(topOrders())
+	}
+	return true
+}
+
+// fetch gets the next report and notes the clock's error.
+func (t *top) fetch(ctx context.Context) {
+	r, err := t.client.Report(ctx)
+	if t.err = err; err != nil {
+		return
+	}
+	t.report = r
+	if r.Tracking.Updates > 0 || r.Tracking.Synchronised {
+		t.history = append(t.history, r.Tracking.CorrectionS)
+		t.history = t.history[max(0, len(t.history)-topHistory):]
+	}
+}
+
+// frame draws one picture.
+func (t *top) frame() string {
+	var b strings.Builder
+	r := t.report
+	r.Sources = slices.Clone(r.Sources)
+	order := topOrders()[t.order]
+	slices.SortStableFunc(r.Sources, func(x, y status.Source) int { return order.compare(&x, &y) })
+	b.WriteString(headline(&r))
+	if t.err != nil {
+		fmt.Fprintf(&b, "! %v\n", t.err)
+	}
+	b.WriteString(t.clockLines())
+	o := t.opts.Table
+	o.CSV, o.All = false, true
+	// Writing to a strings.Builder cannot fail.
+	b.WriteString("\n")
+	_ = status.RenderSources(&b, r, o)
+	o.Verbose = false
+	if slices.ContainsFunc(r.Sources, func(s status.Source) bool { return s.Auth.Mode == "nts" }) {
+		b.WriteString("\n")
+		_ = status.RenderAuthdata(&b, r, o)
+	}
+	b.WriteString("\n")
+	_ = status.RenderTracking(&b, r, o)
+	if t.screen.live && t.opts.Keyboard != nil {
+		fmt.Fprintf(&b, "\nq quit  n names/addresses  s sort (%s)  v words\n", order.name)
+	}
+	return b.String()
+}
+
+// headline says the most important things in one line.
+func headline(r *status.Report) string {
+	text := "ntsd " + r.Daemon.Version + "  up " + status.Duration(r.Daemon.UptimeS)
+	if r.Daemon.DryRun {
+		text += "  dry run"
+	}
+	t := &r.Tracking
+	if !t.Synchronised {
+		return text + "  NOT SYNCHRONISED for " + status.Duration(t.SinceAgo) + "\n"
+	}
+	by := t.ReferenceName
+	if by == "" {
+		by = t.ReferenceAddress
+	}
+	how := "plain NTP"
+	if t.Authenticated {
+		how = "NTS"
+	}
+	return fmt.Sprintf("%s  synchronised to %s (%s), stratum %d\n", text, by, how, t.Stratum)
+}
+
+// clockLines tell how far off the clock is, now and lately.
+func (t *top) clockLines() string {
+	k := &t.report.Tracking
+	bound := "unknown"
+	if k.Synchronised {
+		bound = strings.TrimPrefix(plain(math.Abs(k.CorrectionS)+k.RootDispersionS+k.RootDelayS/2), "+")
+	}
+	text := fmt.Sprintf("left to correct %s, error at most %s, oscillator %+.3f ppm (+/- %.3f)\n",
+		plain(k.CorrectionS), bound, k.FreqPPM, k.SkewPPM)
+	if len(t.history) < 2 {
+		return text
+	}
+	return text + fmt.Sprintf("last %d s  %s  %s to %s\n", int(float64(len(t.history))*t.opts.Interval.Seconds()),
+		sparkline(t.history), plain(slices.Min(t.history)), plain(slices.Max(t.history)))
+}
+
+// plain is a time with its sign and unit, without the columns' padding.
+func plain(seconds float64) string { return strings.TrimSpace(status.Signed(seconds)) }
+
+// sparkline draws values as a row of bars, the smallest lowest.
+func sparkline(values []float64) string {
+	bars := []rune("▁▂▃▄▅▆▇█")
+	low, high := slices.Min(values), slices.Max(values)
+	out := make([]rune, len(values))
+	for i, v := range values {
+		step := 0
+		if high > low {
+			step = int((v - low) / (high - low) * float64(len(bars)-1))
+		}
+		out[i] = bars[step]
+	}
+	return string(out)
+}

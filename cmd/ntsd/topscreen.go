@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Implementation constants: what every terminal since the VT100 understands.
+const (
+	// Another screen, no cursor, no wrapping of long lines.
+	screenEnter = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+	screenLeave = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+	screenHome  = "\x1b[H"
+	clearLine   = "\x1b[K"
+	clearBelow  = "\x1b[J"
+
+	// keyPollMS is how often the keyboard's reader looks whether it should
+	// end.
+	keyPollMS = 100
+	// keyBuffer holds keys that are pressed while a report is fetched; more
+	// are dropped.
+	keyBuffer = 16
+)
+
+// screen is where frames go: a terminal that is redrawn in place, or a stream.
+// Close it to give the terminal back.
+type screen struct {
+	out      io.Writer
+	tty      *os.File // nil when out is no terminal
+	live     bool
+	frames   int
+	keyboard *os.File
+	before   *unix.Termios // the keyboard's state to restore; nil: untouched
+	keys     chan byte
+	stop     chan struct{}
+	reader   sync.WaitGroup
+}
+
+// openScreen takes the terminal over, if out is one that can be redrawn. What
+// it cannot have (a keyboard that is no terminal) it does without.
+func openScreen(out io.Writer, keyboard *os.File) *screen {
+	s := &screen{out: out, keys: make(chan byte, keyBuffer), stop: make(chan struct{})}
+	if !isTerminal(out) || os.Getenv("TERM") == "dumb" {
+		return s
+	}
+	s.tty, _ = out.(*os.File)
+	s.live = true
+	_, _ = io.WriteString(out, screenEnter)
+	if keyboard != nil {
+		s.openKeyboard(keyboard)
+	}
+	return s
+}
+
+// openKeyboard has keys arrive at once and unseen. Ctrl-C stays a signal.
+func (s *screen) openKeyboard(f *os.File) {
+	fd := int(f.Fd())
+	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return
+	}
+	raw := *before
+	raw.Lflag &^= unix.ICANON | unix.ECHO
+	raw.Cc[unix.VMIN], raw.Cc[unix.VTIME] = 1, 0
+	if unix.IoctlSetTermios(fd, unix.TCSETS, &raw) != nil {
+		return
+	}
+	s.keyboard, s.before = f, before
+	s.reader.Go(func() { s.readKeys(fd) })
+}
+
+// readKeys passes keys on until the screen closes or the terminal is gone.
+func (s *screen) readKeys(fd int) {
+	var buf [8]byte
+	for {
+		select {
+		case <-s.stop:
+			return
+		default:
+		}
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, keyPollMS)
+		if err == unix.EINTR || n == 0 && err == nil {
+			continue
+		}
+		if err != nil || fds[0].Revents&unix.POLLIN == 0 {
+			return
+		}
+		got, err := unix.Read(fd, buf[:])
+		if err != nil || got == 0 {
+			return
+		}
+		for _, key := range buf[:got] {
+			select {
+			case s.keys <- key:
+			default: // see keyBuffer
+			}
+		}
+	}
+}
+
+// draw shows one frame: over the last one on a terminal, below it otherwise.
+func (s *screen) draw(frame string) error {
+	s.frames++
+	if !s.live {
+		if s.frames > 1 {
+			frame = "\n" + frame
+		}
+		_, err := io.WriteString(s.out, frame)
+		return wrapDraw(err)
+	}
+	lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
+	if rows := s.rows(); rows > 0 && len(lines) > rows {
+		lines = lines[:rows]
+	}
+	_, err := io.WriteString(s.out, screenHome+strings.Join(lines, clearLine+"\r\n")+clearLine+clearBelow)
+	return wrapDraw(err)
+}
+
+func wrapDraw(err error) error {
+	if err != nil {
+		return fmt.Errorf("draw: %w", err)
+	}
+	return nil
+}
+
+// rows is the terminal's height, 0 when it does not say.
+func (s *screen) rows() int {
+	size, err := unix.IoctlGetWinsize(int(s.tty.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Row)
+}
+
+// close gives the terminal back as it was.
+func (s *screen) close() {
+	close(s.stop)
+	s.reader.Wait()
+	if s.before != nil {
+		_ = unix.IoctlSetTermios(int(s.keyboard.Fd()), unix.TCSETS, s.before)
+	}
+	if s.live {
+		_, _ = io.WriteString(s.out, screenLeave)
+	}
+}
