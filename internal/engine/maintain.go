@@ -87,11 +87,15 @@ func (e *Engine) refreshLater(now clock.Reading, s *source) {
 		s.refreshAt = now.Mono.Add(retryAddress)
 		return
 	}
+	l := e.lookup(s.cfg.Name, s.cfg.Family)
+	if l.wanted {
+		return
+	}
 	age := retryAddress
 	if !s.refreshed {
 		s.refreshed, age = true, refreshSoon
 	}
-	s.refreshAt = max(now.Mono+1, e.lookup(s.cfg.Name, s.cfg.Family).last.Add(age))
+	s.refreshAt = max(now.Mono, l.last.Add(age))
 }
 
 // replace puts an association with another address in the place of one that
