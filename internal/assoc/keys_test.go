@@ -199,11 +199,10 @@ func TestRekeyWithAReplyUnderWay(t *testing.T) {
 	b := newBench(t, Config{NTS: true})
 	b.ke()
 	req := b.poll()
-	old := b.authentic(req, b.header(req))
 	b.a.Rekey(b.now)
 	b.take(b.a.HandleTimer(b.now, nil))
 	b.establish()
-	if v := b.reply(req, old); v != VerdictAccepted {
+	if v := b.reply(req, b.authentic(req, b.header(req))); v != VerdictAccepted {
 		t.Fatalf("reply under the old keys: %v", v)
 	}
 	s, _ := b.a.Session()
