@@ -127,9 +127,14 @@ func (l layout) encode(b []byte, t timex) error {
 		slot int
 		v    int64
 	}{
-		{slotOffset, t.offset}, {slotFreq, t.freq}, {slotMaxError, t.maxError},
-		{slotEstError, t.estError}, {slotConstant, t.constant},
-		{slotSec, t.sec}, {slotFrac, t.frac}, {slotTick, t.tick},
+		{slotOffset, t.offset},
+		{slotFreq, t.freq},
+		{slotMaxError, t.maxError},
+		{slotEstError, t.estError},
+		{slotConstant, t.constant},
+		{slotSec, t.sec},
+		{slotFrac, t.frac},
+		{slotTick, t.tick},
 	} {
 		fits = l.put(b, f.slot, f.v) && fits
 	}

@@ -89,7 +89,7 @@ func Open(dst netip.AddrPort, c Config) (*Conn, error) {
 // connect binds fd to a random port and connects it: the kernel then drops
 // what others send, and reports ICMP errors.
 func connect(fd int, dst netip.AddrPort, c Config) error {
-	scope, err := scopeOf(dst.Addr().Zone())
+	scope, err := scopeOf(fd, dst.Addr().Zone())
 	if err != nil {
 		return err
 	}

@@ -46,52 +46,104 @@ func TestControlFixtures(t *testing.T) {
 		text string
 		want control
 	}{
-		{"TIMESTAMPING_NEW", amd64,
-			"4000000000000000 01000000 41000000 00286bee00000000 15cd5b0700000000" + zeros(32), control{stamp: late}},
-		{"TIMESTAMPING_OLD", amd64,
-			"4000000000000000 01000000 25000000 00286bee00000000 15cd5b0700000000" + zeros(32), control{stamp: late}},
-		{"TIMESTAMPING_NEW", s390x,
-			"0000000000000040 00000001 00000041 00000000ee6b2800 00000000075bcd15" + zeros(32), control{stamp: late}},
-		{"TIMESTAMPING_NEW", arm,
-			"3c000000 01000000 41000000 00286bee00000000 15cd5b0700000000" + zeros(32), control{stamp: late}},
-		{"TIMESTAMPING_NEW", mips,
-			"0000003c 0000ffff 00000041 00000000ee6b2800 00000000075bcd15" + zeros(32), control{stamp: late}},
-		{"TIMESTAMPING_OLD", mips,
-			"00000024 0000ffff 00000025 6553f100 1dcd6500" + zeros(16), control{stamp: now}},
-		{"TIMESTAMPING_OLD", mipsle,
-			"24000000 ffff0000 25000000 00f15365 0065cd1d" + zeros(16), control{stamp: now}},
-		{"TIMESTAMPNS_NEW", mips,
-			"0000001c 0000ffff 00000040 00000000ee6b2800 00000000075bcd15", control{stamp: late}},
-		{"TIMESTAMPNS_OLD", arm,
-			"14000000 01000000 23000000 00f15365 0065cd1d", control{stamp: now}},
-		{"TIMESTAMPNS_OLD", mips,
-			"00000014 0000ffff 00000023 6553f100 1dcd6500", control{stamp: now}},
-		{"no software stamp", amd64,
-			"4000000000000000 01000000 41000000" + zeros(48), control{}},
-		{"not this machine's SOL_SOCKET", mips,
-			"0000001c 00000001 00000040 00000000ee6b2800 00000000075bcd15", control{}},
-		{"nanoseconds out of range", arm,
-			"14000000 01000000 23000000 00f15365 00ca9a3b", control{}},
-		{"IP_PKTINFO, then a stamp", amd64,
+		{
+			"TIMESTAMPING_NEW", amd64,
+			"4000000000000000 01000000 41000000 00286bee00000000 15cd5b0700000000" + zeros(32),
+			control{stamp: late},
+		},
+		{
+			"TIMESTAMPING_OLD", amd64,
+			"4000000000000000 01000000 25000000 00286bee00000000 15cd5b0700000000" + zeros(32),
+			control{stamp: late},
+		},
+		{
+			"TIMESTAMPING_NEW", s390x,
+			"0000000000000040 00000001 00000041 00000000ee6b2800 00000000075bcd15" + zeros(32),
+			control{stamp: late},
+		},
+		{
+			"TIMESTAMPING_NEW", arm,
+			"3c000000 01000000 41000000 00286bee00000000 15cd5b0700000000" + zeros(32),
+			control{stamp: late},
+		},
+		{
+			"TIMESTAMPING_NEW", mips,
+			"0000003c 0000ffff 00000041 00000000ee6b2800 00000000075bcd15" + zeros(32),
+			control{stamp: late},
+		},
+		{
+			"TIMESTAMPING_OLD", mips,
+			"00000024 0000ffff 00000025 6553f100 1dcd6500" + zeros(16),
+			control{stamp: now},
+		},
+		{
+			"TIMESTAMPING_OLD", mipsle,
+			"24000000 ffff0000 25000000 00f15365 0065cd1d" + zeros(16),
+			control{stamp: now},
+		},
+		{
+			"TIMESTAMPNS_NEW", mips,
+			"0000001c 0000ffff 00000040 00000000ee6b2800 00000000075bcd15",
+			control{stamp: late},
+		},
+		{
+			"TIMESTAMPNS_OLD", arm,
+			"14000000 01000000 23000000 00f15365 0065cd1d",
+			control{stamp: now},
+		},
+		{
+			"TIMESTAMPNS_OLD", mips,
+			"00000014 0000ffff 00000023 6553f100 1dcd6500",
+			control{stamp: now},
+		},
+		{
+			"no software stamp", amd64,
+			"4000000000000000 01000000 41000000" + zeros(48),
+			control{},
+		},
+		{
+			"not this machine's SOL_SOCKET", mips,
+			"0000001c 00000001 00000040 00000000ee6b2800 00000000075bcd15",
+			control{},
+		},
+		{
+			"nanoseconds out of range", arm,
+			"14000000 01000000 23000000 00f15365 00ca9a3b",
+			control{},
+		},
+		{
+			"IP_PKTINFO, then a stamp", amd64,
 			"1c00000000000000 00000000 08000000 03000000 0a000001 0a0000ff 00000000" +
 				"2000000000000000 01000000 40000000 00286bee00000000 15cd5b0700000000",
-			control{stamp: late, local: netip.MustParseAddr("10.0.0.1"), ifIndex: 3}},
-		{"IP_PKTINFO", mips,
+			control{stamp: late, local: netip.MustParseAddr("10.0.0.1"), ifIndex: 3},
+		},
+		{
+			"IP_PKTINFO", mips,
 			"00000018 00000000 00000008 00000003 0a000001 0a0000ff",
-			control{local: netip.MustParseAddr("10.0.0.1"), ifIndex: 3}},
-		{"IPV6_PKTINFO", mips,
+			control{local: netip.MustParseAddr("10.0.0.1"), ifIndex: 3},
+		},
+		{
+			"IPV6_PKTINFO", mips,
 			"00000020 00000029 00000032 fe800000000000000000000000000001 00000007",
-			control{local: netip.MustParseAddr("fe80::1"), ifIndex: 7}},
-		{"transmit stamp and its error", amd64,
+			control{local: netip.MustParseAddr("fe80::1"), ifIndex: 7},
+		},
+		{
+			"transmit stamp and its error", amd64,
 			"4000000000000000 01000000 41000000 00286bee00000000 15cd5b0700000000" + zeros(32) +
 				"3000000000000000 00000000 0b000000 2a000000 04000000 00000000 09000000" + zeros(16),
-			control{stamp: late, queued: true, key: 9}},
-		{"transmit stamp over v6", mips,
+			control{stamp: late, queued: true, key: 9},
+		},
+		{
+			"transmit stamp over v6", mips,
 			"0000003c 0000ffff 00000041 00000000ee6b2800 00000000075bcd15" + zeros(32) +
 				"00000038 00000029 00000019 0000002a 04000000 00000000 00000009" + zeros(28),
-			control{stamp: late, queued: true, key: 9}},
-		{"ICMP error is no stamp", mips,
-			"0000002c 00000000 0000000b 0000006f 02030300 00000000 00000000" + zeros(16), control{}},
+			control{stamp: late, queued: true, key: 9},
+		},
+		{
+			"ICMP error is no stamp", mips,
+			"0000002c 00000000 0000000b 0000006f 02030300 00000000 00000000" + zeros(16),
+			control{},
+		},
 	} {
 		if got := c.l.parse(unhex(t, c.text)); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)

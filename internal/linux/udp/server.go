@@ -33,8 +33,9 @@ type Request struct {
 	Rx      Stamp
 }
 
-// Server is a port that requests come to. One goroutine may read while one
-// other writes. Neither allocates.
+// Server is a port that requests come to. With ReadFrom and WriteTo one
+// goroutine may read while one other writes; ReadBatch and WriteBatch belong to
+// one goroutine. None of them allocates.
 type Server struct {
 	file file
 	now  func() clock.Wall
@@ -43,6 +44,13 @@ type Server struct {
 	in, out message
 	read    func(fd uintptr) bool // made once: a closure per packet would allocate
 	write   func(fd uintptr)
+
+	// The same for batches.
+	readMany  func(fd uintptr) bool
+	writeMany func(fd uintptr)
+	batch     *Batch
+	writeN    int
+	txQueue
 
 	// Arguments and results of read and write.
 	readBuf, writeBuf []byte
@@ -63,13 +71,15 @@ func Listen(addr netip.AddrPort, c ListenConfig) (*Server, error) {
 		return nil, opError("listen on", addr, err)
 	}
 	setDSCP(fd, addr.Addr(), c.DSCP)
-	enableStamps(fd, false)
+	stamps := enableServerStamps(fd, sofOptID|sofOptTSOnly)
 	bound := localAddr(fd)
 	s := &Server{now: c.Now, addr: bound}
 	if err := s.file.open(fd); err != nil {
 		return nil, opError("listen on", addr, err)
 	}
+	s.txStamps = stamps
 	s.read, s.write = s.readOnce, s.writeOnce
+	s.readMany, s.writeMany = s.readManyOnce, s.writeManyOnce
 	return s, nil
 }
 
@@ -92,7 +102,7 @@ func bindServer(fd int, addr netip.AddrPort, c ListenConfig) error {
 		// A smaller queue than asked for is no reason not to serve.
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, c.ReceiveBuffer)
 	}
-	scope, err := scopeOf(addr.Addr().Zone())
+	scope, err := scopeOf(fd, addr.Addr().Zone())
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@
 package udp
 
 import (
-	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -82,20 +81,23 @@ func sockaddr(a netip.AddrPort, scope uint32) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: scope}
 }
 
-// scopeOf returns the interface index that a zone means: its number or its
-// name.
-func scopeOf(zone string) (uint32, error) {
+// scopeOf returns the interface index that a zone means, its number or its
+// name, by asking through fd.
+func scopeOf(fd int, zone string) (uint32, error) {
 	if zone == "" {
 		return 0, nil
 	}
 	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
 		return uint32(n), nil
 	}
-	i, err := net.InterfaceByName(zone)
+	request, err := unix.NewIfreq(zone)
 	if err != nil {
-		return 0, unix.ENODEV
+		return 0, unix.ENODEV // no interface has such a name
 	}
-	return uint32(i.Index), nil
+	if err := unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request); err != nil {
+		return 0, err
+	}
+	return request.Uint32(), nil
 }
 
 // localAddr returns where fd is bound.
