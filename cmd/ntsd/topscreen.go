@@ -104,7 +104,9 @@ func (s *screen) readKeys(fd int) {
 	}
 }
 
-// draw shows one frame: over the last one on a terminal, below it otherwise.
+// draw shows one frame: over the last one on a terminal, below it otherwise. On
+// a terminal that is not high enough the last line stays, because it names the
+// keys, and the lines before it are cut.
 func (s *screen) draw(frame string) error {
 	s.frames++
 	if !s.live {
@@ -116,7 +118,7 @@ func (s *screen) draw(frame string) error {
 	}
 	lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
 	if rows := s.rows(); rows > 0 && len(lines) > rows {
-		lines = lines[:rows]
+		lines = append(lines[:rows-1:rows-1], lines[len(lines)-1])
 	}
 	_, err := io.WriteString(s.out, screenHome+strings.Join(lines, clearLine+"\r\n")+clearLine+clearBelow)
 	return wrapDraw(err)
