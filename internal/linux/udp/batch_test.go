@@ -355,3 +355,22 @@ func BenchmarkBatch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDecode is what a packet costs beside its system calls: control
+// messages in and out, and the sender's address.
+func BenchmarkDecode(b *testing.B) {
+	in := unhex(b, "1c00000000000000 00000000 08000000 03000000 0a000001 0a0000ff 00000000"+
+		"4000000000000000 01000000 41000000 00286bee00000000 15cd5b0700000000"+
+		"0000000000000000 0000000000000000 0000000000000000 0000000000000000")
+	name := appendSockaddr(nil, netip.MustParseAddrPort("192.0.2.1:123"), 0)
+	var out [maxReplyControl]byte
+	if native().word != 8 {
+		b.Skip("the packet is a 64-bit machine's")
+	}
+	for b.Loop() {
+		c := native().parse(in)
+		if !parseSockaddr(name).IsValid() || len(native().appendPacketInfo(out[:0], c.local, c.ifIndex)) == 0 {
+			b.Fatal("not decoded")
+		}
+	}
+}

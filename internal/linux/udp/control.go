@@ -15,14 +15,14 @@ import (
 // layout is how one architecture lays out control messages. Tests decode those
 // of other machines; everything else uses native.
 type layout struct {
-	order     byteOrder
+	big       bool  // big-endian
 	word      int   // bytes in size_t and in a C long
 	solSocket int32 // SOL_SOCKET: mips has its own
 }
 
 // native returns the layout of this machine.
 func native() layout {
-	return layout{binary.NativeEndian, int(unsafe.Sizeof(uintptr(0))), unix.SOL_SOCKET}
+	return layout{binary.NativeEndian.Uint16([]byte{0, 1}) == 1, int(unsafe.Sizeof(uintptr(0))), unix.SOL_SOCKET}
 }
 
 // control is what the kernel said about a packet beside its bytes.
@@ -37,9 +37,39 @@ type control struct {
 
 // header is the length of a cmsghdr (size_t length, int level, int type), and
 // align rounds up to where the next one may begin.
-func (l layout) header() int         { return l.align(l.word + 8) }
-func (l layout) align(n int) int     { return (n + l.word - 1) &^ (l.word - 1) }
-func (l layout) u32(b []byte) uint32 { return l.order.Uint32(b) }
+func (l layout) header() int     { return l.align(l.word + 8) }
+func (l layout) align(n int) int { return (n + l.word - 1) &^ (l.word - 1) }
+
+// The numbers are read by a branch, not through binary.ByteOrder: its calls
+// would be most of what a packet costs beside the kernel.
+
+func (l layout) u32(b []byte) uint32 {
+	if l.big {
+		return binary.BigEndian.Uint32(b)
+	}
+	return binary.LittleEndian.Uint32(b)
+}
+
+func (l layout) u64(b []byte) uint64 {
+	if l.big {
+		return binary.BigEndian.Uint64(b)
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+func (l layout) append32(b []byte, v uint32) []byte {
+	if l.big {
+		return binary.BigEndian.AppendUint32(b, v)
+	}
+	return binary.LittleEndian.AppendUint32(b, v)
+}
+
+func (l layout) append64(b []byte, v uint64) []byte {
+	if l.big {
+		return binary.BigEndian.AppendUint64(b, v)
+	}
+	return binary.LittleEndian.AppendUint64(b, v)
+}
 
 // parse reads the control messages in b. Unknown and short ones are passed
 // over: a packet is worth something without them.
@@ -48,7 +78,7 @@ func (l layout) parse(b []byte) control {
 	for len(b) >= l.header() {
 		length := uint64(l.u32(b))
 		if l.word == 8 {
-			length = l.order.Uint64(b)
+			length = l.u64(b)
 		}
 		if length < uint64(l.header()) || length > uint64(len(b)) {
 			return c
@@ -98,7 +128,7 @@ func (l layout) timespec(c *control, data []byte, long int) {
 	}
 	var sec, nsec int64
 	if long == 8 {
-		sec, nsec = int64(l.order.Uint64(data)), int64(l.order.Uint64(data[8:]))
+		sec, nsec = int64(l.u64(data)), int64(l.u64(data[8:]))
 	} else {
 		sec, nsec = int64(int32(l.u32(data))), int64(int32(l.u32(data[4:])))
 	}
@@ -127,7 +157,7 @@ func (l layout) appendPacketInfo(b []byte, local netip.Addr, ifIndex uint32) []b
 		if !local.IsLinkLocalUnicast() {
 			ifIndex = 0
 		}
-		b = l.order.AppendUint32(b, ifIndex)
+		b = l.append32(b, ifIndex)
 	}
 	for len(b)%l.word != 0 {
 		b = append(b, 0)
@@ -138,16 +168,10 @@ func (l layout) appendPacketInfo(b []byte, local netip.Addr, ifIndex uint32) []b
 // appendHeader appends a cmsghdr for data bytes of data.
 func (l layout) appendHeader(b []byte, level, kind uint32, data int) []byte {
 	if l.word == 8 {
-		b = l.order.AppendUint64(b, uint64(l.header()+data))
+		b = l.append64(b, uint64(l.header()+data))
 	} else {
-		b = l.order.AppendUint32(b, uint32(l.header()+data))
+		b = l.append32(b, uint32(l.header()+data))
 	}
-	b = l.order.AppendUint32(b, level)
-	return l.order.AppendUint32(b, kind)
-}
-
-// byteOrder reads and appends numbers.
-type byteOrder interface {
-	binary.ByteOrder
-	binary.AppendByteOrder
+	b = l.append32(b, level)
+	return l.append32(b, kind)
 }

@@ -4,7 +4,6 @@ package udp
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"strings"
@@ -15,11 +14,11 @@ import (
 
 // The layouts of the machines that routers are made of.
 var (
-	amd64   = layout{binary.LittleEndian, 8, 1}
-	s390x   = layout{binary.BigEndian, 8, 1}
-	arm     = layout{binary.LittleEndian, 4, 1}
-	mips    = layout{binary.BigEndian, 4, 0xffff}
-	mipsle  = layout{binary.LittleEndian, 4, 0xffff}
+	amd64   = layout{false, 8, 1}
+	s390x   = layout{true, 8, 1}
+	arm     = layout{false, 4, 1}
+	mips    = layout{true, 4, 0xffff}
+	mipsle  = layout{false, 4, 0xffff}
 	layouts = map[string]layout{"amd64": amd64, "s390x": s390x, "arm": arm, "mips": mips, "mipsle": mipsle}
 )
 

@@ -96,7 +96,7 @@ func enableServerStamps(fd, more int) bool {
 // of this one packet (Linux 4.6): a u32 of SO_TIMESTAMPING's flags.
 func (l layout) appendStampWish(b []byte) []byte {
 	b = l.appendHeader(b, uint32(l.solSocket), unix.SO_TIMESTAMPING_OLD, 4)
-	b = l.order.AppendUint32(b, sofTxSoftware)
+	b = l.append32(b, sofTxSoftware)
 	for len(b)%l.word != 0 {
 		b = append(b, 0)
 	}
