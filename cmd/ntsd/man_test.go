@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"ntsd/internal/config"
+)
+
+// The pages are written by hand. These tests keep them from drifting away from
+// the tables that the program is driven by.
+
+// notYet marks in ntsd.conf.5 what this version does not act on.
+const notYet = ".Em Not yet"
+
+// manBlock is what stands under one heading of a page.
+type manBlock struct {
+	part, title string // of .Sh and .Ss
+	text        string // before the first list
+	items       []manItem
+}
+
+// manItem is one entry of a tagged list: its name, the rest of its line, and
+// its text.
+type manItem struct{ macro, name, args, text string }
+
+// readMan parses a page as far as these tests need it.
+func readMan(t *testing.T, page string) []manBlock {
+	t.Helper()
+	raw, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := []manBlock{{}}
+	depth := 0
+	for line := range strings.SplitSeq(string(raw), "\n") {
+		b := &blocks[len(blocks)-1]
+		macro, rest, _ := strings.Cut(line, " ")
+		switch {
+		case macro == ".Sh":
+			blocks = append(blocks, manBlock{part: rest})
+		case macro == ".Ss":
+			blocks = append(blocks, manBlock{part: b.part, title: rest})
+		case macro == ".Bl":
+			depth++
+		case macro == ".El":
+			depth--
+		case macro == ".It" && depth == 1:
+			words := append(strings.SplitN(rest, " ", 3), "", "")
+			b.items = append(b.items, manItem{macro: words[0], name: words[1], args: words[2]})
+		case len(b.items) > 0:
+			last := &b.items[len(b.items)-1]
+			last.text += line + "\n"
+		default:
+			b.text += line + "\n"
+		}
+	}
+	return blocks
+}
+
+// manItems returns the entries of a page that are marked up with macro, by
+// name; a page that has one twice fails.
+func manItems(t *testing.T, page, macro string) map[string]manItem {
+	t.Helper()
+	all := make(map[string]manItem)
+	for _, b := range readMan(t, page) {
+		for _, item := range b.items {
+			if item.macro != macro {
+				continue
+			}
+			if _, twice := all[item.name]; twice {
+				t.Errorf("%s: %s %s has two entries", page, macro, item.name)
+			}
+			all[item.name] = item
+		}
+	}
+	return all
+}
+
+const configPage = "ntsd.conf.5"
+
+// TestManConfig: every section and option of the schema has its entry with its
+// default, the others are marked, and there is nothing else.
+func TestManConfig(t *testing.T) {
+	schema := config.Schema()
+	marked := make(map[string]bool)
+	entries := make(map[string]manItem) // by "section.option"
+	for _, b := range readMan(t, configPage) {
+		if b.title == "" || b.part == "DESCRIPTION" {
+			continue
+		}
+		sections := titleSections(schema, b.title)
+		if len(sections) == 0 {
+			t.Errorf("%q is not about a section of the schema", b.title)
+		}
+		for _, s := range sections {
+			marked[s.Type] = marked[s.Type] || strings.Contains(b.text, notYet)
+		}
+		for _, item := range b.items {
+			known := false
+			for _, s := range sections {
+				entries[s.Type+"."+item.name] = item
+				known = known || slices.ContainsFunc(s.Options, func(o config.Option) bool { return o.Name == item.name })
+			}
+			if !known {
+				t.Errorf("%q: option %q is not in the schema", b.title, item.name)
+			}
+		}
+	}
+	for _, s := range schema {
+		mark, documented := marked[s.Type]
+		if !documented {
+			t.Errorf("section %s has no heading", s.Type)
+		}
+		checkMark(t, "section "+s.Type, mark, s.Acted)
+		for _, o := range s.Options {
+			item, ok := entries[s.Type+"."+o.Name]
+			if !ok {
+				t.Errorf("option %s.%s has no entry", s.Type, o.Name)
+				continue
+			}
+			checkOption(t, s, o, item)
+		}
+	}
+}
+
+// titleSections returns the sections that a heading names.
+func titleSections(schema []config.Section, title string) []config.Section {
+	var sections []config.Section
+	for word := range strings.FieldsSeq(strings.ReplaceAll(title, ",", " ")) {
+		for _, s := range schema {
+			if s.Type == word {
+				sections = append(sections, s)
+			}
+		}
+	}
+	return sections
+}
+
+func checkMark(t *testing.T, what string, marked, acted bool) {
+	t.Helper()
+	if marked == acted {
+		t.Errorf("%s: marked %q: %v, but acted on: %v", what, notYet, marked, acted)
+	}
+}
+
+// defaultText is the line of an entry that ends with its default.
+var defaultText = regexp.MustCompile(`(?m)^Default: (.+)\.$`)
+
+// rangeText and choiceText match what Option.Allowed says of numbers and of
+// words.
+var (
+	rangeText  = regexp.MustCompile(`a (?:whole )?number(?: of ppm)? from (\S+) to (\S+)`)
+	choiceText = regexp.MustCompile(`^[A-Za-z0-9_]+(, [A-Za-z0-9_]+)* or [A-Za-z0-9_]+$`)
+)
+
+func checkOption(t *testing.T, s config.Section, o config.Option, item manItem) {
+	t.Helper()
+	name := s.Type + "." + o.Name
+	if s.Acted {
+		checkMark(t, name, strings.Contains(item.text, notYet), o.Acted)
+	}
+	got := ""
+	if m := defaultText.FindStringSubmatch(item.text); m != nil {
+		got = m[1]
+	}
+	if got != o.Default {
+		t.Errorf("%s: default in the page %q, want %q", name, got, o.Default)
+	}
+	var words []string
+	if m := rangeText.FindStringSubmatch(o.Allowed); m != nil {
+		words = m[1:]
+	} else if choiceText.MatchString(o.Allowed) {
+		words = strings.Fields(strings.ReplaceAll(strings.ReplaceAll(o.Allowed, ",", ""), " or ", " "))
+	}
+	for _, w := range words {
+		if !strings.Contains(item.text, w) {
+			t.Errorf("%s: must be %s, and the page does not say %q", name, o.Allowed, w)
+		}
+	}
+	if o.List != strings.Contains(item.text, "List ") {
+		t.Errorf("%s: a list: %v, the page says otherwise", name, o.List)
+	}
+}
+
+// manExamples returns the literal displays of the part EXAMPLES.
+func manExamples(t *testing.T, page string) []string {
+	t.Helper()
+	var all []string
+	for _, b := range readMan(t, page) {
+		if b.part != "EXAMPLES" {
+			continue
+		}
+		for i, display := range strings.Split(b.text, ".Bd -literal") {
+			if i > 0 {
+				_, display, _ = strings.Cut(display, "\n")
+				text, _, _ := strings.Cut(display, ".Ed")
+				all = append(all, strings.NewReplacer(`\(aq`, "'", `\-`, "-", `\e`, `\`).Replace(text))
+			}
+		}
+	}
+	if len(all) == 0 {
+		t.Errorf("%s: no examples", page)
+	}
+	return all
+}
+
+func TestManConfigExamples(t *testing.T) {
+	for _, text := range manExamples(t, configPage) {
+		cfg, diagnostics := config.LoadFile("example", func(string) ([]byte, error) { return []byte(text), nil })
+		for _, d := range diagnostics {
+			if d.Severity == config.Error || strings.Contains(d.Message, "not known") {
+				t.Errorf("%s: %s\n%s", d.Severity, d, text)
+			}
+		}
+		if !cfg.Usable() {
+			t.Errorf("not usable:\n%s", text)
+		}
+	}
+}
+
+// TestManDaemon: the page has the flags of ntsd, and directives that exist.
+func TestManDaemon(t *testing.T) {
+	const page = "ntsd.8"
+	var help bytes.Buffer
+	_, _ = parseFlags([]string{"-h"}, &help) // flag.ErrHelp, by its nature
+	var want []string
+	for _, m := range regexp.MustCompile(`(?m)^  -(\w+)`).FindAllStringSubmatch(help.String(), -1) {
+		want = append(want, m[1])
+	}
+	checkNames(t, page+": flags", manItems(t, page, "Fl"), want)
+	directives := manItems(t, page, "Ic")
+	if len(directives) == 0 {
+		t.Errorf("%s: no directives", page)
+	}
+	for name := range directives {
+		_, diagnostics := config.ParseDirectives([]string{name})
+		for _, d := range diagnostics {
+			if strings.Contains(d.Message, "is not a directive") || strings.Contains(d.Message, "no equivalent") {
+				t.Errorf("%s: %s", page, d)
+			}
+		}
+	}
+}
+
+// TestManClient: the page has the commands and flags of ntsctl.
+func TestManClient(t *testing.T) {
+	const page = "ntsctl.8"
+	commands := manItems(t, page, "Ic")
+	var want []string
+	for _, c := range ctlCommands() {
+		want = append(want, c.name)
+		for _, arg := range regexp.MustCompile(`[A-Z]{3,}`).FindAllString(c.args, -1) {
+			if !strings.Contains(strings.ToUpper(commands[c.name].args), arg) {
+				t.Errorf("%s: the entry of %s lacks the argument %s", page, c.name, arg)
+			}
+		}
+	}
+	checkNames(t, page+": commands", commands, want)
+
+	want = nil
+	for letter := byte('A'); letter <= 'z'; letter++ {
+		if _, ok := new(ctlOptions).short(string(letter)); ok {
+			want = append(want, string(letter))
+		}
+	}
+	for _, m := range regexp.MustCompile(`--[a-z]+`).FindAllString(ctlSummary(), -1) {
+		want = append(want, strings.TrimPrefix(m, "-"))
+	}
+	flags := manItems(t, page, "Fl")
+	for name := range flags {
+		// Flags that are words are not in a table: ask for each.
+		if long, isLong := strings.CutPrefix(name, "-"); isLong && new(ctlOptions).long(long) {
+			want = append(want, name)
+		}
+	}
+	slices.Sort(want)
+	checkNames(t, page+": flags", flags, slices.Compact(want))
+}
+
+func checkNames(t *testing.T, what string, got map[string]manItem, want []string) {
+	t.Helper()
+	for _, name := range want {
+		if _, ok := got[name]; !ok {
+			t.Errorf("%s: %s has no entry", what, name)
+		}
+	}
+	for name := range got {
+		if !slices.Contains(want, name) {
+			t.Errorf("%s: %s is in the page only", what, name)
+		}
+	}
+}
+
+// terminalWidth is what a page must fit into.
+const terminalWidth = 80
+
+func TestManFormat(t *testing.T) {
+	mandoc, err := exec.LookPath("mandoc")
+	switch {
+	case err == nil:
+	case os.Getenv("NTSD_CI") != "":
+		t.Fatal("mandoc is not installed")
+	default:
+		t.Skip("mandoc is not installed: pages not checked")
+	}
+	for _, page := range []string{"ntsd.8", "ntsctl.8", configPage} {
+		if out, err := exec.Command(mandoc, "-T", "lint", "-W", "warning", page).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", page, err, out)
+		}
+		cmd := exec.Command(mandoc, "-T", "utf8", page)
+		cmd.Stderr = io.Discard
+		out, err := cmd.Output()
+		if err != nil {
+			t.Errorf("%s: %v", page, err)
+		}
+		// Bold and underlined letters are struck over.
+		text := regexp.MustCompile(`.\x08`).ReplaceAllString(string(out), "")
+		for line := range strings.SplitSeq(text, "\n") {
+			if utf8.RuneCountInString(line) > terminalWidth {
+				t.Errorf("%s: wider than %d columns: %s", page, terminalWidth, line)
+			}
+		}
+	}
+}
