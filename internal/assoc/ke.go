@@ -107,6 +107,7 @@ func (a *Assoc) HandleKEDone(now clock.Reading, ev event.KEDone, out []event.Act
 	out = a.saveBackoff(now, out)
 	k.runs++
 	k.last, k.known, k.info = now.Mono, true, ev.Info
+	a.keys.since = now.Mono.Add(-a.randomBelow(keyLifetime / 16))
 	n := a.notice(event.NoticeKEDone, "")
 	n.KE, n.AEAD, n.Count, n.Length = &ev.Info, ev.Session.AEAD.String(), len(a.keys.session.Cookies), a.keys.cookieLen
 	out = append(out, n)

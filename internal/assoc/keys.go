@@ -2,6 +2,7 @@ package assoc
 
 import (
 	"fmt"
+	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
@@ -22,6 +23,53 @@ type keys struct {
 	rekey     bool // the operator wants new keys
 	naks      int  // over the life of the association
 	cookieLen int
+	since     clock.Mono // when the keys were established
+	bulk      bulk
+}
+
+// keyLifetime is when keys are replaced though they work: chrony's default.
+// RFC 8915 §4.2 asks for none; it bounds what a stolen key is good for.
+const keyLifetime = 28 * 24 * time.Hour
+
+// bulk guards against networks that drop long NTP packets. Their signature is
+// loss that goes with placeholders: one lost reply makes the next request
+// longer, and so loses it too, until the cookies are used up.
+type bulk struct {
+	less int // placeholders given up
+	lost int // requests with placeholders in a row that were lost
+	good int // replies since less was set
+}
+
+const (
+	bulkLost = 3  // so many in a row raise the suspicion
+	bulkGood = 16 // so many replies allow one placeholder more
+)
+
+// limit is how many placeholders a request may carry.
+func (b *bulk) limit() int { return nts.MaxCookies - b.less }
+
+// answered notes a reply to a request with n placeholders. The suspicion is
+// confirmed by a short request that fared better.
+func (b *bulk) answered(n int) {
+	if n == 0 && b.lost >= bulkLost {
+		*b = bulk{less: nts.MaxCookies}
+	}
+	if n > 0 {
+		b.lost = 0
+	}
+	if b.good++; b.good >= bulkGood && b.less > 0 {
+		b.good, b.less = 0, b.less-1
+	}
+}
+
+// missed notes a lost request with n placeholders.
+func (b *bulk) missed(n int) {
+	if n == 0 {
+		return
+	}
+	if b.lost++; b.lost >= bulkLost && b.less > 0 {
+		b.good, b.less = 0, nts.MaxCookies
+	}
 }
 
 // install takes a session into use.
@@ -36,7 +84,7 @@ func (a *Assoc) install(s nts.Session) error {
 		return fmt.Errorf("assoc: key from the server: %w", err)
 	}
 	s.Cookies = s.Cookies[:min(len(s.Cookies), nts.MaxCookies)]
-	*k = keys{session: s, valid: true, gen: k.gen + 1, c2s: c2s, s2c: s2c, naks: k.naks}
+	*k = keys{session: s, valid: true, gen: k.gen + 1, c2s: c2s, s2c: s2c, naks: k.naks, bulk: k.bulk}
 	if len(s.Cookies) > 0 {
 		k.cookieLen = len(s.Cookies[0])
 	}
@@ -50,6 +98,9 @@ func (a *Assoc) Restore(now clock.Reading, s nts.Session) bool {
 		return false
 	}
 	a.moveTo(s.NTPAddr)
+	// A random part of the lifetime is taken to be over: routers that got
+	// their power back together do not ask for keys together.
+	a.keys.since = now.Mono.Add(-a.randomBelow(keyLifetime / 4))
 	// The age is worth telling only if the clock makes it one.
 	if age := now.Wall.Sub(s.Established); age >= 0 && s.Established != 0 {
 		a.ke.last, a.ke.known = now.Mono.Add(-age.Duration()), true
@@ -69,7 +120,8 @@ func (a *Assoc) appendNTS(hdr wire.Header, out []event.Action) ([]byte, []event.
 	rq.s2c, rq.gen = k.s2c, k.gen
 	nonce := make([]byte, k.session.AEAD.NonceSize())
 	a.random(nonce)
-	n := nts.Placeholders(len(k.session.Cookies), cookie, nts.MaxCookies)
+	n := nts.Placeholders(len(k.session.Cookies), cookie, k.bulk.limit())
+	rq.placeholders = n
 	out = append(out, event.SaveSession{Session: k.session})
 	return nts.AppendClientRequest(nil, hdr, rq.uid, cookie, n, k.c2s, nonce), out
 }
@@ -77,6 +129,7 @@ func (a *Assoc) appendNTS(hdr wire.Header, out []event.Action) ([]byte, []event.
 // authenticated notes a reply that verified.
 func (a *Assoc) authenticated(now clock.Reading, fresh [][]byte, out []event.Action) []event.Action {
 	k := &a.keys
+	k.bulk.answered(a.request.placeholders)
 	// RFC 8915 §5.7: cookies go with the keys of their key establishment, and
 	// those may have been replaced since the request left.
 	if a.request.gen != k.gen {
@@ -122,6 +175,7 @@ func (a *Assoc) prepareKeys(now clock.Reading, out []event.Action) (_ []event.Ac
 		k.refused = true
 	}
 	k.naked = false
+	k.rekey = k.rekey || k.valid && now.Mono.Sub(k.since) >= keyLifetime
 	cookies := len(k.session.Cookies)
 	started := false
 	if cookies == 0 || k.refused || k.rekey {
@@ -147,11 +201,11 @@ func (a *Assoc) tryAlternate() bool {
 	if k.proven || !k.session.UseAlternateKeys() {
 		return false
 	}
-	rekey := k.rekey
+	rekey, since := k.rekey, k.since
 	if a.install(k.session) != nil {
 		return false
 	}
-	k.rekey = rekey
+	k.rekey, k.since = rekey, since
 	return true
 }
 

@@ -89,6 +89,7 @@ func (a *Assoc) lookBack(out []event.Action) []event.Action {
 	}
 	if !rq.missed {
 		rq.missed = true
+		a.keys.bulk.missed(rq.placeholders)
 		out = a.miss(rq.why(), out)
 	}
 	return a.closeSocket(out)

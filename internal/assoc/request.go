@@ -32,6 +32,8 @@ type request struct {
 	uid nts.UniqueID
 	s2c siv.AEAD
 	gen uint32
+
+	placeholders int
 }
 
 // why says in words why the request brought nothing.

@@ -62,6 +62,9 @@ type Auth struct {
 	LastError string
 	NextKE    clock.Mono // earliest next key establishment, if one is wanted
 	KERuns    uint64     // successful, over the life of the association
+	// MaxPlaceholders is how many a request may carry: below 7 long packets
+	// seem to get lost on the way.
+	MaxPlaceholders int
 }
 
 // counters are Counters without memory of their own.
@@ -97,6 +100,7 @@ func (a *Assoc) Auth() Auth {
 		NAKs: a.keys.naks, Cookies: len(s.Cookies), KE: a.ke.info,
 		KEAddr: a.cfg.Addr, KEPort: a.cfg.KEPort, LastError: a.ke.reason,
 		NextKE: a.ke.notBefore, KERuns: a.ke.runs,
+		MaxPlaceholders: min(a.keys.bulk.limit(), nts.MaxCookies-1),
 	}
 	if a.keys.valid {
 		auth.KeyID, auth.AEAD, auth.KeyBits = a.keys.gen, s.AEAD, 8*s.AEAD.KeySize()

@@ -340,3 +340,44 @@ func TestCertificateTimes(t *testing.T) {
 		t.Errorf("verify after the update = %+v, want strict", v)
 	}
 }
+
+// TestLongPacketsAreDropped: a middlebox that eats long packets costs one key
+// establishment, not one for every lost reply.
+func TestLongPacketsAreDropped(t *testing.T) {
+	w := newWorld(t, 17, 0)
+	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1, longest: 200})
+	cfg := ntsSource("a.test")
+	cfg.MaxPoll = 6
+	w.start(sources(cfg))
+	w.run(time.Hour)
+	for range 40 {
+		s.dead = true
+		w.run(64 * time.Second)
+		s.dead = false
+		w.run(20 * time.Minute)
+	}
+	if s.kes > 10 {
+		t.Errorf("%d key establishments, want at most 10", s.kes)
+	}
+	if got := w.source(0).Auth.MaxPlaceholders; got >= 3 {
+		t.Errorf("%d placeholders allowed, want fewer than 3", got)
+	}
+	s.longest = 0
+	w.run(24 * time.Hour)
+	if a := w.source(0).Auth; a.MaxPlaceholders != 7 || a.Cookies != 8 {
+		t.Errorf("when the network is cured: %+v", a)
+	}
+}
+
+func TestKeysAreRefreshed(t *testing.T) {
+	w := newWorld(t, 18, 0)
+	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
+	w.start(sources(ntsSource("a.test")))
+	w.run(60 * 24 * time.Hour)
+	if s.kes != 3 {
+		t.Errorf("%d key establishments in 60 days, want 3", s.kes)
+	}
+	if w.count(event.NoticeUnreachable) != 0 || w.source(0).Reach != 0xff {
+		t.Errorf("reach %o", w.source(0).Reach)
+	}
+}

@@ -24,6 +24,7 @@ type server struct {
 	nts     bool
 	dead    bool // NTP requests vanish
 	loss    float64
+	longest int           // packets above are lost, 0: none
 	offset  time.Duration // of its clock from true time
 	delay   time.Duration // one way
 	keyID   uint32        // its cookies' key: change it and all cookies are void
@@ -52,6 +53,7 @@ type world struct {
 	names   map[string][]netip.Addr
 	servers map[netip.Addr]*server
 
+	exact    bool            // packets take the same time
 	spent    map[string]bool // cookies seen by servers
 	saved    map[netip.AddrPort]nts.Session
 	backoffs map[netip.AddrPort]event.Backoff
@@ -236,7 +238,7 @@ func (w *world) send(a event.Send) {
 	w.after(w.delay(s), func() {
 		s.asked++
 		w.spend(a.Data)
-		if s.dead || w.rng.Float64() < s.loss {
+		if s.dead || w.rng.Float64() < s.loss || (s.longest > 0 && len(a.Data) > s.longest) {
 			return
 		}
 		reply := w.answer(s, a.Data)
@@ -259,6 +261,9 @@ func (w *world) send(a event.Send) {
 
 // delay returns one packet's way to or from a server.
 func (w *world) delay(s *server) time.Duration {
+	if w.exact {
+		return s.delay
+	}
 	return s.delay + time.Duration(w.rng.ExpFloat64()*float64(50*time.Microsecond))
 }
 
