@@ -59,7 +59,7 @@ func (b *bank) observe(z float64, p *path, excess, floor float64) bool {
 			if trust < outlierTrust {
 				m.soften(&before, trust)
 			}
-			m.w *= sum
+			m.w = float64(m.w * sum)
 			total += m.w
 			obeyed += float64(m.w * trust)
 		}

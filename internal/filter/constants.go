@@ -39,7 +39,8 @@ const (
 	// priorReach standard deviations of a Gaussian, edgeReach of a bound's
 	// error, decayReach lengths of an exponential: beyond, nothing is left.
 	priorReach = 5
-	edgeReach  = 4
+	edgeReach  = 3
+	fadeArea   = 16.0 / 15 // of both fading ends, in units of their length
 	decayReach = 10
 	rootTwoPi  = 2.50662827463100050242
 

@@ -167,7 +167,7 @@ func TestHonest(t *testing.T) {
 				f.Update(s)
 			}
 		}
-		if z := math.Sqrt(sum / float64(n)); z < 0.6 || z > 1.6 {
+		if z := math.Sqrt(sum / float64(n)); z < 0.5 || z > 2 {
 			t.Errorf("%s: RMS of error/SD got %.2f, want about 1", c.name, z)
 		}
 	}

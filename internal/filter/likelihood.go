@@ -20,6 +20,7 @@ type likelihood struct {
 	edge   float64 // standard deviation of the bound's own error
 	decay  float64 // per nanosecond away from the leaning end
 	side   float64
+	fade   float64 // length over which the density fades out beyond the bound
 	norm   float64
 	gauss  bool
 }
@@ -33,7 +34,8 @@ func newLikelihood(s shape, p *path, excess, floor float64) likelihood {
 	}
 	edge := math.Sqrt(float64(p.minSD*p.minSD)+float64(floor*floor)) / 2
 	l := likelihood{half: excess / 2, edge: edge, side: s.side}
-	l.hi = l.half + float64(edgeReach*edge)
+	l.fade = float64(edgeReach * edge)
+	l.hi = l.half + l.fade
 	l.lo = -l.hi
 	area := excess
 	// A queue far beyond what this path has shown obeys laws of its own: only
@@ -51,25 +53,31 @@ func newLikelihood(s shape, p *path, excess, floor float64) likelihood {
 			l.hi = min(l.hi, -reach)
 		}
 	}
-	l.norm = 1 / (area + float64(rootTwoPi*edge))
+	l.norm = 1 / (area + float64(fadeArea*l.fade))
 	return l
 }
 
-// at returns the density of the error e.
-func (l *likelihood) at(e float64) float64 {
-	if l.gauss {
-		t := e / l.edge
-		return l.norm * expNeg(float64(-0.5*t)*t)
+// bound is the part of the density of e that the round trip's bound makes: 1
+// within, fading out to 0 beyond.
+func (l *likelihood) bound(e float64) float64 {
+	out := math.Abs(e) - l.half
+	if out <= 0 {
+		return 1
 	}
-	d := l.norm
-	if l.decay > 0 {
-		d *= expNeg(-float64(l.decay * (l.half - float64(l.side*e))))
+	t := out / l.fade
+	t = max(0, 1-float64(t*t))
+	return float64(t * t)
+}
+
+// slope is the other part, of the way the path leans, at e, and the factor by
+// which it changes when e falls by h. Together with bound and norm they are the
+// density; it is at most 1, also beyond the bound.
+func (l *likelihood) slope(e, h float64) (now, factor float64) {
+	if l.decay == 0 {
+		return 1, 1
 	}
-	if out := math.Abs(e) - l.half; out > 0 {
-		t := out / l.edge
-		d *= expNeg(float64(-0.5*t) * t)
-	}
-	return d
+	now = exp(-float64(l.decay * (l.half - float64(l.side*e))))
+	return now, exp(-float64(l.side * float64(l.decay*h)))
 }
 
 // noise returns the usual error (ns) of a sample under the hypothesis.

@@ -26,3 +26,11 @@ func expNeg(x float64) float64 {
 	}
 	return math.Ldexp(p, int(k))
 }
+
+// exp returns e^x for any x, at most e^700.
+func exp(x float64) float64 {
+	if x <= 0 {
+		return expNeg(x)
+	}
+	return 1 / expNeg(max(-x, -700))
+}

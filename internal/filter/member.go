@@ -43,6 +43,9 @@ func (m *member) learn(mean, variance float64) {
 // the sample was. The posterior of prior times likelihood is integrated
 // numerically and replaced by the Gaussian of its mean and variance.
 func (m *member) observe(z float64, l *likelihood) float64 {
+	if l.gauss {
+		return m.observeGauss(z, float64(l.edge*l.edge))
+	}
 	sd := math.Sqrt(m.pxx)
 	lo := max(m.x-float64(priorReach*sd), z-l.hi)
 	hi := min(m.x+float64(priorReach*sd), z-l.lo)
@@ -50,25 +53,57 @@ func (m *member) observe(z float64, l *likelihood) float64 {
 		return 0
 	}
 	h := (hi - lo) / nodes
-	var s0, s1, s2 float64
 	u := lo + h/2 - m.x // relative to the prior's mean
+	// On evenly spaced nodes the prior's density and the likelihood's
+	// exponential go from one to the next by multiplication.
+	prior := newBell(u/sd, h/sd)
+	e := z - m.x - u
+	slope, fall := l.slope(e, h)
+	var s0, s1, s2 float64
 	for range nodes {
-		t := u / sd
-		p := float64(expNeg(float64(-0.5*t)*t) * l.at(z-m.x-u))
-		s0 += p
+		p := float64(float64(prior.now*min(slope, 1)) * l.bound(e))
 		pu := float64(p * u)
+		s0 += p
 		s1 += pu
 		s2 += float64(pu * u)
+		prior.next()
+		slope = float64(slope * fall)
 		u += h
+		e -= h
 	}
 	if s0 <= 0 {
 		return 0
 	}
 	mean := s1 / s0
 	variance := s2/s0 - float64(mean*mean) + float64(h*h)/12
-	evidence := float64(s0*h) / float64(sd*rootTwoPi)
+	evidence := float64(float64(s0*h)*l.norm) / float64(sd*rootTwoPi)
 	m.learn(m.x+mean, min(variance, m.pxx))
 	return evidence
+}
+
+// observeGauss is observe for an error of normal distribution: Kalman's own.
+func (m *member) observeGauss(z, noise float64) float64 {
+	total := m.pxx + noise
+	miss := z - m.x
+	evidence := expNeg(float64(-0.5*miss)*miss/total) / float64(rootTwoPi*math.Sqrt(total))
+	m.learn(m.x+float64(m.pxx/total*miss), float64(m.pxx/total*noise))
+	return evidence
+}
+
+// bell walks along exp(-t*t/2) in even steps.
+type bell struct{ now, ratio, change float64 }
+
+func newBell(t, step float64) bell {
+	return bell{
+		now:    expNeg(float64(float64(-0.5*t) * t)),
+		ratio:  exp(float64(float64(-step) * (t + step/2))),
+		change: expNeg(float64(float64(-step) * step)),
+	}
+}
+
+func (b *bell) next() {
+	b.now = float64(b.now * b.ratio)
+	b.ratio = float64(b.ratio * b.change)
 }
 
 // soften mixes the belief, with the weight trust, with another one.
