@@ -42,7 +42,7 @@ type bulk struct {
 
 const (
 	bulkLost = 3  // so many in a row raise the suspicion
-	bulkGood = 16 // so many replies allow one placeholder more
+	bulkGood = 32 // so many replies allow one placeholder more
 )
 
 // limit is how many placeholders a request may carry.
@@ -67,8 +67,9 @@ func (b *bulk) missed(n int) {
 	if n == 0 {
 		return
 	}
-	if b.lost++; b.lost >= bulkLost && b.less > 0 {
-		b.good, b.less = 0, nts.MaxCookies
+	b.lost++
+	if b.less > 0 {
+		b.good, b.less = 0, nts.MaxCookies // the trial failed
 	}
 }
 
