@@ -150,11 +150,11 @@ func trackingWords(r *Report) []string {
 	return out
 }
 
-// ntpWords lists what became of the replies, and the authentication.
+// ntpWords says what became of the replies, and how they are authenticated.
 func ntpWords(r *Report, s *Source) []string {
 	var out []string
 	for _, v := range s.Counters.Verdicts {
-		out = append(out, fmt.Sprintf("%-16s: %d", "Discarded RX", v.Count)+" "+v.Name)
+		out = append(out, fmt.Sprintf("%-16s: %d %s", "Replies", v.Count, v.Name))
 	}
 	for _, line := range authWords(r, s) {
 		out = append(out, fmt.Sprintf("%-16s: %s", "Authentication", line))
