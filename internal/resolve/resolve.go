@@ -24,6 +24,10 @@ const MaxAddrs = 16
 // DefaultTimeout bounds a lookup: two tries of 5 s, as resolvers do.
 const DefaultTimeout = 10 * time.Second
 
+// DefaultPatience is how long the addresses of one family wait for those of
+// the other. Some name servers answer for A and swallow the question for AAAA.
+const DefaultPatience = time.Second
+
 // Why a name has no addresses. Test with errors.Is.
 var (
 	// ErrNotFound: the answer is that there is no such name, or that it has
@@ -80,6 +84,9 @@ type Config struct {
 	CheckingDisabled bool
 	// Timeout bounds the lookup, per server; 0 means DefaultTimeout.
 	Timeout time.Duration
+	// Patience is how long one family waits for the other; 0 means
+	// DefaultPatience.
+	Patience time.Duration
 	// Dial replaces net.Dialer.DialContext.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -88,9 +95,9 @@ type Config struct {
 // the system's name servers.
 type Resolver struct{ Config Config }
 
-// Lookup returns the addresses of name in the order of the answer (sorted by
-// reachability where both families are asked, RFC 6724), without duplicates,
-// at most MaxAddrs. An address needs no lookup. A name with a dot in it is
+// Lookup returns the addresses of name in the order of the answer, without
+// duplicates, at most MaxAddrs. Where both are asked, IPv6 comes
+// first if there is a route to it, last if not. An address needs no lookup. A name with a dot in it is
 // absolute (RFC 8915 §4.1.7): the search list never applies to it.
 func (r *Resolver) Lookup(ctx context.Context, name string, family Family) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(name); err == nil {
@@ -107,7 +114,11 @@ func (r *Resolver) Lookup(ctx context.Context, name string, family Family) ([]ne
 	var err error
 	for _, s := range servers {
 		var addrs []netip.Addr
-		addrs, err = r.ask(ctx, s, absolute(name), family)
+		if family == Any {
+			addrs, err = r.askBoth(ctx, s, absolute(name))
+		} else {
+			addrs, err = r.ask(ctx, s, absolute(name), family)
+		}
 		if err == nil {
 			return addrs, nil
 		}

@@ -21,8 +21,9 @@ type responder struct {
 	addr  netip.AddrPort
 	hosts map[string][]netip.Addr // lower-case names with the dot
 	rcode map[string]byte
-	drop  bool // answer nothing
-	tcp   bool // truncate over UDP
+	drop  bool   // answer nothing
+	deaf  uint16 // answer no question for this type of record
+	tcp   bool   // truncate over UDP
 
 	mu    sync.Mutex
 	asked []string
@@ -107,7 +108,7 @@ func (r *responder) answer(q []byte, truncate bool) []byte {
 	r.asked = append(r.asked, name)
 	r.cd = append(r.cd, q[flagsLow]&cdBit != 0)
 	r.mu.Unlock()
-	if r.drop {
+	if r.drop || r.deaf == kind {
 		return nil
 	}
 	m := slices.Clone(q[:end])
@@ -189,8 +190,15 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	both, err := r.resolver().Lookup(t.Context(), "time.example", Any)
-	if err != nil || len(both) != 3 {
-		t.Errorf("both families: got %v %v, want 3 addresses", both, err)
+	slices.SortFunc(both, netip.Addr.Compare)
+	if want := addrs("192.0.2.1", "192.0.2.3", "2001:db8::1"); err != nil || !slices.Equal(both, want) {
+		t.Errorf("both families: got %v %v, want %v", both, err, want)
+	}
+	if _, err := r.resolver().Lookup(t.Context(), "none.example", Any); !errors.Is(err, ErrNotFound) {
+		t.Errorf("no such name: got %v, want ErrNotFound", err)
+	}
+	if _, err := r.resolver().Lookup(t.Context(), "broken.example", Any); !errors.Is(err, ErrTemporary) {
+		t.Errorf("server failure: got %v, want ErrTemporary", err)
 	}
 }
 
@@ -237,6 +245,40 @@ func TestNextServer(t *testing.T) {
 	_, err = v.Lookup(t.Context(), "none.example", IPv4)
 	if after, _ := good.heard(); !errors.Is(err, ErrNotFound) || len(after) != len(before) {
 		t.Errorf("got %v after %d more questions, want ErrNotFound and none", err, len(after)-len(before))
+	}
+}
+
+// TestOneDeafFamily: a server that swallows questions for one family does not
+// hide the other.
+func TestOneDeafFamily(t *testing.T) {
+	for kind, want := range map[uint16]string{1: "2001:db8::1", 28: "192.0.2.1"} {
+		r := serve(t, &responder{deaf: kind, hosts: map[string][]netip.Addr{
+			"a.example.": addrs("192.0.2.1", "2001:db8::1"),
+		}})
+		v := r.resolver()
+		v.Config.Patience = time.Millisecond
+		if got, err := v.Lookup(t.Context(), "a.example", Any); err != nil || !slices.Equal(got, addrs(want)) {
+			t.Errorf("deaf for type %d: got %v %v, want %s", kind, got, err, want)
+		}
+		// "No such host" for one family is no clear answer for both.
+		v.Config.Timeout = 50 * time.Millisecond
+		if _, err := v.Lookup(t.Context(), "none.example", Any); !errors.Is(err, ErrTemporary) {
+			t.Errorf("deaf for type %d: got %v, want ErrTemporary", kind, err)
+		}
+	}
+}
+
+func TestMerge(t *testing.T) {
+	v4, v6 := addrs("192.0.2.1"), addrs("2001:db8::1", "2001:db8::2")
+	if got := merge(v4, v6, true); !slices.Equal(got, addrs("2001:db8::1", "2001:db8::2", "192.0.2.1")) {
+		t.Errorf("route to v6: got %v", got)
+	}
+	if got := merge(v4, v6, false); !slices.Equal(got, addrs("192.0.2.1", "2001:db8::1", "2001:db8::2")) {
+		t.Errorf("no route to v6: got %v", got)
+	}
+	many := make([]netip.Addr, MaxAddrs)
+	if got := merge(many, v6, true); len(got) != len(v6)+MaxAddrs/2 {
+		t.Errorf("a crowd: %d addresses, want %d", len(got), len(v6)+MaxAddrs/2)
 	}
 }
 
