@@ -76,9 +76,7 @@ func TestCheck05SourcesSelected(t *testing.T) {
 // stand; an IPv6 address fits into its column.
 func TestCheck06NamesAndAddresses(t *testing.T) {
 	w := newWorld(t)
-	six := w.nts(func(c *demo.ServerConfig) {
-		c.KEAddr, c.NTPAddr = netip.MustParseAddrPort("[::1]:0"), netip.MustParseAddrPort("[::1]:0")
-	}, "six.example")
+	six := w.nts(loopback6, "six.example")
 	d := w.startWith(files{"/etc/hosts": "::1 six.example\n"}, w.config(section("server",
 		quick("hostname", "six.example", "nts", "yes", "ntsport", fmt.Sprint(six.KEAddr().Port()))...)))
 	d.synchronised()

@@ -87,7 +87,9 @@ func (w *world) cert(spec demo.CertSpec) demo.ServerConfig {
 func (w *world) nts(change func(*demo.ServerConfig), names ...string) *demo.Server {
 	w.t.Helper()
 	addr := newAddr()
-	cfg := w.cert(demo.CertSpec{Names: append([]string{"localhost"}, names...), Addrs: []netip.Addr{addr}})
+	cfg := w.cert(demo.CertSpec{
+		Names: append([]string{"localhost"}, names...), Addrs: []netip.Addr{addr, netip.IPv6Loopback()},
+	})
 	cfg.KEAddr, cfg.NTPAddr = netip.AddrPortFrom(addr, kePort), netip.AddrPortFrom(addr, 0)
 	if change != nil {
 		change(&cfg)
@@ -198,4 +200,10 @@ func newCA(t *testing.T) *demo.CA {
 		t.Fatal(err)
 	}
 	return ca
+}
+
+// loopback6 moves a server to the loopback address of IPv6, which is alone:
+// its ports are random.
+func loopback6(c *demo.ServerConfig) {
+	c.KEAddr, c.NTPAddr = netip.MustParseAddrPort("[::1]:0"), netip.MustParseAddrPort("[::1]:0")
 }
