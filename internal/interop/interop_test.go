@@ -13,13 +13,13 @@ import (
 	"ntsd/internal/demo"
 	"ntsd/internal/nts"
 	"ntsd/internal/siv"
+	"ntsd/internal/wire"
 )
 
 // wait is for one reply that must come; silence for one that must not.
 const (
 	wait    = 5 * time.Second
 	silence = 50 * time.Millisecond
-	ntpPort = 123
 )
 
 func supported() []siv.Algorithm {
@@ -54,7 +54,7 @@ func (h *Host) exchange(s *nts.Session, wait time.Duration) (got Sample, err err
 
 // checkServer exchanges keys and time with an NTS server that supports AEAD 15
 // and no other of ours.
-func checkServer(t *testing.T, client, srv *Host, ca *demo.CA, cookieLen int) {
+func checkServer(t *testing.T, client, srv *Host, ca *demo.CA, cookieLen int, stratum uint8) {
 	t.Helper()
 	for _, addr := range []netip.Addr{srv.IPv4, srv.IPv6} {
 		s, err := client.session(ca, addr, supported()...)
@@ -69,6 +69,9 @@ func checkServer(t *testing.T, client, srv *Host, ca *demo.CA, cookieLen int) {
 			got, err := client.exchange(&s, wait)
 			if err != nil {
 				t.Fatalf("%v: exchange %d: %v", addr, i, err)
+			}
+			if h := got.Header; h.Leap != wire.LeapNone || h.Stratum != stratum {
+				t.Errorf("%v: got leap %d, stratum %d; want 0, %d", addr, h.Leap, h.Stratum, stratum)
 			}
 			// Both read the same clock: what is left is half the delay at most.
 			if got.Delay < 0 || got.Offset.Abs() > got.Delay {
@@ -92,7 +95,7 @@ func TestChronyServer(t *testing.T) {
 	client, srv := n.Host("client"), n.Host("chrony")
 	proc := srv.StartChronyServer(peers, srv.Certificate(ca))
 	proc.WaitLog("Disabled control of system clock")
-	checkServer(t, client, srv, ca, 100)
+	checkServer(t, client, srv, ca, 100, 2)
 }
 
 func TestNTPsecServer(t *testing.T) {
@@ -101,7 +104,7 @@ func TestNTPsecServer(t *testing.T) {
 	client, srv := n.Host("client"), n.Host("ntpsec")
 	proc := srv.StartNTPsecServer(peers, srv.Certificate(ca))
 	proc.WaitLog("starting NTS-KE server")
-	checkServer(t, client, srv, ca, 104)
+	checkServer(t, client, srv, ca, 104, 3)
 }
 
 // A cookie that chronyd cannot open, having lost its keys, earns a NAK.

@@ -14,10 +14,13 @@ import (
 
 	"ntsd/internal/demo"
 	"ntsd/internal/nts"
+	"ntsd/internal/wire"
 )
 
 // pollInterval is how often a condition is looked at that nobody announces.
 const pollInterval = 10 * time.Millisecond
+
+const ntpPort = 123
 
 // Peers is where the foreign programs are.
 type Peers struct {
@@ -109,7 +112,10 @@ func (h *Host) StartNTPsec(p Peers, lines ...string) *Process {
 	h.t.Helper()
 	conf := h.writeFile("ntp.conf", append([]string{
 		"disable ntp",
-		"restrict default",
+		// The default, which no line changes, has limits on rate and queries.
+		"restrict 127.0.0.1",
+		"restrict 192.0.2.0/24",
+		"restrict 2001:db8::/64",
 		"statsdir " + h.Dir,
 	}, lines...))
 	// In the foreground, logging to its standard error.
@@ -119,14 +125,14 @@ func (h *Host) StartNTPsec(p Peers, lines ...string) *Process {
 	return h.Start(cmd)
 }
 
-// StartNTPsecServer starts ntpsec's ntpd as an NTS server with cert, with the
-// local clock as its source.
+// StartNTPsecServer starts ntpsec's ntpd as an NTS server of stratum 3 with
+// cert. It returns when the server calls itself synchronised.
 func (h *Host) StartNTPsecServer(p Peers, cert tls.Certificate, lines ...string) *Process {
 	h.t.Helper()
 	certFile, keyFile := h.writeKeyPair(cert)
 	keys := filepath.Join(h.Dir, "nts-keys")
 	proc := h.StartNTPsec(p, append([]string{
-		"refclock local unit 0 stratum 3",
+		"tos orphan 3 orphanwait 1",
 		"nts enable",
 		"nts key " + keyFile,
 		"nts cert " + certFile,
@@ -138,6 +144,14 @@ func (h *Host) StartNTPsecServer(p Peers, cert tls.Certificate, lines ...string)
 	h.waitFor("cookie keys in "+keys, func() bool {
 		data, err := os.ReadFile(keys)
 		return err == nil && strings.Contains(string(data), "\nK: ")
+	})
+	h.waitFor("synchronised server", func() bool {
+		var got Sample
+		err := h.Do(func() (err error) {
+			got, err = ExchangePlain(netip.AddrPortFrom(h.IPv4, ntpPort), time.Second)
+			return err
+		})
+		return err == nil && got.Header.Leap != wire.LeapUnknown
 	})
 	return proc
 }
