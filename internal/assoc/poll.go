@@ -118,6 +118,8 @@ func (a *Assoc) hit(out []event.Action) []event.Action {
 	a.missed, a.problem, a.denied, a.kissed = 0, "", false, 0
 	if a.silent {
 		a.silent = false
+		// Much may have happened to the clock meanwhile.
+		a.poll = a.minPoll
 		out = append(out, a.notice(event.NoticeReachable, ""))
 	}
 	return out
