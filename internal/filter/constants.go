@@ -61,7 +61,7 @@ const (
 	surprises = 5
 	// replay is the number of samples up to which a changed minimum is worth
 	// looking at the samples again; later ones hardly feel the old ones.
-	replay = 32
+	replay = 16
 	// changeShare is how much of the weight moves between hypotheses with every
 	// sample, so that the bank never grows deaf.
 	changeShare = 0.01

@@ -1,0 +1,185 @@
+package selection
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"ntsd/internal/clock"
+)
+
+const ms = time.Millisecond
+
+// good returns a healthy candidate whose offset is known to distance.
+func good(offset, distance time.Duration) Candidate {
+	return Candidate{
+		Offset: clock.Offset(offset), Distance: distance, SD: distance / 10, Stratum: 1,
+		Reachable: true, Ready: true, Synchronised: true, Online: true,
+	}
+}
+
+// with returns c after change.
+func with(c Candidate, change func(c *Candidate)) Candidate {
+	change(&c)
+	return c
+}
+
+func letters(r Result) string {
+	var b strings.Builder
+	for _, s := range r.States {
+		b.WriteByte(s.Letter())
+	}
+	return b.String()
+}
+
+// TestStates reads as a table of situations and what chronyc selectdata would
+// say of them.
+func TestStates(t *testing.T) {
+	far := good(500*ms, 10*ms)
+	near := good(0, 10*ms)
+	authenticated := with(near, func(c *Candidate) { c.Authenticated = true })
+	option := func(o Options) Candidate { return with(near, func(c *Candidate) { c.Options = o }) }
+	for _, c := range []struct {
+		name  string
+		cfg   func(*Config)
+		cands []Candidate
+		want  string
+		why   string
+	}{
+		{name: "no sources", want: "", why: "no sources"},
+		{name: "a single source selects alone", cands: []Candidate{near}, want: "*"},
+		{name: "two that agree", cands: []Candidate{near, good(5*ms, 10*ms)}, want: "*+"},
+		{name: "two that disagree", cands: []Candidate{near, far}, want: "xx", why: "no majority: at most 1 of 2 sources agree"},
+		{name: "two that disagree, one trusted", cands: []Candidate{far, option(Options{Trust: true})}, want: "x*"},
+		{name: "one liar of three", cands: []Candidate{near, far, near}, want: "*x+"},
+		{name: "two liars of four", cands: []Candidate{near, far, near, good(-500*ms, 10*ms)}, want: "xxxx", why: "no majority: at most 2 of 4 sources agree"},
+		{name: "noselect", cands: []Candidate{option(Options{NoSelect: true}), good(ms, 12*ms)}, want: "N*"},
+		{name: "not ready", cands: []Candidate{with(near, func(c *Candidate) { c.Ready, c.Reachable = false, false })}, want: "M", why: "1 of 1 sources: has too few samples yet"},
+		{name: "others are about to answer", cands: []Candidate{near, with(near, func(c *Candidate) { c.Ready = false })}, want: "WM", why: "waiting for the first samples of other sources"},
+		{name: "two agree while one is about to answer", cands: []Candidate{near, near, with(near, func(c *Candidate) { c.Ready = false })}, want: "*+M"},
+		{name: "unsynchronised", cands: []Candidate{with(near, func(c *Candidate) { c.Synchronised = false }), near}, want: "s*"},
+		{name: "distant", cands: []Candidate{good(0, 4*time.Second), near}, want: "d*"},
+		{name: "jittery", cands: []Candidate{with(near, func(c *Candidate) { c.SD = 2 * time.Second }), near}, want: "~*"},
+		{name: "silent while another answers", cands: []Candidate{with(near, func(c *Candidate) { c.Reachable = false }), near}, want: "S*"},
+		{name: "silent while none answers", cands: []Candidate{with(near, func(c *Candidate) { c.Reachable = false })}, want: "*"},
+		{name: "offline", cands: []Candidate{with(near, func(c *Candidate) { c.Online, c.Reachable = false, false }), near}, want: "S*"},
+		{name: "too distant to be combined", cands: []Candidate{near, good(0, 40*ms)}, want: "*D"},
+		{name: "combining switched off", cfg: func(c *Config) { c.CombineLimit = 0 }, cands: []Candidate{near, near}, want: "*D"},
+		{name: "preferred", cands: []Candidate{near, with(good(0, 30*ms), func(c *Candidate) { c.Options.Prefer = true })}, want: "P*"},
+		{name: "preferred but a liar", cands: []Candidate{near, near, with(far, func(c *Candidate) { c.Options.Prefer = true })}, want: "*+x"},
+		{name: "stratum", cands: []Candidate{with(near, func(c *Candidate) { c.Stratum = 3 }), near}, want: "+*"},
+		{name: "minsources", cfg: func(c *Config) { c.MinSources = 2 }, cands: []Candidate{near}, want: "W", why: "1 of 2 needed sources are selectable"},
+		{name: "required source is silent", cands: []Candidate{near, with(near, func(c *Candidate) { c.Ready, c.Reachable, c.Options.Require = false, false, true })}, want: "WM", why: "no required source is selectable"},
+		{name: "required source agrees", cands: []Candidate{near, with(good(0, 20*ms), func(c *Candidate) { c.Options.Require = true })}, want: "*+"},
+		{name: "mix: plain ones cannot outvote", cands: []Candidate{far, far, far, authenticated}, want: "xxx*"},
+		{name: "mix: plain ones may help", cands: []Candidate{good(ms, 2*ms), authenticated}, want: "*D"},
+		{name: "mix: a plain one must lie within", cands: []Candidate{good(8*ms, 5*ms), authenticated}, want: "T*"},
+		{name: "mix: no authenticated one answers", cands: []Candidate{near, with(authenticated, func(c *Candidate) { c.Ready, c.Reachable = false, false })}, want: "WM", why: "no required source is selectable"},
+		{name: "mix: only plain ones", cands: []Candidate{near, near}, want: "*+"},
+		{name: "require", cfg: func(c *Config) { c.AuthMode = AuthRequire }, cands: []Candidate{near, near}, want: "NN", why: "2 of 2 sources: not to be selected"},
+		{name: "prefer mode", cfg: func(c *Config) { c.AuthMode = AuthPrefer }, cands: []Candidate{near, with(authenticated, func(c *Candidate) { c.Ready = false })}, want: "NM", why: "1 of 2 sources: not to be selected"},
+		{name: "prefer mode, only plain ones", cfg: func(c *Config) { c.AuthMode = AuthPrefer }, cands: []Candidate{near}, want: "*"},
+		{name: "ignore", cfg: func(c *Config) { c.AuthMode = AuthIgnore }, cands: []Candidate{far, far, authenticated}, want: "*+x"},
+		{name: "a noselect authenticated source counts for nothing", cands: []Candidate{near, with(authenticated, func(c *Candidate) { c.Options.NoSelect = true })}, want: "*N"},
+		{name: "trusted ones disagree", cands: []Candidate{option(Options{Trust: true}), with(far, func(c *Candidate) { c.Options.Trust = true }), near}, want: "xxx", why: "no majority: at most 1 of 2 sources agree"},
+	} {
+		cfg := DefaultConfig()
+		if c.cfg != nil {
+			c.cfg(&cfg)
+		}
+		r := Select(cfg, clock.Reading{}, c.cands, -1)
+		if got := letters(r); got != c.want || r.Why != c.why {
+			t.Errorf("%s: got %q (%q), want %q (%q)", c.name, got, r.Why, c.want, c.why)
+		}
+		if (r.Selected >= 0) != strings.Contains(c.want, "*") {
+			t.Errorf("%s: Selected got %d", c.name, r.Selected)
+		}
+	}
+}
+
+func TestHysteresis(t *testing.T) {
+	cands := []Candidate{good(0, 10*ms), good(0, 10*ms-50*time.Microsecond)}
+	for previous, want := range map[int]int{-1: 1, 0: 0, 1: 1} {
+		if r := Select(DefaultConfig(), clock.Reading{}, cands, previous); r.Selected != want {
+			t.Errorf("previous %d: selected got %d, want %d", previous, r.Selected, want)
+		}
+	}
+	cands[1].Distance = 9 * ms
+	if r := Select(DefaultConfig(), clock.Reading{}, cands, 0); r.Selected != 1 || r.Score[1] != 1 || r.Score[0] >= 1 {
+		t.Errorf("a clearly better source: got %d, scores %v", r.Selected, r.Score)
+	}
+}
+
+// TestMinority: whatever a minority of liars says, the selected source's error
+// stays within its own distance plus what honest sources claim.
+func TestMinority(t *testing.T) {
+	const seed = 1
+	rng := rand.New(rand.NewPCG(seed, 2))
+	for round := range 20000 {
+		n := 1 + rng.IntN(7)
+		liars := rng.IntN((n + 1) / 2)
+		cands := make([]Candidate, n)
+		widest := time.Duration(0)
+		for i := range cands {
+			distance := time.Duration(1 + rng.Int64N(int64(50*ms)))
+			if i < liars {
+				cands[i] = good(time.Duration(rng.Int64N(int64(200*ms)))-100*ms, distance)
+				continue
+			}
+			widest = max(widest, distance)
+			cands[i] = good(time.Duration(rng.Int64N(2*int64(distance)+1))-distance, distance)
+		}
+		rng.Shuffle(n, func(i, j int) { cands[i], cands[j] = cands[j], cands[i] })
+		r := Select(DefaultConfig(), clock.Reading{}, cands, -1)
+		if r.Selected < 0 {
+			t.Fatalf("seed %d round %d: %d liars of %d: none selected: %s", seed, round, liars, n, r.Why)
+		}
+		if bound := 2*widest + 2*cands[r.Selected].Distance; cands[r.Selected].Offset.Abs() > bound {
+			t.Fatalf("seed %d round %d: selected an offset of %v, bound %v", seed, round, cands[r.Selected].Offset.Duration(), bound)
+		}
+	}
+}
+
+func TestLettersAndMarks(t *testing.T) {
+	if got := (stateCount).String(); got != "unknown" {
+		t.Errorf("String of no state: got %q", got)
+	}
+	for s := range stateCount {
+		if s.String() == "" || s.Letter() == 0 || s.Mark() == 0 {
+			t.Errorf("state %d has no letter, mark or words", s)
+		}
+	}
+	if StateSelected.Letter() != '*' || StateFalseticker.Mark() != 'x' || StateOutlier.Mark() != '-' || StateDistant.Mark() != '?' {
+		t.Error("letters and marks are not chronyc's")
+	}
+}
+
+func FuzzSelect(f *testing.F) {
+	f.Add(uint64(1), uint8(3), int64(1))
+	f.Fuzz(func(t *testing.T, seed uint64, n uint8, huge int64) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		cands := make([]Candidate, n%9)
+		for i := range cands {
+			b := rng.Uint64()
+			cands[i] = Candidate{
+				Offset: clock.Offset(rng.Uint64() >> rng.UintN(64)), Distance: time.Duration(rng.Uint64() >> rng.UintN(64)),
+				Stratum: uint8(b), Reachable: b&256 != 0, Ready: b&512 != 0, Synchronised: b&1024 != 0,
+				Authenticated: b&2048 != 0, Online: b&4096 != 0,
+				Options: Options{b&(1<<13) != 0, b&(1<<14) != 0, b&(1<<15) != 0, b&(1<<16) != 0},
+			}
+		}
+		cfg := DefaultConfig()
+		cfg.AuthMode = AuthMode(seed % 4)
+		cfg.MaxDistance = time.Duration(huge)
+		r := Select(cfg, clock.Reading{}, cands, int(n%9)-1)
+		for i, s := range r.States {
+			if s >= stateCount || s == StateSelected != (i == r.Selected) {
+				t.Fatalf("states: got %v, selected %d", r.States, r.Selected)
+			}
+		}
+		if (r.Why == "") != (r.Selected >= 0) {
+			t.Fatalf("Why %q with selected %d", r.Why, r.Selected)
+		}
+	})
+}
