@@ -299,3 +299,55 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
+
+// What chronyc's table leaves out is named on standard error, and shown with
+// -a and -v.
+func TestUnresolvedSources(t *testing.T) {
+	f := startFake(t)
+	f.report.Sources[1] = status.Source{
+		Ident: status.Ident{Name: "nowhere.example.net"}, Sample: status.Sample{Mark: "?", LastRx: status.Never},
+		Selection: status.Selection{Why: "no such name"},
+	}
+	_, out, errs := f.ntsctl("sources")
+	if strings.Contains(out, "nowhere") || errs != "no address yet for nowhere.example.net: no such name\n" {
+		t.Errorf("sources: got %q, stderr %q", out, errs)
+	}
+	for _, flag := range []string{"-a", "-v"} {
+		if _, out, errs := f.ntsctl("sources", flag); !strings.Contains(out, "^? nowhere.example.net") || errs != "" {
+			t.Errorf("%s: got %q, stderr %q", flag, out, errs)
+		}
+	}
+	f.report.Sources = nil
+	if code, _, errs := f.ntsctl("sources"); code != exitDone || !strings.Contains(errs, "no sources are configured") {
+		t.Errorf("no sources: got %d, stderr %q", code, errs)
+	}
+}
+
+// FuzzCtlFlags: no command line panics, and words that are no flags survive.
+func FuzzCtlFlags(f *testing.F) {
+	for _, s := range []string{"-n sources", "sources -nNcavy", "-h /x online a", "-h", "--json -- -x", "-hx --csv", "-", "--"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Split(line, " ")
+		var o ctlOptions
+		words, err := o.parse(args)
+		if err == nil && len(words) > len(args) {
+			t.Errorf("%q: more words than arguments: %q", args, words)
+		}
+	})
+}
+
+// FuzzWait: waitsync's numbers are bounded or refused.
+func FuzzWait(f *testing.F) {
+	for _, s := range []string{"60 0.01", "0 0 0 0", "1e9", "-1", "NaN", "Inf", "1 2 3 4"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Fields(line)
+		w, err := parseWait(args[:min(len(args), 4)])
+		if err == nil && (w.tries < 0 || w.interval < leastWait) {
+			t.Errorf("%q: %+v", args, w)
+		}
+	})
+}

@@ -49,10 +49,23 @@ func (c *ctl) table(words []string) error {
 	if err != nil {
 		return ctlFailure(exitFailed, "%v", err)
 	}
-	if name == "sources" && r.Activity.Unresolved > 0 && !c.opts.json && !c.opts.table.CSV {
-		fmt.Fprintf(c.stderr, "%d configured without an address yet: waiting for name resolution\n", r.Activity.Unresolved)
+	if o := c.opts.table; name == "sources" && !c.opts.json && !o.CSV && !o.All && !o.Verbose {
+		c.missing(r)
 	}
 	return nil
+}
+
+// missing names on standard error what chronyc's table leaves out: a script
+// that reads the table is not disturbed, and a person is not left wondering.
+func (c *ctl) missing(r status.Report) {
+	if len(r.Sources) == 0 {
+		fmt.Fprintln(c.stderr, "no sources are configured; see /etc/config/ntsd")
+	}
+	for i := range r.Sources {
+		if s := &r.Sources[i]; s.Address == "" {
+			fmt.Fprintf(c.stderr, "no address yet for %s: %s\n", s.Name, s.Selection.Why)
+		}
+	}
 }
 
 // render calls the table's writer.

@@ -21,7 +21,7 @@ type Options struct {
 	NamesOnly bool // configured names, never shortened
 	CSV       bool // chronyc's comma-separated values; addresses unless NamesOnly
 	All       bool // sources without an address too
-	Verbose   bool // a legend above, words below each row; not with CSV
+	Verbose   bool // a legend above, words below each row, and All; not with CSV
 	Color     bool
 }
 
@@ -45,7 +45,7 @@ func (t table) write(w io.Writer, r Report, o Options) error {
 	}
 	for i := range r.Sources {
 		s := &r.Sources[i]
-		if s.Address == "" && !o.All {
+		if s.Address == "" && !o.All && (o.CSV || !o.Verbose) {
 			continue
 		}
 		name := o.name(s.Ident)

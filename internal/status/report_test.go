@@ -225,6 +225,28 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
+// FuzzReport: whatever decodes as a report is rendered without a panic, in
+// every form: an older client may meet a newer daemon.
+func FuzzReport(f *testing.F) {
+	seed, err := json.Marshal(FromSnapshot(dressed(), Info{}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(`{"sources":[{"stratum":-1,"reach":-9,"last_rx_ago_s":1e3,"ntpdata":{"poll_log2":99,"precision_log2":-99}}]}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var r Report
+		if json.Unmarshal(raw, &r) != nil {
+			return
+		}
+		for _, o := range []Options{{}, {CSV: true}, {All: true, Verbose: true, Color: true}, {Numeric: true}, {NamesOnly: true}} {
+			for _, c := range []string{"sources", "sourcestats", "selectdata", "authdata", "ntpdata", "tracking", "activity"} {
+				render(t, c, r, o)
+			}
+		}
+	})
+}
+
 // FuzzTime: every time survives its text form.
 func FuzzTime(f *testing.F) {
 	f.Add(int64(0))
