@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -296,6 +298,59 @@ func checkNames(t *testing.T, what string, got map[string]manItem, want []string
 		if !slices.Contains(want, name) {
 			t.Errorf("%s: %s is in the page only", what, name)
 		}
+	}
+}
+
+// TestThreatsNameTests: every test that the threat model calls as a witness
+// exists.
+func TestThreatsNameTests(t *testing.T) {
+	const root = "../../internal/"
+	text, err := os.ReadFile(root + "THREATS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z/]+): ((?:Test|Fuzz)[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1)
+	if len(named) == 0 {
+		t.Error("no test is named")
+	}
+	for _, m := range named {
+		files, err := filepath.Glob(root + m[1] + "/*_test.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, func(file string) bool {
+			source, _ := os.ReadFile(file) // one that is gone has no tests
+			return bytes.Contains(source, []byte("\nfunc "+m[2]+"("))
+		}) {
+			t.Errorf("package %s has no %s", m[1], m[2])
+		}
+	}
+}
+
+// TestTourNamesPackages: the tour of the code leaves no package out.
+func TestTourNamesPackages(t *testing.T) {
+	const root = "../../internal"
+	tour, err := os.ReadFile(root + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "testdata":
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		if pkg, _ := filepath.Rel(root, filepath.Dir(path)); !bytes.Contains(tour, []byte("`"+filepath.ToSlash(pkg)+"`")) {
+			t.Errorf("package %s is not in internal/README.md", pkg)
+			return filepath.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
