@@ -19,7 +19,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest)
 
-.PHONY: help build run test check fmt vet lint arch race fuzz-smoke fuzz sim-soak soak cross interop acceptance bench size repro shell man deps clean
+.PHONY: help build run test check fmt vet lint arch race fuzz-smoke fuzz sim-soak soak cross interop peers acceptance bench size repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -66,8 +66,11 @@ fuzz: ## every fuzz target for ten minutes
 cross: ## unit tests under qemu-user on arm64 and big-endian mips
 	@scripts/cross.sh $(CROSS)
 
-interop: build ## against Debian's chrony and ntpsec in network namespaces (root)
+interop: build peers ## against Debian's chrony and ntpsec in network namespaces (root)
 	$(GO) test -count=1 -v ./internal/interop
+
+peers: ## fetch Debian's chrony and ntpsec into build/peers
+	@scripts/peers.sh
 
 acceptance: build ## the guides' numbered checks on the built binary
 	$(GO) test -count=1 -v ./internal/acceptance
