@@ -17,6 +17,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/control"
 	"ntsd/internal/daemon"
+	"ntsd/internal/linux/udp"
 	"ntsd/internal/resolve"
 	"ntsd/internal/store"
 )
@@ -113,6 +114,10 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	clk, err := openClock(dry, log)
 	if err != nil {
 		return err
+	}
+	// Without kernel timestamps the daemon's own ones do.
+	if hold, err := udp.Hold(); err == nil {
+		defer hold.Close()
 	}
 	resolver := &resolve.Resolver{}
 	d := daemon.New(daemon.Options{

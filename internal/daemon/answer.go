@@ -71,3 +71,21 @@ func (d *Daemon) Command(ctx context.Context, c event.Command) error {
 	})
 	return errors.Join(err, failed)
 }
+
+// Trouble is a source that gives nothing, and why.
+type Trouble struct{ Source, Reason string }
+
+// Troubles returns what was wrong with the sources when the context of Run
+// ended. It is for use after Run.
+func (d *Daemon) Troubles() []Trouble { return d.troubles }
+
+func (d *Daemon) findTroubles() []Trouble {
+	var all []Trouble
+	snap := d.engine.Snapshot(d.opt.Clock.Read())
+	for i := range snap.Sources {
+		if s := &snap.Sources[i]; s.Why != "" {
+			all = append(all, Trouble{s.Name, s.Why})
+		}
+	}
+	return all
+}

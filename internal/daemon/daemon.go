@@ -45,6 +45,7 @@ type Daemon struct {
 	warnings []string // of the configuration in force
 	failing  map[string]bool
 	result   *event.Exit
+	troubles []Trouble
 }
 
 // New returns a daemon that has not started.
@@ -67,6 +68,7 @@ func (d *Daemon) Run(ctx context.Context) (*event.Exit, error) {
 		d.arm(timer)
 		select {
 		case <-ctx.Done():
+			d.troubles = d.findTroubles()
 			d.stop(ctx, cancel)
 			return nil, context.Cause(ctx)
 		case <-timer.C:
@@ -137,7 +139,7 @@ func (d *Daemon) drift() (rate, skew clock.Rate, known bool) {
 	case err != nil:
 		d.opt.Log.Warn("drift file refused", "reason", err)
 	case known:
-		d.opt.Log.Info("frequency read from drift file", "freq_ppm", round(rate.PPM()), "skew_ppm", round(skew.PPM()))
+		d.opt.Log.Info("frequency read from drift file", "freq_ppm", round(-rate.PPM()), "skew_ppm", round(skew.PPM()))
 	}
 	return rate, skew, known && err == nil
 }
