@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,6 +83,7 @@ func query(o options, cfg *config.Config, clk steered) (*event.Exit, string) {
 		Store: nothing{}, Rand: rand.Reader, Log: slog.New(trouble), Version: version, OneShot: true,
 	})
 	exit, err := d.Run(ctx)
+	trouble.add(d.Troubles())
 	switch {
 	case exit != nil:
 		return exit, ""
@@ -127,6 +129,18 @@ func (r *reasons) Handle(_ context.Context, rec slog.Record) error {
 		r.lines = append(r.lines, line)
 	}
 	return nil
+}
+
+// add keeps what is wrong with sources and no warning has told.
+func (r *reasons) add(troubles []daemon.Trouble) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range troubles {
+		told := slices.ContainsFunc(r.lines, func(l string) bool { return strings.HasSuffix(l, ": "+t.Reason) })
+		if !told && len(r.lines) < maxReasons {
+			r.lines = append(r.lines, t.Source+": "+t.Reason)
+		}
+	}
 }
 
 // WithAttrs returns r: the daemon adds none.
