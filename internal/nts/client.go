@@ -29,8 +29,8 @@ func extLen(n int) int { return max(wire.ExtensionLen(n), 16) }
 
 // AppendClientRequest appends a request to dst (which may hold other bytes
 // before it): header, unique identifier, cookie, placeholders, authenticator.
-// The nonce has aead.Algorithm().NonceSize() bytes and is never used twice with the same keys. A
-// cookie that is no multiple of four is padded.
+// The nonce has aead.Algorithm().NonceSize() bytes and is never used twice with
+// the same keys. A cookie that is no multiple of four is padded.
 func AppendClientRequest(dst []byte, hdr wire.Header, uid UniqueID, cookie []byte,
 	placeholders int, aead siv.AEAD, nonce []byte,
 ) []byte {
@@ -57,7 +57,7 @@ func noncePadding(alg siv.Algorithm, nonceLen int) int {
 // nonceSpace returns N_REQ = min(16, N_MAX), RFC 8915 section 5.6.
 func nonceSpace(alg siv.Algorithm) int {
 	if alg == siv.AES128GCMSIV {
-		return alg.NonceSize() // RFC 8452 §4: N_MAX is 12
+		return alg.NonceSize() // RFC 8452 §6: N_MAX is 12
 	}
 	return minNonceSpace
 }
@@ -83,7 +83,7 @@ func OpenResponse(pkt []byte, uid *UniqueID, aead siv.AEAD) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	// RFC 8915 §5.6: the associated data is the packet as received up to here.
+	// RFC 8915 §5.6: the associated data is the packet up to here, as it came.
 	plain, err := aead.Open(nil, auth.nonce, pkt[:auth.offset], auth.ciphertext)
 	if err != nil {
 		return Reply{}, ErrAuthentic
@@ -91,7 +91,8 @@ func OpenResponse(pkt []byte, uid *UniqueID, aead siv.AEAD) (Reply, error) {
 	rep := Reply{Header: hdr}
 	inner := wire.PlainExtensions(plain)
 	for x, ok := inner.Next(); ok; x, ok = inner.Next() {
-		// RFC 8915 §5.7: cookies count only from the encrypted part.
+		// RFC 8915 §5.7: cookies "MUST be encrypted when sent from server to
+		// client"; those in clear do not count.
 		if x.Type == extCookie && len(x.Body) > 0 && len(x.Body) <= MaxCookieLen &&
 			len(rep.Cookies) < MaxCookies {
 			rep.Cookies = append(rep.Cookies, append([]byte(nil), x.Body...))

@@ -26,8 +26,8 @@ const (
 	DefaultPort = 4460
 	// ALPN is the protocol name in TLS (RFC 8915 §4).
 	ALPN = "ntske/1"
-	// MaxCookies is how many cookies a client keeps. RFC 8915 §5.7: "The
-	// client SHOULD ... keep ... eight".
+	// MaxCookies is how many cookies a client keeps. RFC 8915 §5.7: "the
+	// number of unused cookies stored by the client will come to eight".
 	MaxCookies = 8
 	// ProtocolNTPv4 is the id of NTPv4 in a Next Protocol record (RFC 8915 §7.7).
 	ProtocolNTPv4 uint16 = 0
@@ -43,10 +43,11 @@ const (
 	// that no path has to fragment it. Eight cookies of 104 bytes need 988.
 	MaxRequestLen = 1232
 	// MaxResponseMessage is how much of an NTS-KE response a client reads.
-	// RFC 8915 §4: clients "SHOULD" accept 65536 bytes.
+	// RFC 8915 §4: "clients SHOULD accept responses of at least 65536 octets".
 	MaxResponseMessage = 65536
 	// MaxRequestMessage is how much of an NTS-KE request our server reads, in
-	// bytes. RFC 8915 §4: at least 1024; nobody needs more than 50.
+	// bytes. RFC 8915 §4: "servers MUST accept requests of at least 1024
+	// octets"; nobody needs more than 50.
 	MaxRequestMessage = 1024
 	// maxListed bounds the identifiers remembered from one list in a record.
 	maxListed = 32

@@ -2,7 +2,7 @@ package nts
 
 import "ntsd/internal/siv"
 
-// ExporterLabel is the label of the TLS exporter (RFC 8915 section 4.2).
+// ExporterLabel is the label of the TLS exporter (RFC 8915 section 4.3).
 const ExporterLabel = "EXPORTER-network-time-security"
 
 // ExporterContext returns the context of the TLS exporter (RFC 8915 section

@@ -8,7 +8,7 @@ import (
 	"ntsd/internal/wire"
 )
 
-// Extension field types (RFC 8915 section 7.8).
+// Extension field types (RFC 8915 section 7.5).
 const (
 	extUniqueID      = 0x0104
 	extCookie        = 0x0204
@@ -40,7 +40,7 @@ var (
 type UniqueID [UniqueIDLen]byte
 
 // authenticator is the body of the NTS Authenticator and Encrypted Extension
-// Fields extension field (RFC 8915 section 5.6, figure 6):
+// Fields extension field (RFC 8915 section 5.6, figure 4):
 //
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|          Nonce Length         |      Ciphertext Length        |

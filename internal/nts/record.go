@@ -31,7 +31,7 @@ const (
 // errTruncated says that a message ends inside a record.
 var errTruncated = errors.New("nts: truncated record")
 
-// Record is one NTS-KE record (RFC 8915 section 4, figure 3):
+// Record is one NTS-KE record (RFC 8915 section 4, figure 2):
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -76,9 +76,10 @@ func (r Record) Append(dst []byte) []byte {
 	return append(dst, r.Body...)
 }
 
-// Framer finds the end of a message that arrives in pieces: RFC 8915 §4 lets
-// TCP and TLS split it anywhere. The zero value is ready; it looks at every
-// record once.
+// Framer finds the end of a message that arrives in pieces: TCP and TLS may
+// split it anywhere, and RFC 8915 §4 makes messages "self-delimiting" by their
+// End of Message record. The zero value is ready; it looks at every record
+// once.
 type Framer struct {
 	off  int
 	done bool

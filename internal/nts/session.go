@@ -9,8 +9,8 @@ import (
 )
 
 // Session is what a key establishment yields and what a saved session keeps.
-// Cookies and keys belong together and to this one server: RFC 8915 §5.7
-// forbids using them with any other, even one of the same name.
+// Cookies and keys belong together and to this one server: the one that "will
+// accept the supplied cookies" (RFC 8915 §4.1.7), not another of the same name.
 //
 // It is a value; the slices in it are never written after they were made
 // (Cookies is only re-sliced), so copies may share them.
@@ -39,8 +39,8 @@ type Session struct {
 	Strict bool
 }
 
-// TakeCookie removes the next cookie. RFC 8915 §5.7: a cookie is sent once, so
-// it is gone even if sending fails.
+// TakeCookie removes the next cookie. RFC 8915 §5.7: "the client SHOULD avoid
+// reusing a cookie", so it is gone even if sending fails.
 func (s *Session) TakeCookie() (cookie []byte, ok bool) {
 	if len(s.Cookies) == 0 {
 		return nil, false

@@ -7,8 +7,9 @@
 // real-time clock "now" is what the exchange is for.
 //
 // Non-goals: back-off between attempts, caching, certificates on demand (ACME),
-// resumption. RFC 8915 §4.2 needs fresh exporter keys for each run, so session
-// tickets are off on both sides.
+// resumption. A resumed TLS session would tie the keys of one run to an earlier
+// one, and its ticket would let the server recognise a client, so tickets are
+// off on both sides.
 package ntske
 
 import "time"

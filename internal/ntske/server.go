@@ -28,8 +28,8 @@ type ServerConfig struct {
 	// connection, so a renewed certificate needs no restart.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Cookies     CookieSource
-	// AEADs are the algorithms to offer; empty: all. 15 is always among them
-	// (RFC 8915 §5.1: mandatory to implement).
+	// AEADs are the algorithms to offer; empty: all. 15 is always among them:
+	// RFC 8915 §4.1.5: servers "MUST support AEAD_AES_SIV_CMAC_256".
 	AEADs []siv.Algorithm
 	// NTPServer and NTPPort are sent where they differ from this host and 123.
 	NTPServer string

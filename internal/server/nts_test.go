@@ -171,7 +171,7 @@ func TestSetCookies(t *testing.T) {
 func TestNTSDrops(t *testing.T) {
 	ring, c := newRing(t, 1), newClient(t, siv.AESSIVCMAC256)
 	good := c.request(t, c.cookie(ring), 0)
-	cookieField := wire.AppendExtension(nil, 0x0204, c.cookie(ring)) // RFC 8915 section 7.8
+	cookieField := wire.AppendExtension(nil, 0x0204, c.cookie(ring)) // RFC 8915 section 7.5
 	twoCookies := append(bytes.Clone(good[:wire.HeaderLen]), cookieField...)
 	twoCookies = append(twoCookies, good[wire.HeaderLen:]...)
 	peer := bytes.Clone(good)
@@ -203,7 +203,7 @@ func TestWrongPlaceholder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// RFC 8915 section 7.8: 0x0304 is the cookie placeholder. The unknown field
+	// RFC 8915 section 7.5: 0x0304 is the cookie placeholder. The unknown field
 	// behind the header becomes part of what is authenticated.
 	hdr := request(4, wire.ModeClient).Append(nil)
 	hdr = wire.AppendExtension(hdr, 0x0304, make([]byte, 64))

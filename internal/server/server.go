@@ -15,7 +15,7 @@ import (
 
 // Specification constants.
 const (
-	maxStratum  = 16  // RFC 5905 figure 10: unsynchronised from here on
+	maxStratum  = 16  // RFC 5905 figure 11: unsynchronised from here on
 	portNTP     = 123 // RFC 5905 section 7.2
 	minVersion  = 1
 	maxVersion  = 4
@@ -106,7 +106,7 @@ func (s *Server) reply(dst []byte, req Request, now clock.Wall, sys *System) ([]
 	switch sealed, err := nts.ParseServerRequest(req.Data); {
 	case err == nil && mode == wire.ModeServer:
 		return s.replyNTS(dst, &sealed, out)
-	case err == nil: // RFC 8915 §5.2: NTS is for the client/server mode only
+	case err == nil: // RFC 8915 §5.4, §5.6: "MUST NOT be included" in other modes
 		return dst, DropMode
 	case !errors.Is(err, nts.ErrNotNTS):
 		return dst, DropFormat
@@ -142,7 +142,7 @@ func replyMode(in wire.Header, port uint16) (wire.Mode, bool) {
 		// still lets a simple peer use us as its server.
 		return wire.ModeSymmetricPassive, true
 	case wire.ModeReserved:
-		// RFC 1059 §3.2: version 1 has no mode; a client is known by its port.
+		// RFC 1059: version 1 has no mode field; a client is known by its port.
 		if in.Version < versionMode && port != portNTP {
 			return wire.ModeServer, true
 		}
@@ -153,7 +153,7 @@ func replyMode(in wire.Header, port uint16) (wire.Mode, bool) {
 // hasMAC reports whether a message authentication code ends the packet. To
 // answer without one would be useless: a client that sends a MAC demands one.
 // Extension fields of unknown types on the other hand are ignored, as RFC 7822
-// section 7.5 wants it.
+// section 3 wants it.
 func hasMAC(pkt []byte) bool {
 	ext := wire.PacketExtensions(pkt)
 	for _, ok := ext.Next(); ok; _, ok = ext.Next() {
@@ -161,7 +161,7 @@ func hasMAC(pkt []byte) bool {
 	return len(ext.MAC()) > 0
 }
 
-// header returns the reply's header (RFC 5905 figure 21, fast_xmit).
+// header returns the reply's header (RFC 5905 section 14, figure 31).
 func header(in wire.Header, mode wire.Mode, received, now clock.Wall, sys *System) wire.Header {
 	out := wire.Header{
 		Leap:           wire.LeapUnknown,

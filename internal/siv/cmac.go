@@ -45,7 +45,7 @@ type cmacSIV struct {
 
 // newCMACSIV expects a key of a's size.
 func newCMACSIV(a Algorithm, key []byte) (*cmacSIV, error) {
-	// RFC 5297 §2.2: the leftmost half keys S2V, the rightmost half CTR.
+	// RFC 5297 §2.6: the leftmost half keys S2V, the rightmost half CTR.
 	half := len(key) / 2
 	mac, err := aes.NewCipher(key[:half])
 	if err != nil {

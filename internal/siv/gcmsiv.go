@@ -53,7 +53,7 @@ func (x *gcmSIV) Seal(dst, nonce, additional, plaintext []byte) []byte {
 
 // Open implements AEAD.
 func (x *gcmSIV) Open(dst, nonce, additional, ciphertext []byte) ([]byte, error) {
-	// RFC 8452 §5: a nonce of another length, or less than a tag, fails.
+	// RFC 8452 §6 fixes the nonce's length, §5 fails on less than a tag.
 	if len(nonce) != gcmNonce {
 		return nil, ErrNonce
 	}

@@ -36,8 +36,8 @@ const (
 // Specification constants.
 const (
 	blockSize  = 16 // of AES; also the length of every tag here
-	gcmNonce   = 12 // RFC 8452 §4: N_MIN = N_MAX = 12
-	gcmKeySize = 16 // RFC 8452 §4: the AES-128 variant
+	gcmNonce   = 12 // RFC 8452 §6: N_MIN and N_MAX of AEAD_AES_128_GCM_SIV
+	gcmKeySize = 16 // RFC 8452 §6: K_LEN of AEAD_AES_128_GCM_SIV
 	sivNonce   = 16 // RFC 8915 §5.6: N_REQ, the lesser of 16 and the AEAD's longest nonce
 )
 
@@ -132,14 +132,14 @@ type AEAD interface {
 	// Seal appends the sealed plaintext to dst and returns the longer slice.
 	// When dst has room for len(plaintext)+Overhead octets, AES-SIV-CMAC
 	// allocates nothing and AES-GCM-SIV one key schedule (512 octets), since
-	// every nonce has a key of its own. With AES-GCM-SIV a nonce that is not 12 octets long is our own
-	// bug and panics.
+	// every nonce has a key of its own. With AES-GCM-SIV a nonce that is not
+	// 12 octets long is our own bug and panics.
 	Seal(dst, nonce, additional, plaintext []byte) []byte
 
 	// Open appends the plaintext of ciphertext to dst and returns the longer
-	// slice, allocating as Seal does, or nil and ErrNonce or ErrOpen. Nothing a peer chooses makes it
-	// panic. After ErrOpen the octets it was about to append are zero, also
-	// where they lay over the ciphertext.
+	// slice, allocating as Seal does, or nil and ErrNonce or ErrOpen. Nothing
+	// a peer chooses makes it panic. After ErrOpen the octets it was about to
+	// append are zero, also where they lay over the ciphertext.
 	Open(dst, nonce, additional, ciphertext []byte) ([]byte, error)
 
 	// Algorithm returns what New was given.

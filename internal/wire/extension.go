@@ -5,21 +5,22 @@ import (
 	"errors"
 )
 
-// Specification constants (RFC 7822 section 7.5, RFC 5905 appendix A.1.1).
+// Specification constants: RFC 7822 section 3, the new text of RFC 5905 section
+// 7.5, and for the lengths of MACs RFC 7822 section 1.
 const (
-	extensionHeaderLen = 4  // type and length
-	minExtensionLen    = 16 // "The minimum length of an extension field is 16 octets"
-	minLastExtension   = 28 // of the last field when no MAC follows
-	macCryptoNAKLen    = 4  // key id 0 and nothing else
-	macMD5Len          = 20 // key id and 16 bytes: MD5, AES-CMAC (RFC 8573)
-	macSHA1Len         = 24 // key id and 20 bytes: SHA-1
-	maxExtensionLen    = 0xfffc
+	extensionHeaderLen = 4      // type and length
+	minExtensionLen    = 16     // "the minimum field length containing required fields is four words (16 octets)"
+	minLastExtension   = 28     // of the last field when no MAC follows: "at least 7 words"
+	macCryptoNAKLen    = 4      // key id 0 and nothing else
+	macMD5Len          = 20     // key id and 16 bytes: MD5, AES-CMAC (RFC 8573)
+	macSHA1Len         = 24     // key id and 20 bytes: SHA-1
+	maxExtensionLen    = 0xfffc // "cannot be longer than 65532 octets"
 )
 
 // ErrExtension says that an extension field's length is impossible.
 var ErrExtension = errors.New("wire: malformed extension field")
 
-// Extension is one extension field (RFC 7822 section 7.5):
+// Extension is one extension field (RFC 7822 section 3, figure 14):
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -75,8 +76,8 @@ func (e *Extensions) Next() (x Extension, ok bool) {
 	if e.bad || rest <= 0 {
 		return Extension{}, false
 	}
-	// RFC 7822 §7.5.1.3: a last field without MAC has at least 28 bytes, so
-	// that what is shorter can be told from it: it is a MAC or nothing.
+	// RFC 7822 §3 (7.5.1.4): a last field without MAC has at least 28 bytes,
+	// so that what is shorter can be told from it: it is a MAC or nothing.
 	if e.minLength == minExtensionLen && rest < minLastExtension {
 		e.takeMAC(rest)
 		return Extension{}, false
@@ -122,7 +123,7 @@ func (e *Extensions) Err() error {
 func (e *Extensions) MAC() []byte { return e.mac }
 
 // AppendExtension appends a field of type typ with body, zero-padded to a
-// multiple of four and to the 16 bytes that RFC 7822 section 7.5 demands. It
+// multiple of four and to the 16 bytes that RFC 7822 section 3 demands. It
 // panics if body is longer than a field can be: a bug, since every body we
 // send has a named bound.
 func AppendExtension(dst []byte, typ uint16, body []byte) []byte {

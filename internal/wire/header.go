@@ -178,8 +178,8 @@ func (h Header) Append(dst []byte) []byte {
 }
 
 // KissCode returns the kiss code when h is a kiss-o'-death packet.
-// RFC 5905 §7.4: "If the Stratum field is 0 ... the Reference ID field can be
-// used to convey messages"; they come from servers only.
+// RFC 5905 §7.4: "If the Stratum field is 0, [...] the Reference Identifier
+// field can be used to convey messages"; they come from servers only.
 func (h Header) KissCode() (code KissCode, ok bool) {
 	if h.Stratum != 0 || h.Mode != ModeServer {
 		return 0, false
