@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -14,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"ntsd/internal/config"
+	"ntsd/internal/selection"
+	"ntsd/internal/status"
 )
 
 // The pages are written by hand. These tests keep them from drifting away from
@@ -285,6 +289,54 @@ func TestManClient(t *testing.T) {
 	}
 	slices.Sort(want)
 	checkNames(t, page+": flags", flags, slices.Compact(want))
+}
+
+// TestManColumns: the page explains every column, line and state that the
+// tables show.
+func TestManColumns(t *testing.T) {
+	raw, err := os.ReadFile("ntsctl.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained := make(map[string]bool) // words of entries
+	for _, m := range regexp.MustCompile(`(?m)^\.It (.+)$`).FindAllStringSubmatch(string(raw), -1) {
+		for word := range strings.FieldsSeq(m[1]) {
+			explained[word] = true
+		}
+	}
+	// One source with an address, so that ntpdata has something to show.
+	report := status.Report{Sources: []status.Source{{Ident: status.Ident{Address: "192.0.2.1"}}}}
+	var tables, lists bytes.Buffer
+	for _, render := range []func(io.Writer, status.Report, status.Options) error{
+		status.RenderSources, status.RenderSourcestats, status.RenderSelectdata, status.RenderAuthdata,
+	} {
+		var b bytes.Buffer
+		err = errors.Join(err, render(&b, report, status.Options{}))
+		header, _, _ := strings.Cut(b.String(), "\n")
+		// The two first columns of sources are one letter each.
+		fmt.Fprintln(&tables, strings.Replace(header, "MS ", "M S ", 1))
+	}
+	_, ntpErr := status.RenderNTPdata(&lists, report, status.Options{}, "192.0.2.1")
+	if err := errors.Join(err, ntpErr, status.RenderTracking(&lists, report, status.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(regexp.MustCompile(`Name/IP [Aa]ddress`).ReplaceAllString(tables.String(), "Name"))
+	for line := range strings.Lines(lists.String()) {
+		label, _, _ := strings.Cut(line, " :")
+		label, _, _ = strings.Cut(label, ":")
+		words = append(words, strings.Fields(strings.ReplaceAll(label, "(UTC)", ""))...)
+	}
+	for s := selection.State(0); s.String() != "unknown"; s++ {
+		words = append(words, string(s.Letter()), string(s.Mark()))
+	}
+	if len(words) < 60 {
+		t.Errorf("only %d words to explain: %q", len(words), words)
+	}
+	for _, w := range words {
+		if !explained[w] {
+			t.Errorf("ntsctl.8: no entry explains %q", w)
+		}
+	}
 }
 
 func checkNames(t *testing.T, what string, got map[string]manItem, want []string) {
