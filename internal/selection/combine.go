@@ -16,6 +16,9 @@ const (
 	// common to all, because they come from one oscillator: that part does not
 	// shrink by averaging.
 	sharedError = 0.5
+	// chanceScatter: the sum of squares that n estimates with honest deviations
+	// have is n-1 on average; up to this many times that, it is taken for chance.
+	chanceScatter = 6
 	// leastSD (ns) keeps one source from taking all the weight.
 	leastSD = 10
 )
@@ -104,7 +107,7 @@ func hiddenBias(parts []part) float64 {
 		}
 		return sum
 	}
-	allowed := float64(len(parts) - 1)
+	allowed := float64(chanceScatter * float64(len(parts)-1))
 	if scatter(0) <= allowed {
 		return 0
 	}

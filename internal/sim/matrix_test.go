@@ -50,12 +50,20 @@ func references(t *testing.T) []Reference {
 // the RMS error and the mean interval.
 func geometric(t *testing.T, c Cell, seeds int) (rms, interval time.Duration) {
 	t.Helper()
+	return geometricAnd(t, seeds, c.World)
+}
+
+func geometricOf(t *testing.T, seeds int, world func(seed uint64) World) time.Duration {
+	t.Helper()
+	rms, _ := geometricAnd(t, seeds, world)
+	return rms
+}
+
+func geometricAnd(t *testing.T, seeds int, world func(seed uint64) World) (rms, interval time.Duration) {
+	t.Helper()
 	var sum float64
 	for seed := 1; seed <= seeds; seed++ {
-		r, err := Run(c.World(uint64(seed)))
-		if err != nil {
-			t.Fatalf("%+v seed %d: %v", c, seed, err)
-		}
+		r := run(t, world(uint64(seed)))
 		sum += math.Log(float64(r.RMS))
 		interval += r.Interval / time.Duration(seeds)
 	}
