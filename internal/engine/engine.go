@@ -140,6 +140,16 @@ func (e *Engine) HandleStop(now clock.Reading, out []event.Action) []event.Actio
 	return out
 }
 
+// HandleDump saves the same without stopping.
+func (e *Engine) HandleDump(_ clock.Reading, out []event.Action) []event.Action {
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			out = m.assoc.Save(out)
+		}
+	}
+	return e.clock.SaveDrift(out)
+}
+
 // NextDeadline is when HandleTimer wants to be called.
 func (e *Engine) NextDeadline() clock.Mono {
 	next := e.selector.deadline

@@ -350,20 +350,20 @@ func TestLongPacketsAreDropped(t *testing.T) {
 	cfg.MaxPoll = 6
 	w.start(sources(cfg))
 	w.run(time.Hour)
-	for range 40 {
+	for range 16 {
 		s.dead = true
 		w.run(64 * time.Second)
 		s.dead = false
 		w.run(20 * time.Minute)
 	}
-	if s.kes > 10 {
-		t.Errorf("%d key establishments, want at most 10", s.kes)
+	if s.kes > 5 {
+		t.Errorf("%d key establishments, want at most 5", s.kes)
 	}
 	if got := w.source(0).Auth.MaxPlaceholders; got >= 3 {
 		t.Errorf("%d placeholders allowed, want fewer than 3", got)
 	}
 	s.longest = 0
-	w.run(24 * time.Hour)
+	w.run(8 * time.Hour)
 	if a := w.source(0).Auth; a.MaxPlaceholders != 7 || a.Cookies != 8 {
 		t.Errorf("when the network is cured: %+v", a)
 	}
@@ -372,7 +372,9 @@ func TestLongPacketsAreDropped(t *testing.T) {
 func TestKeysAreRefreshed(t *testing.T) {
 	w := newWorld(t, 18, 0)
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test")))
+	cfg := ntsSource("a.test")
+	cfg.MinPoll, cfg.MaxPoll = 12, 12
+	w.start(sources(cfg))
 	w.run(60 * 24 * time.Hour)
 	if s.kes != 3 {
 		t.Errorf("%d key establishments in 60 days, want 3", s.kes)

@@ -25,9 +25,8 @@ const (
 // selector is the state of the selection: the candidates of the last one, in
 // the order of the configuration, and what came of it.
 type selector struct {
-	dirty    bool // something changed since
-	settled  bool // the first samples are in
-	since    clock.Mono
+	dirty    bool       // something changed since
+	settled  bool       // the first samples are in
 	deadline clock.Mono // when the first samples are in at the latest
 
 	members    []*member
