@@ -49,8 +49,9 @@ const (
 	// bytes. RFC 8915 §4: "servers MUST accept requests of at least 1024
 	// octets"; nobody needs more than 50.
 	MaxRequestMessage = 1024
-	// maxListed bounds the identifiers remembered from one list in a record.
-	maxListed = 32
+	// maxListed bounds the identifiers remembered from one list in a record:
+	// as many as a request of ours can hold, so that no AEAD 15 is missed.
+	maxListed = MaxRequestMessage / 2
 	// maxServerName bounds a host name (RFC 1035 section 2.3.4 gives 253 in
 	// text, 254 with the final dot).
 	maxServerName = 254

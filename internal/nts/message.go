@@ -38,7 +38,8 @@ func AppendRequest(dst []byte, r Request) []byte {
 	if r.CompliantGCMSIV {
 		dst = Record{Type: RecordCompliantGCMSIV}.Append(dst)
 	}
-	dst = appendServerPort(dst, r.Server, r.Port)
+	// RFC 8915 §4.1.7, §4.1.8: on these clients "SHOULD NOT" set the critical bit.
+	dst = appendServerPort(dst, false, r.Server, r.Port)
 	return appendEnd(dst)
 }
 
@@ -49,9 +50,10 @@ func AppendResponse(dst []byte, r Response) []byte {
 	if r.CompliantGCMSIV {
 		dst = Record{Type: RecordCompliantGCMSIV}.Append(dst)
 	}
-	// RFC 8915 §4.1.7, §4.1.8: critical, since a client that ignored them
-	// would spend its cookies on a server that cannot read them.
-	dst = appendServerPort(dst, r.Server, r.Port)
+	// RFC 8915 §4.1.7, §4.1.8: "Servers MAY set the Critical Bit". We do, since
+	// a client that ignored them would spend its cookies on a server that
+	// cannot read them.
+	dst = appendServerPort(dst, true, r.Server, r.Port)
 	for _, c := range r.Cookies {
 		// RFC 8915 §4.1.6: the critical bit "SHOULD NOT" be set.
 		dst = Record{Type: RecordCookie, Body: c}.Append(dst)
@@ -75,12 +77,12 @@ func AppendError(dst []byte, code ErrorCode) []byte {
 	return appendEnd(appendUint16s(dst, RecordError, true, []ErrorCode{code}))
 }
 
-func appendServerPort(dst []byte, server string, port uint16) []byte {
+func appendServerPort(dst []byte, critical bool, server string, port uint16) []byte {
 	if server != "" {
-		dst = Record{Type: RecordServer, Critical: true, Body: []byte(server)}.Append(dst)
+		dst = Record{Type: RecordServer, Critical: critical, Body: []byte(server)}.Append(dst)
 	}
 	if port != 0 {
-		dst = appendUint16s(dst, RecordPort, true, []uint16{port})
+		dst = appendUint16s(dst, RecordPort, critical, []uint16{port})
 	}
 	return dst
 }
@@ -111,7 +113,8 @@ func ParseRequest(msg []byte) (Request, error) {
 		}
 		msg = rest
 	}
-	// RFC 8915 §4.1.2: exactly one. §4.1.5: exactly one when NTPv4 is offered.
+	// RFC 8915 §4.1.2: "exactly once in every NTS-KE request". §4.1.5: "exactly
+	// once" when NTPv4 is offered.
 	if !p.protocol {
 		return Request{}, badRequest("no next protocol")
 	}
@@ -165,10 +168,10 @@ func (p *requestParser) record(req *Request, rec Record) error {
 		}
 		p.port = true
 	case RecordError, RecordWarning, RecordCookie:
-		// RFC 8915 §4.1.3, §4.1.4, §4.1.6: "MUST NOT" be sent by a client.
+		// RFC 8915 §4.1.3, §4.1.4, §4.1.6: clients "MUST NOT" send these.
 		return badRequest("record that only servers send")
 	default:
-		// RFC 8915 §4: unknown is ignored unless critical.
+		// RFC 8915 §4, §4.1.3: unknown is ignored unless critical.
 		if rec.Critical {
 			return &RequestError{
 				Code:   CodeUnrecognizedCritical,
@@ -177,6 +180,12 @@ func (p *requestParser) record(req *Request, rec Record) error {
 		}
 	}
 	return nil
+}
+
+// ValidServer reports whether s can stand in a server negotiation record.
+func ValidServer(s string) bool {
+	_, ok := parseServer([]byte(s))
+	return ok
 }
 
 // parseServer checks a server negotiation record. RFC 8915 §4.1.7: ASCII, an

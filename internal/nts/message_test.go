@@ -37,6 +37,13 @@ func TestAppendRequest(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("got %x, want %x", got, want)
 	}
+	// RFC 8915 §4.1.7, §4.1.8: "Servers MAY set the Critical Bit on records of
+	// this type; clients SHOULD NOT."
+	got = AppendRequest(nil, Request{Protocols: []uint16{0}, AEADs: both, Server: "a", Port: 5})
+	want = unhex(t, "80010002"+"0000"+"80040004"+"001e000f"+"00060001"+"61"+"00070002"+"0005"+"80000000")
+	if !bytes.Equal(got, want) {
+		t.Errorf("with server and port: got %x, want %x", got, want)
+	}
 	full := Request{Protocols: []uint16{0, 7}, AEADs: both, Server: "ntp.example.", Port: 1230}
 	back, err := ParseRequest(AppendRequest(nil, full))
 	if err != nil || !reflect.DeepEqual(back, full) {
@@ -134,6 +141,8 @@ func TestParseResponseErrors(t *testing.T) {
 		{"server in brackets", msg(np, aead, ck, crit(RecordServer, []byte("[::1]")...)), "server record", FailureProtocol},
 		{"port of 1 byte", msg(np, aead, ck, crit(RecordPort, 1)), "port record", FailureProtocol},
 		{"port 0", msg(np, aead, ck, crit(RecordPort, 0, 0)), "port record", FailureProtocol},
+		{"error before something malformed", msg(crit(RecordError, 0, 1), crit(RecordPort, 0, 0)), "bad request", FailureServer},
+		{"error before an unknown critical record", msg(crit(RecordError, 0, 1), crit(0x3fff)), "bad request", FailureServer},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -215,7 +224,35 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// The message may be cut anywhere (RFC 8915 §4).
+// RFC 8915 §4.1.5: "if the client includes AEAD_AES_SIV_CMAC_256 in its AEAD
+// Algorithm Negotiation record" the answer "MUST NOT be empty", wherever it
+// stands in a request of any length that we take.
+func TestChooseFromALongList(t *testing.T) {
+	req := Request{Protocols: []uint16{0}, AEADs: make([]siv.Algorithm, 500)}
+	req.AEADs[499] = siv.AESSIVCMAC256
+	b := AppendRequest(nil, req)
+	if len(b) > MaxRequestMessage {
+		t.Fatalf("request of %d bytes", len(b))
+	}
+	back, err := ParseRequest(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alg, _, ok := back.Choose(both); !ok || alg != siv.AESSIVCMAC256 {
+		t.Errorf("Choose = %v, %v; want AEAD 15", alg, ok)
+	}
+	many := make([]byte, 60000)
+	_, err = ParseResponse(msg(crit(RecordNextProtocol, many...), crit(RecordAEAD, 0, 15), cookie(96, 1)), both)
+	if err == nil || len(err.Error()) > 100 {
+		t.Errorf("response with 30000 protocols: %v, want a short error", err)
+	}
+	_, err = ParseResponse(msg(crit(RecordNextProtocol, 0, 0), crit(RecordAEAD, many...), cookie(96, 1)), both)
+	if err == nil || len(err.Error()) > 100 {
+		t.Errorf("response with 30000 algorithms: %v, want a short error", err)
+	}
+}
+
+// The message may be cut anywhere: it is "self-delimiting" (RFC 8915 §4).
 func TestFramerEverySplit(t *testing.T) {
 	m := AppendResponse(nil, Response{AEAD: 15, Cookies: [][]byte{bytes.Repeat([]byte{0}, 100), {1}}, Port: 123})
 	whole := append(bytes.Clone(m), "trailing"...)

@@ -209,6 +209,7 @@ func TestServerRequestShapes(t *testing.T) {
 		{"no cookie", p.build(nil, 0, uid), ErrPacket, 0},
 		{"no authenticator", append(wire.Header{Version: 4}.Append(nil), append(uid, ck...)...), ErrPacket, 0},
 		{"identifier only", append(wire.Header{Version: 4}.Append(nil), uid...), ErrNotNTS, 0},
+		{"two identifiers only", append(wire.Header{Version: 4}.Append(nil), append(uid, uid...)...), ErrPacket, 0},
 		{"plain", wire.Header{Version: 4}.Append(nil), ErrNotNTS, 0},
 		{"empty", nil, ErrPacket, 0},
 	}
@@ -231,6 +232,61 @@ func TestServerRequestShapes(t *testing.T) {
 				t.Errorf("reply of %d bytes to a request of %d", n, len(c.pkt))
 			}
 		})
+	}
+}
+
+// RFC 8915 §5.3: all replies to packets with an identifier "MUST also contain
+// this field with the same content", NTS or not.
+func TestStandaloneIdentifier(t *testing.T) {
+	id := bytes.Repeat([]byte{3}, 40)
+	hdr := wire.Header{Version: 4, Mode: wire.ModeClient}
+	for _, fields := range [][]byte{ext(extUniqueID, id), append(ext(0x2222, id), ext(extUniqueID, id)...)} {
+		req, err := ParseServerRequest(append(hdr.Append(nil), fields...))
+		if !errors.Is(err, ErrNotNTS) || !bytes.Equal(req.UniqueID, id) {
+			t.Errorf("%x, %v; want %x and ErrNotNTS", req.UniqueID, err, id)
+		}
+	}
+}
+
+// RFC 8915 §5.7: placeholders "MUST be authenticated and MAY be encrypted".
+func TestEncryptedPlaceholders(t *testing.T) {
+	p := newPair(t, siv.AESSIVCMAC256)
+	uid, ck, ph := ext(extUniqueID, p.uid[:]), ext(extCookie, p.cookie), ext(extPlaceholder, p.cookie)
+	seal := func(inner ...[]byte) []byte {
+		pkt := slices.Concat(wire.Header{Version: 4, Mode: wire.ModeClient}.Append(nil), uid, ck, ph)
+		return appendAuthenticator(pkt, 0, p.up, p.nonce, slices.Concat(inner...), 0)
+	}
+	short := ext(extPlaceholder, p.cookie[:40])
+	for name, c := range map[string]struct {
+		pkt  []byte
+		want int
+		err  error
+	}{
+		"two inside":   {seal(ph, ext(0x2222, nil), ph), 3, nil},
+		"wrong length": {seal(short, ph), 2, nil},
+		"many":         {seal(slices.Repeat([][]byte{ph}, 20)...), 7, nil},
+		"broken":       {seal([]byte{1, 2, 3}), 1, ErrPacket},
+	} {
+		req, err := ParseServerRequest(c.pkt)
+		if err != nil || req.Placeholders != 1 {
+			t.Fatalf("%s: %d placeholders, %v; want 1 in clear", name, req.Placeholders, err)
+		}
+		if err := req.Verify(p.up, nil); !errors.Is(err, c.err) || req.Placeholders != c.want {
+			t.Errorf("%s: %d placeholders, %v; want %d, %v", name, req.Placeholders, err, c.want, c.err)
+		}
+		if c.err != nil {
+			continue
+		}
+		fresh := bytes.Repeat([]byte{0xcc}, 8*CookieLen(p.alg))
+		ans := AppendServerResponse(nil, wire.Header{Version: 4, Mode: wire.ModeServer}, &req, fresh, p.down, p.nonce)
+		rep, err := OpenResponse(ans, &p.uid, p.down)
+		if err != nil || len(rep.Cookies) != 1+c.want || len(ans) > len(c.pkt) {
+			t.Errorf("%s: %d cookies in %d bytes for %d, %v; want %d", name, len(rep.Cookies), len(ans), len(c.pkt), err, 1+c.want)
+		}
+	}
+	req, _ := ParseServerRequest(seal(ph))
+	if err := req.Verify(p.down, nil); !errors.Is(err, ErrAuthentic) || req.Placeholders != 1 {
+		t.Errorf("not authentic: %d placeholders, %v; want 1, ErrAuthentic", req.Placeholders, err)
 	}
 }
 

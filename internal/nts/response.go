@@ -17,7 +17,7 @@ type responseParser struct {
 
 	protocol, aead, server, port bool
 
-	failure error // an Error or Warning record: it wins over everything else
+	failure error // the first Error or Warning record: it wins over everything else
 }
 
 func badResponse(format string, args ...any) error {
@@ -26,9 +26,18 @@ func badResponse(format string, args ...any) error {
 
 // ParseResponse reads a complete response and accepts it only if it answers a
 // request that offered those algorithms. Errors are *PeerError, *PeerWarning,
-// ErrNoNTPv4, ErrNoAEAD or wrap ErrResponse; ClassOf tells them apart.
+// ErrNoNTPv4, ErrNoAEAD or wrap ErrResponse; ClassOf tells them apart. Once an
+// Error or Warning record was read, it is the error, whatever follows.
 func ParseResponse(msg []byte, offered []siv.Algorithm) (Response, error) {
 	var p responseParser
+	resp, err := p.parse(msg, offered)
+	if p.failure != nil {
+		return Response{}, p.failure
+	}
+	return resp, err
+}
+
+func (p *responseParser) parse(msg []byte, offered []siv.Algorithm) (Response, error) {
 	for {
 		rec, rest, err := ParseRecord(msg)
 		if err != nil {
@@ -112,23 +121,32 @@ func (p *responseParser) trouble(rec Record) error {
 	return nil
 }
 
+// list names the first few of what may be many.
+func list[T ~uint16](ids []T) string {
+	const most = 4
+	if len(ids) > most {
+		return fmt.Sprintf("%d and others", ids[:most])
+	}
+	return fmt.Sprintf("%d", ids)
+}
+
 // check applies the rules that need the whole message.
 func (p *responseParser) check(offered []siv.Algorithm) (Response, error) {
 	switch {
-	case p.failure != nil:
-		return Response{}, p.failure
 	case !p.protocol:
 		return Response{}, badResponse("no next protocol record")
 	case len(p.protocols) == 0:
 		return Response{}, ErrNoNTPv4
 	case len(p.protocols) != 1 || p.protocols[0] != ProtocolNTPv4:
-		return Response{}, badResponse("next protocols %d", p.protocols)
+		// RFC 8915 §4.1.2: "MUST comprise a subset of those listed in the request".
+		return Response{}, badResponse("next protocols %s", list(p.protocols))
 	case !p.aead:
 		return Response{}, badResponse("no AEAD record")
 	case len(p.aeads) == 0:
 		return Response{}, ErrNoAEAD
 	case len(p.aeads) != 1 || !slices.Contains(offered, p.aeads[0]):
-		return Response{}, badResponse("AEAD algorithms %d", p.aeads)
+		// RFC 8915 §4.1.5: "it MUST include at most one", one of ours.
+		return Response{}, badResponse("AEAD algorithms %s", list(p.aeads))
 	case len(p.resp.Cookies) == 0:
 		return Response{}, badResponse("no usable cookie")
 	}

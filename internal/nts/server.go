@@ -21,8 +21,8 @@ type ServerRequest struct {
 
 // ParseServerRequest finds the NTS fields of a client request. Their order
 // before the authenticator does not matter (RFC 8915 fixes none). ErrNotNTS
-// means a plain request; ErrPacket means drop it, and was found out without
-// touching cryptography.
+// means a plain request, of which UniqueID is all that is set, if it has one;
+// ErrPacket means drop it, and was found out without touching cryptography.
 func ParseServerRequest(pkt []byte) (ServerRequest, error) {
 	req := ServerRequest{packet: pkt}
 	exts := wire.PacketExtensions(pkt)
@@ -31,13 +31,13 @@ func ParseServerRequest(pkt []byte) (ServerRequest, error) {
 		some = some || x.Type == extCookie || x.Type == extAuthenticator
 		switch x.Type {
 		case extUniqueID:
-			// RFC 8915 §5.3: one field, 32 octets at least.
+			// RFC 8915 §5.3: "at least 32 octets long"; §5.7: "Exactly one".
 			if req.UniqueID != nil || len(x.Body) < UniqueIDLen {
 				return ServerRequest{}, ErrPacket
 			}
 			req.UniqueID = x.Body
 		case extCookie:
-			// RFC 8915 §5.7: "exactly one".
+			// RFC 8915 §5.7: "Exactly one".
 			if req.Cookie != nil {
 				return ServerRequest{}, ErrPacket
 			}
@@ -47,47 +47,54 @@ func ParseServerRequest(pkt []byte) (ServerRequest, error) {
 			if !ok || req.UniqueID == nil || req.Cookie == nil {
 				return ServerRequest{}, ErrPacket
 			}
-			// What follows is not authenticated and of no interest.
-			req.countPlaceholders()
+			// RFC 8915 §5.7: "The server MUST discard any unauthenticated extension
+			// fields", which are those that follow.
+			req.countPlaceholders(wire.PacketExtensions(pkt[:req.auth.offset]))
 			return req, nil
 		}
 	}
-	// A bare identifier makes no NTS request: it is answered like any unknown
-	// field, by not answering it.
 	if some || exts.Err() != nil {
 		return ServerRequest{}, ErrPacket
 	}
-	return ServerRequest{}, ErrNotNTS
+	// RFC 8915 §5.3: the identifier "MAY also be used standalone, without NTS".
+	return ServerRequest{UniqueID: req.UniqueID}, ErrNotNTS
 }
 
-// countPlaceholders counts the placeholders before the authenticator that are
-// as long as the cookie. RFC 8915 §5.5: others earn nothing.
-func (r *ServerRequest) countPlaceholders() {
-	exts := wire.PacketExtensions(r.packet[:r.auth.offset])
+// countPlaceholders counts the placeholders among exts that are as long as the
+// cookie. RFC 8915 §5.5: "MUST be the same as the body length of the NTS Cookie
+// extension field"; others earn nothing.
+func (r *ServerRequest) countPlaceholders(exts wire.Extensions) (ok bool) {
 	for x, ok := exts.Next(); ok; x, ok = exts.Next() {
 		if x.Type == extPlaceholder && len(x.Body) == len(r.Cookie) && r.Placeholders < MaxCookies-1 {
 			r.Placeholders++
 		}
 	}
+	return exts.Err() == nil
 }
 
 // Verify authenticates the request with the client-to-server key of its
-// cookie. scratch is where the decrypted fields go (none that we know of mean
-// anything to a server); give it capacity to avoid an allocation.
+// cookie, and adds the placeholders that it finds encrypted. Call it once.
+// scratch is where the decrypted fields go; give it capacity to avoid an
+// allocation.
 func (r *ServerRequest) Verify(aead siv.AEAD, scratch []byte) error {
 	// RFC 8915 §5.6: "Servers MUST enforce this requirement by discarding".
 	if padded(len(r.auth.nonce))+r.auth.padding < nonceSpace(aead.Algorithm()) {
 		return ErrPacket
 	}
-	_, err := aead.Open(scratch[:0], r.auth.nonce, r.packet[:r.auth.offset], r.auth.ciphertext)
+	plain, err := aead.Open(scratch[:0], r.auth.nonce, r.packet[:r.auth.offset], r.auth.ciphertext)
 	if err != nil {
 		return ErrAuthentic
+	}
+	// RFC 8915 §5.7: placeholders "MUST be authenticated and MAY be encrypted".
+	if !r.countPlaceholders(wire.PlainExtensions(plain)) {
+		return ErrPacket
 	}
 	return nil
 }
 
-// MaxNewCookies returns how many cookies of a length the reply may carry:
-// RFC 8915 §5.7: one for the cookie, one for each placeholder.
+// MaxNewCookies returns how many cookies the reply may carry. RFC 8915 §5.7:
+// their number "SHOULD be equal to, and MUST NOT exceed, one plus the number of
+// valid NTS Cookie Placeholder extension fields". It is known after Verify.
 func (r *ServerRequest) MaxNewCookies() int { return 1 + r.Placeholders }
 
 // AppendServerResponse appends the authenticated reply to dst. cookies is the
@@ -117,6 +124,18 @@ func AppendServerResponse(dst []byte, hdr wire.Header, req *ServerRequest, cooki
 	}
 	padding := max(0, room-authenticatorLen(len(nonce), len(plain))) &^ 3
 	return appendAuthenticator(dst, start, aead, nonce, plain, padding)
+}
+
+// AppendPlainResponse appends an unauthenticated reply to a request of which
+// ParseServerRequest said ErrNotNTS, with its identifier if it had one. RFC 8915
+// §5.3: all replies of an NTS server "MUST also contain this field with the same
+// content as in the client's request". It is no longer than the request.
+func AppendPlainResponse(dst []byte, hdr wire.Header, req *ServerRequest) []byte {
+	dst = hdr.Append(dst)
+	if req.UniqueID == nil {
+		return dst
+	}
+	return wire.AppendExtension(dst, extUniqueID, req.UniqueID)
 }
 
 // AppendKiss appends an unauthenticated kiss-o'-death with the request's

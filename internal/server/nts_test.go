@@ -196,6 +196,35 @@ func TestNTSDrops(t *testing.T) {
 	}
 }
 
+// RFC 8915 §5.3: a reply carries the identifier of the request also when that
+// is no NTS request, and whether or not there are keys.
+func TestStandaloneIdentifier(t *testing.T) {
+	id := wire.AppendExtension(nil, 0x0104, bytes.Repeat([]byte{7}, 40))
+	short := wire.AppendExtension(nil, 0x0104, make([]byte, 28))
+	for _, c := range []struct {
+		name string
+		mode wire.Mode
+		tail []byte
+		want Verdict
+		echo []byte
+	}{
+		{"identifier", wire.ModeClient, id, Answered, id},
+		{"with an unknown field", wire.ModeClient, append(wire.AppendExtension(nil, 0xF123, nil), id...), Answered, id},
+		{"less than 32 octets", wire.ModeClient, short, DropFormat, nil},
+		{"two", wire.ModeClient, append(bytes.Clone(id), id...), DropFormat, nil},
+		{"from a peer", wire.ModeSymmetricActive, id, Answered, nil},
+	} {
+		for _, ring := range []*nts.Keyring{nil, newRing(t, 1)} {
+			req := from("198.51.100.7:40000")
+			req.Data = append(request(4, c.mode).Append(nil), c.tail...)
+			pkt, v := New(Config{Cookies: ring}).Reply(nil, req, arrival(), goodSystem())
+			if v != c.want || (v.Replies() && !bytes.Equal(pkt[wire.HeaderLen:], c.echo)) {
+				t.Errorf("%s: %v, %x; want %v with %x behind the header", c.name, v, pkt, c.want, c.echo)
+			}
+		}
+	}
+}
+
 // A placeholder of another length than the cookie earns no cookie.
 func TestWrongPlaceholder(t *testing.T) {
 	ring, c := newRing(t, 1), newClient(t, siv.AESSIVCMAC256)

@@ -103,17 +103,20 @@ func (s *Server) reply(dst []byte, req Request, now clock.Wall, sys *System) ([]
 	if len(req.Data) == wire.HeaderLen {
 		return out.Append(dst), Answered
 	}
-	switch sealed, err := nts.ParseServerRequest(req.Data); {
+	fields, err := nts.ParseServerRequest(req.Data)
+	switch {
 	case err == nil && mode == wire.ModeServer:
-		return s.replyNTS(dst, &sealed, out)
+		return s.replyNTS(dst, &fields, out)
 	case err == nil: // RFC 8915 §5.4, §5.6: "MUST NOT be included" in other modes
 		return dst, DropMode
 	case !errors.Is(err, nts.ErrNotNTS):
 		return dst, DropFormat
 	case hasMAC(req.Data):
 		return dst, DropMAC
+	case mode != wire.ModeServer: // RFC 8915 §5.3: the identifier is not defined there
+		return out.Append(dst), Answered
 	}
-	return out.Append(dst), Answered
+	return nts.AppendPlainResponse(dst, out, &fields), Answered
 }
 
 // answerable reports whether a reply to the sender can only reach the sender.
