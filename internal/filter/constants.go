@@ -58,7 +58,7 @@ const (
 	// influence is shared with the prior; above, the model has it all.
 	outlierTrust = 0.9
 	// surprises in a row restart the estimate from the newest samples.
-	surprises = 5
+	surprises = 4
 	// replay is the number of samples up to which a changed minimum is worth
 	// looking at the samples again; later ones hardly feel the old ones.
 	replay = 16
@@ -90,6 +90,9 @@ const (
 
 	// priorRateSD (ns/s) is what is known of an oscillator beforehand.
 	priorRateSD = 100e3
+	// doubtedRateSD (ns/s): an oscillator keeps its rate to about 10 ppm through
+	// whatever made the phase jump.
+	doubtedRateSD = 10e3
 	// firstWander is the square of the smallest wander ((ns/s)^2 per s), and
 	// wanderStep the factor from one to the next: half decades.
 	firstWander = 0.09

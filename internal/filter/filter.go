@@ -13,6 +13,8 @@ type Filter struct {
 	cfg  Config
 	path path
 	bank bank
+	// rate and rateSD (ns/s) are what an estimate begins with.
+	rate, rateSD float64
 	// base is the line that the bank's phases are relative to; its rate is 0.
 	base    clock.Reading
 	ring    [window]Sample
@@ -33,6 +35,10 @@ func New(cfg Config) *Filter {
 func (f *Filter) Reset() {
 	*f = Filter{cfg: f.cfg}
 	f.path.limit = float64(f.cfg.MinDelay)
+	f.rateSD = priorRateSD
+	if f.cfg.RateSD > 0 {
+		f.rate, f.rateSD = float64(f.cfg.Rate)*1e9, float64(f.cfg.RateSD)*1e9
+	}
 }
 
 // Update takes the next sample. It reports whether the sample entered the
@@ -54,11 +60,17 @@ func (f *Filter) Update(s Sample) bool {
 		return true
 	}
 	f.strange++
-	if f.strange >= surprises {
-		f.rerun(f.strange)
-		f.strange = 0
+	if f.strange < surprises {
+		return false
 	}
-	return false
+	// The server, or our Mono, has moved for good. What is known of the rate
+	// survives, with doubt.
+	_, f.rate = f.bank.mean(0)
+	_, variance := f.bank.variance(0)
+	f.rateSD = max(math.Sqrt(variance), doubtedRateSD)
+	f.rerun(f.strange)
+	f.strange = 0
+	return true
 }
 
 // rerun builds the estimate anew from the newest n samples.
@@ -75,12 +87,8 @@ func (f *Filter) start(i int) {
 	s := f.ring[i%window]
 	f.misses[i%window] = 0
 	f.base = clock.Reading{Mono: s.At, Wall: s.True}
-	rate, sd := float64(f.cfg.Rate)*1e9, float64(f.cfg.RateSD)*1e9
-	if f.cfg.RateSD <= 0 {
-		rate, sd = 0, priorRateSD
-	}
 	// The first sample's own likelihood meets a prior as wide as its delay.
-	f.bank.start(float64(s.Delay)/2+stampFloor, rate, sd)
+	f.bank.start(float64(s.Delay)/2+stampFloor, f.rate, f.rateSD)
 	f.bank.observe(0, &f.path, excess(s, &f.path), floor(s))
 	f.rebase()
 }

@@ -36,6 +36,8 @@ func (c *client) carryOut(t Instant, actions []event.Action) {
 			c.recorder.seen(t, c.wrong(t))
 		case event.Notice:
 			c.result.Notices = append(c.result.Notices, Noticed{At: t, Notice: a})
+		case event.SetStatus:
+			c.kernelLeap = a.Leap
 		case event.SaveDrift:
 			c.result.Drift = a.Rate
 		}
@@ -62,7 +64,7 @@ func (c *client) send(t Instant, a event.Send) {
 	}
 	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 254}), uint16(49152+c.rng.UintN(16384)))
 	arrival := t + Instant(there)
-	reply, ok := st.answer(a.Data, from, c.world.Epoch, arrival)
+	reply, ok := st.answer(a.Data, from, arrival)
 	if !ok {
 		return
 	}
@@ -90,7 +92,7 @@ func (c *client) startKE(t Instant, a event.StartKE) {
 		for range handshake {
 			delay += Instant(st.To.draw(t, st.rng))
 		}
-		done = st.establish(a, c.world.Epoch, t+delay)
+		done = st.establish(a, t+delay)
 	}
 	c.after(t+delay, func(t Instant) {
 		c.carryOut(t, c.engine.HandleKEDone(c.now(t), done, c.actions[:0]))

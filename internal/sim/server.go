@@ -51,15 +51,16 @@ type Server struct {
 // station is a server at work.
 type station struct {
 	Server
+	world  *World
 	rng    *rand.Rand
 	random io.Reader
 	core   *server.Server
 	ring   *nts.Keyring
 }
 
-func newStation(s Server, seed, index uint64) (*station, error) {
+func newStation(s Server, w *World, seed, index uint64) (*station, error) {
 	random := newRandom(seed, index+1)
-	st := &station{Server: s, rng: rand.New(rand.NewPCG(seed, index)), random: random}
+	st := &station{Server: s, world: w, rng: rand.New(rand.NewPCG(seed, index)), random: random}
 	cfg := server.Config{Rand: random}
 	if s.NTS {
 		key := nts.CookieKey{ID: 1}
@@ -76,9 +77,9 @@ func newStation(s Server, seed, index uint64) (*station, error) {
 	return st, nil
 }
 
-// now is what the server's clock shows at t in a world that began at epoch.
-func (s *station) now(epoch clock.Wall, t Instant) clock.Wall {
-	w := epoch.Add(time.Duration(t))
+// now is what the server's clock shows at t.
+func (s *station) now(t Instant) clock.Wall {
+	w := s.world.truth(t)
 	if s.Error != nil {
 		w = w.Add(s.Error(t).Duration())
 	}
@@ -87,14 +88,14 @@ func (s *station) now(epoch clock.Wall, t Instant) clock.Wall {
 
 // answer returns the reply to a request that arrives at t; ok is false when
 // there is none.
-func (s *station) answer(data []byte, from netip.AddrPort, epoch clock.Wall, t Instant) (reply []byte, ok bool) {
+func (s *station) answer(data []byte, from netip.AddrPort, t Instant) (reply []byte, ok bool) {
 	if s.Dead != nil && s.Dead(t) {
 		return nil, false
 	}
-	now := s.now(epoch, t)
+	now := s.now(t)
 	req := server.Request{Data: data, From: from, Local: s.Addr, Received: now}
 	reply, verdict := s.core.Reply(nil, req, now, server.System{
-		Leap: event.LeapNone, Stratum: 1, Precision: -29,
+		Leap: s.world.leap(t), Stratum: 1, Precision: -29,
 		ReferenceID:   wire.ReferenceID{'S', 'I', 'M'},
 		ReferenceTime: now.Add(-time.Second),
 	})
@@ -102,7 +103,7 @@ func (s *station) answer(data []byte, from netip.AddrPort, epoch clock.Wall, t I
 }
 
 // establish is the server's half of a key establishment that ends at t.
-func (s *station) establish(ev event.StartKE, epoch clock.Wall, t Instant) event.KEDone {
+func (s *station) establish(ev event.StartKE, t Instant) event.KEDone {
 	done := event.KEDone{Source: ev.Source, Attempt: ev.Attempt}
 	if s.ring == nil || s.Dead != nil && s.Dead(t) || len(ev.AEADs) == 0 {
 		done.Failure, done.Reason = nts.FailureNetwork, "connection refused"
@@ -113,7 +114,7 @@ func (s *station) establish(ev event.StartKE, epoch clock.Wall, t Instant) event
 	if _, err := io.ReadFull(s.random, keys); err != nil {
 		panic(err) // our own generator cannot fail
 	}
-	now := s.now(epoch, t)
+	now := s.now(t)
 	session := nts.Session{
 		KEName: ev.Name, KEAddr: ev.Addr, KEPort: ev.Port,
 		NTPAddr: netip.AddrPortFrom(s.Addr, ntpPort),

@@ -146,3 +146,15 @@ func TestBusyEngineIsFound(t *testing.T) {
 		t.Errorf("a world without sources: %v", err)
 	}
 }
+
+// TestLeapSecond: the kernel inserts it; nobody takes it for an error.
+func TestLeapSecond(t *testing.T) {
+	for _, servers := range []int{1, 4} {
+		w := ordinary(servers).World(9)
+		w.LeapInsert = 14400*second - second/2
+		r := run(t, w)
+		if r.Max > time.Millisecond || r.count(event.NoticeInterference) != 0 {
+			t.Errorf("%d servers, seed 9: max error %v, notices %+v; want below 1ms, no interference", servers, r.Max, r.Notices)
+		}
+	}
+}

@@ -32,12 +32,32 @@ type World struct {
 	Oscillator Oscillator
 	Epoch      clock.Wall   // true time at the beginning
 	WallError  clock.Offset // what must be added to the client's clock at first
+	// LeapInsert is when a leap second is inserted, 0: never. The servers
+	// announce it in the twelve hours before.
+	LeapInsert Instant
 	Servers    []Server
 	Engine     engine.Config
 	Duration   time.Duration
 	Settle     time.Duration // the statistics begin here
 	// Trace, if set, is called for every action, and for every second with nil.
 	Trace func(t Instant, a event.Action, wrong clock.Offset)
+}
+
+// truth is civil time at t.
+func (w *World) truth(t Instant) clock.Wall {
+	wall := w.Epoch.Add(time.Duration(t))
+	if w.LeapInsert > 0 && t >= w.LeapInsert {
+		wall = wall.Add(-time.Second)
+	}
+	return wall
+}
+
+// leap is what the servers announce at t.
+func (w *World) leap(t Instant) event.Leap {
+	if t < w.LeapInsert && w.LeapInsert-t < 12*3600*second {
+		return event.LeapInsert
+	}
+	return event.LeapNone
 }
 
 // client is the machine under test.
@@ -52,22 +72,25 @@ type client struct {
 	queue    queue
 	order    uint64
 	actions  []event.Action
-	result   Result
-	recorder recorder
+	// kernelLeap is the leap second that the kernel was told of.
+	kernelLeap event.Leap
+	result     Result
+	recorder   recorder
 }
 
 // Run runs a world to its end.
 func Run(w World) (Result, error) {
 	c := &client{
-		world:    w,
-		osc:      newOscillator(w.Oscillator, firstMono, w.Seed),
-		stations: make(map[netip.Addr]*station),
-		open:     make(map[event.SourceID]uint64),
-		rng:      rand.New(rand.NewPCG(w.Seed, 0x636c69)),
-		recorder: recorder{settle: Instant(w.Settle)},
+		kernelLeap: event.LeapNone,
+		world:      w,
+		osc:        newOscillator(w.Oscillator, firstMono, w.Seed),
+		stations:   make(map[netip.Addr]*station),
+		open:       make(map[event.SourceID]uint64),
+		rng:        rand.New(rand.NewPCG(w.Seed, 0x636c69)),
+		recorder:   recorder{settle: Instant(w.Settle)},
 	}
 	for i, s := range w.Servers {
-		st, err := newStation(s, w.Seed, uint64(i)+0x737276)
+		st, err := newStation(s, &c.world, w.Seed, uint64(i)+0x737276)
 		if err != nil {
 			return Result{}, err
 		}
@@ -77,6 +100,9 @@ func Run(w World) (Result, error) {
 	now := c.now(0)
 	c.engine = engine.New(w.Engine, newRandom(w.Seed, 0), now)
 	c.carryOut(0, c.engine.HandleStart(now, nil, nil, c.actions[:0]))
+	if w.LeapInsert > 0 {
+		c.after(w.LeapInsert, c.insertSecond)
+	}
 	err := c.loop()
 	c.recorder.finish(&c.result)
 	return c.result, err
@@ -136,7 +162,15 @@ func (c *client) timer(t Instant) Instant {
 
 // wrong is what must be added to the client's clock at t.
 func (c *client) wrong(t Instant) clock.Offset {
-	return c.world.Epoch.Add(time.Duration(t)).Sub(c.now(t).Wall)
+	return c.world.truth(t).Sub(c.now(t).Wall)
+}
+
+// insertSecond is the kernel's part of a leap second.
+func (c *client) insertSecond(t Instant) {
+	if c.kernelLeap == event.LeapInsert {
+		c.wall.At = c.now(t)
+		c.wall.At.Wall = c.wall.At.Wall.Add(-time.Second)
+	}
 }
 
 func (c *client) sample(t Instant) {
