@@ -15,7 +15,10 @@ import (
 	"ntsd/internal/status"
 )
 
-type report = status.Report
+type (
+	report       = status.Report
+	statusSource = status.Source
+)
 
 func portOf(s *demo.Server) string { return fmt.Sprint(s.NTPAddr().Port()) }
 

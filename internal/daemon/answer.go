@@ -25,6 +25,11 @@ func (d *Daemon) Answer(ctx context.Context, req control.Request) control.Respon
 		return answerTo(d.Reload(ctx))
 	case control.CmdDump:
 		return answerTo(d.Dump(ctx))
+	case control.CmdOnOffline:
+		if len(req.Args) > 1 {
+			return control.Fail(control.CodeArguments, "onoffline takes one source")
+		}
+		return answerTo(d.OnOffline(ctx, append(req.Args, "")[0]))
 	}
 	cmd, known, err := req.Event()
 	switch {
@@ -52,9 +57,13 @@ func (d *Daemon) Report(ctx context.Context) (status.Report, error) {
 	err := d.do(ctx, func(context.Context) {
 		now := d.opt.Clock.Read()
 		uptime := now.Mono.Sub(d.started)
+		var log []status.LogLine
+		if d.opt.Journal != nil {
+			log = d.opt.Journal.Lines()
+		}
 		r = status.FromSnapshot(d.engine.Snapshot(now), status.Info{
 			Version: d.opt.Version, PID: os.Getpid(), Started: now.Wall.Add(-uptime), Uptime: uptime,
-			DryRun: d.opt.DryRun, Warnings: append([]string(nil), d.warnings...),
+			DryRun: d.opt.DryRun, Warnings: append([]string(nil), d.warnings...), Log: log,
 		})
 	})
 	return r, err

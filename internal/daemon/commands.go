@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
+	"ntsd/internal/clock"
 	"ntsd/internal/config"
+	"ntsd/internal/engine"
+	"ntsd/internal/event"
 )
 
 // ErrStopped says that the daemon ended before it could answer.
@@ -38,7 +42,54 @@ func (d *Daemon) do(ctx context.Context, f func(context.Context)) error {
 
 // Dump saves the sessions and the drift now.
 func (d *Daemon) Dump(ctx context.Context) error {
-	return d.do(ctx, func(ctx context.Context) { d.handle(ctx, d.engine.HandleStop) })
+	return d.do(ctx, func(ctx context.Context) { d.handle(ctx, d.engine.HandleDump) })
+}
+
+// OnOffline switches the sources that target means (all, if it is empty) on
+// where there is a route to their address, else off. A source without an
+// address is switched on: only the resolver can tell.
+func (d *Daemon) OnOffline(ctx context.Context, target string) error {
+	found := target == ""
+	err := d.do(ctx, func(ctx context.Context) {
+		snap := d.engine.Snapshot(d.opt.Clock.Read())
+		for i := range snap.Sources {
+			s := &snap.Sources[i]
+			addr := s.Name
+			if s.Addr.IsValid() {
+				addr = s.Addr.String()
+			}
+			if target != "" && target != s.Name && target != addr {
+				continue
+			}
+			cmd := event.Command{Kind: event.CommandOffline, Target: addr}
+			if d.routed(s) {
+				cmd.Kind = event.CommandOnline
+			}
+			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
+				out, err := d.engine.HandleCommand(now, cmd, out)
+				found = found || err == nil
+				return out
+			})
+		}
+	})
+	if err == nil && !found {
+		return engine.ErrNoSource
+	}
+	return err
+}
+
+// routed reports whether packets to the source would leave: connecting a
+// socket sends none, but looks for a route.
+func (d *Daemon) routed(s *engine.SourceState) bool {
+	if !s.Addr.IsValid() {
+		return true
+	}
+	socket, err := d.opt.Network.Open(netip.AddrPortFrom(s.Addr, s.Port))
+	if err != nil {
+		return false
+	}
+	socket.Close()
+	return true
 }
 
 // ErrReload says that a new configuration was refused and the old one stays.

@@ -1,0 +1,109 @@
+package acceptance
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// checks is how many the guides come to.
+const checks = 63
+
+// wait is a check that no test here can make yet.
+type wait struct {
+	number int
+	needs  string
+}
+
+// waiting lists the checks that are not tests, and what each of them waits
+// for. A check leaves this table when its test is written and passes.
+func waiting() []wait {
+	const (
+		server  = "the daemon's NTP and NTS server"
+		router  = "the package's test on a router image"
+		ladder  = "the bootstrap ladder with the saved state"
+		manuals = "the manual"
+	)
+	return []wait{
+		{1, router},
+		{2, router + ": sysntpd off, both installed"},
+		{10, ladder + " and a boot with an empty /var"},
+		{12, "servers learnt from DHCP over ubus"},
+		{13, server + " and the subnets of allow"},
+		{17, "servers learnt from DHCP over ubus"},
+		{20, server + " with certificate and key"},
+		{21, server + " and the user it runs as"},
+		{22, server + " with saved cookie keys"},
+		{24, server + " and ntsctl serverstats"},
+		{25, manuals + ": the chain of trust behind a server"},
+		{26, manuals + ": FIPS"},
+		{28, server + ": memory under many clients"},
+		{30, "the shipped configuration"},
+		{33, ladder + " and -s"},
+		{34, ladder + ": dates switched off as a last resort"},
+		{37, server + " with saved cookie keys"},
+		{42, server + ": lengths of replies to every kind of request"},
+		{44, server + ": a load test on a small machine"},
+		{51, server + " beside the client"},
+		{54, "statistics files"},
+		{55, "ntsctl peers"},
+		{56, "ntsctl nts and the server's counters"},
+		{60, server + " with section local"},
+		{63, server + ": NTSN for what it cannot open"},
+	}
+}
+
+// TestEveryCheckIsAccountedFor: each number is either a test or in the table,
+// once; the table is printed with -v.
+func TestEveryCheckIsAccountedFor(t *testing.T) {
+	found := make(map[int][]string)
+	for _, name := range testNames(t) {
+		if m := regexp.MustCompile(`^TestCheck(\d\d)`).FindStringSubmatch(name); m != nil {
+			n, _ := strconv.Atoi(m[1])
+			found[n] = append(found[n], name)
+		}
+	}
+	for _, w := range waiting() {
+		found[w.number] = append(found[w.number], "waits for "+w.needs)
+	}
+	for n := 1; n <= checks; n++ {
+		if len(found[n]) != 1 {
+			t.Errorf("check %d: got %d entries %q, want one", n, len(found[n]), found[n])
+			continue
+		}
+		t.Logf("%2d  %s", n, found[n][0])
+		delete(found, n)
+	}
+	for n, names := range found {
+		if n < 1 || n > checks {
+			t.Errorf("there is no check %d: %q", n, names)
+		}
+	}
+}
+
+// testNames returns the names of the tests in this folder.
+func testNames(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && strings.HasPrefix(fn.Name.Name, "Test") {
+				names = append(names, fn.Name.Name)
+			}
+		}
+	}
+	return names
+}
