@@ -285,6 +285,29 @@ func TestDuplicatesAreRejectedBeforeKE(t *testing.T) {
 	}
 }
 
+func TestNTSDisplacesPlain(t *testing.T) {
+	w := newWorld(t, 37, 0)
+	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
+	w.start(sources(plainSource(addr(1)), ntsSource("a.test")))
+	w.run(time.Minute)
+	if st := w.source(1); st.Mark != '*' || !st.Auth.NTS || w.count(event.NoticeDuplicate) != 1 {
+		t.Errorf("mark %c, notices %+v", st.Mark, w.notices)
+	}
+	if st := w.source(0); st.Reach != 0 || st.Why != "same server as a.test" {
+		t.Errorf("the plain source: %+v", st)
+	}
+	// The same where only the key establishment tells.
+	w = newWorld(t, 38, 0)
+	w.serve("ke.test", addr(2), server{nts: true, keyID: 1, ntpAddr: netip.MustParseAddrPort("192.0.2.1:123")})
+	w.servers[netip.MustParseAddr(addr(1))] = s
+	s.nts = true
+	w.start(sources(plainSource(addr(1)), ntsSource("ke.test")))
+	w.run(time.Minute)
+	if st := w.source(1); st.Mark != '*' {
+		t.Errorf("mark %c, notices %+v", st.Mark, w.notices)
+	}
+}
+
 func TestPool(t *testing.T) {
 	w := newWorld(t, 30, 0)
 	for i := range 6 {

@@ -72,7 +72,7 @@ func (e *Engine) fill(now clock.Reading, s *source, out []event.Action) []event.
 			e.refreshLater(now, s)
 			return out
 		}
-		e.add(now, s, addr)
+		out, _ = e.add(now, s, addr, out)
 	}
 	return out
 }
@@ -111,7 +111,7 @@ func (e *Engine) replace(now clock.Reading, s *source, m *member, out []event.Ac
 		return out
 	}
 	out = e.remove(s, m, out)
-	next := e.add(now, s, addr)
+	out, next := e.add(now, s, addr, out)
 	return append(out, event.Notice{
 		Kind: event.NoticeReplaced, Source: next.assoc.ID(), Name: s.cfg.Name, Addr: addr, Text: old.String(),
 	})
@@ -124,15 +124,15 @@ func (e *Engine) sooner(s *source, m *member) (best netip.Addr, ok bool) {
 	for i := range s.addrs {
 		a := s.addrs[i].addr
 		b, _ := e.memory.backoff(netip.AddrPortFrom(a, s.cfg.NTSPort))
-		if !s.has(a) && e.user(s, a) == "" && b.NotBefore < first {
+		if o, _ := e.user(s, a); o == nil && !s.has(a) && b.NotBefore < first {
 			best, first, ok = a, b.NotBefore, true
 		}
 	}
 	return best, ok
 }
 
-// dropIfDuplicate ends the younger of two associations whose key
-// establishments named the same NTP server.
+// dropIfDuplicate ends one of two associations that ended up at the same NTP
+// server: the one without NTS, or the younger.
 func (e *Engine) dropIfDuplicate(now clock.Reading, s *source, m *member, out []event.Action) []event.Action {
 	to := m.assoc.NTPAddr()
 	if !to.IsValid() || !slices.Contains(s.members, m) {
@@ -143,7 +143,7 @@ func (e *Engine) dropIfDuplicate(now clock.Reading, s *source, m *member, out []
 			if other == m || other.assoc.NTPAddr() != to {
 				continue
 			}
-			if other.assoc.ID() > m.assoc.ID() {
+			if other.assoc.ID() > m.assoc.ID() && !s.yields(o) || o.yields(s) {
 				s, m, o = o, other, s
 			}
 			s.fail(now, m.assoc.SourceAddr())

@@ -148,21 +148,26 @@ func (s *source) has(a netip.Addr) bool {
 	return slices.ContainsFunc(s.members, func(m *member) bool { return m.assoc.SourceAddr() == a })
 }
 
-// user returns the name of another source that polls the server at a, "" when
-// there is none: time is not twice as good for asking twice.
-func (e *Engine) user(s *source, a netip.Addr) string {
+// user returns the association of another source that polls the server at a,
+// and that source; nil when there is none: time is not twice as good for asking
+// twice.
+func (e *Engine) user(s *source, a netip.Addr) (*source, *member) {
 	for _, o := range e.sources {
 		if o == s || o.cfg.Port != s.cfg.Port || (o.cfg.NTS && s.cfg.NTS && o.cfg.NTSPort != s.cfg.NTSPort) {
 			continue
 		}
 		for _, m := range o.members {
 			if m.assoc.SourceAddr() == a || m.assoc.Addr() == a {
-				return o.cfg.Name
+				return o, m
 			}
 		}
 	}
-	return ""
+	return nil, nil
 }
+
+// yields reports whether o gives a server up to s: authenticated time is worth
+// more, and a server learnt from the network must not displace it.
+func (o *source) yields(s *source) bool { return s.cfg.NTS && !o.cfg.NTS }
 
 // pick chooses the next address of a source: one with keys at hand, else of
 // another family than avoid, else the first. ok is false when there is none to
@@ -174,8 +179,8 @@ func (e *Engine) pick(now clock.Reading, s *source, avoid netip.Addr, out []even
 		if s.has(x.addr) || !x.ripe(now) {
 			continue
 		}
-		if name := e.user(s, x.addr); name != "" {
-			out = s.duplicate(x.addr, name, out)
+		if o, _ := e.user(s, x.addr); o != nil && !o.yields(s) {
+			out = s.duplicate(x.addr, o.cfg.Name, out)
 			continue
 		}
 		r := 0
@@ -206,7 +211,11 @@ func (s *source) duplicate(a netip.Addr, name string, out []event.Action) []even
 }
 
 // add makes an association with an address.
-func (e *Engine) add(now clock.Reading, s *source, addr netip.Addr) *member {
+func (e *Engine) add(now clock.Reading, s *source, addr netip.Addr, out []event.Action) ([]event.Action, *member) {
+	if o, m := e.user(s, addr); o != nil {
+		out = e.remove(o, m, out)
+		out = o.duplicate(addr, s.cfg.Name, out)
+	}
 	e.lastID++
 	cfg := s.assocConfig(e.lastID, addr)
 	// The drift file, or later the clock itself, tells a new source how fast
@@ -226,7 +235,7 @@ func (e *Engine) add(now clock.Reading, s *source, addr netip.Addr) *member {
 	s.members = append(s.members, m)
 	s.trouble = ""
 	e.selector.dirty = true
-	return m
+	return out, m
 }
 
 // remove ends an association; its keys are kept for a later one.

@@ -307,7 +307,7 @@ func (w *world) answer(s *server, data []byte) []byte {
 	if s.change != nil {
 		s.change(&hdr)
 	}
-	if !s.nts {
+	if !s.nts || len(data) == wire.HeaderLen {
 		return hdr.Append(nil)
 	}
 	return w.answerNTS(s, hdr, data)
