@@ -25,7 +25,7 @@ type options struct {
 	directives []string
 }
 
-const usageText = `usage: ntsd [-x] [-d] [-c DIR | -f FILE] [-u USER] [-s]   keep the clock, in the foreground
+const usageText = `usage: ntsd [-x] [-d] [-t SEC] [-c DIR | -f FILE]            keep the clock, in the foreground
        ntsd -p [-c DIR | -f FILE]                       print the effective configuration
        ntsd -Q [-t SEC] 'server HOST nts iburst' ...    measure once, change nothing
        ntsd -q [-t SEC] 'server HOST nts iburst' ...    set the clock once
@@ -53,9 +53,9 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.BoolVar(&o.version, "v", false, "print the version and exit")
 	fs.BoolVar(&o.setOnce, "q", false, "set the clock once and exit")
 	fs.BoolVar(&o.queryOnce, "Q", false, "measure the clock's error once and exit")
-	fs.IntVar(&seconds, "t", 0, "with -q and -Q: give up after `SEC` seconds (10); without: stop then")
-	fs.StringVar(&o.user, "u", "", "run as `USER`")
-	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop")
+	fs.IntVar(&seconds, "t", 0, "stop after `SEC` seconds; with -q and -Q: give up (10)")
+	fs.StringVar(&o.user, "u", "", "run as `USER` (this version does not act on it yet)")
+	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop (this version does not act on it yet)")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -84,6 +84,6 @@ func (o *options) check(stderr io.Writer) error {
 
 // banner names the program, its version and what it was built with.
 func banner() string {
-	return fmt.Sprintf("ntsd version %s (+NTS +IPV6 +PQ +CMDMON -REFCLOCK, %s %s/%s)",
+	return fmt.Sprintf("ntsd version %s (+NTS +IPV6 +PQ, %s %s/%s)",
 		version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newLogger writes one line per event. procd and journald put the time before
+// newHandler writes one line per event. procd and journald put the time before
 // each line themselves, so it is left out unless a person is looking.
-func newLogger(w io.Writer, level slog.Leveler) *slog.Logger {
+func newHandler(w io.Writer, level slog.Leveler) slog.Handler {
 	withTime := isTerminal(w)
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
+	return slog.NewTextHandler(w, &slog.HandlerOptions{
 		Level: level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey && len(groups) == 0 && !withTime {
@@ -20,7 +20,7 @@ func newLogger(w io.Writer, level slog.Leveler) *slog.Logger {
 			}
 			return a
 		},
-	}))
+	})
 }
 
 // isTerminal reports whether a person reads what is written to w.

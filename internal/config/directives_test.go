@@ -32,7 +32,7 @@ func TestDirectives(t *testing.T) {
 		"# a comment", "", "! another", "  ",
 		"Server 192.0.2.1:443 NTS minpoll 3 maxpoll 6 ca /etc/ca.pem aead AES_SIV_CMAC_256:AES_SIV_CMAC_512",
 		"pool pool.example maxsources 2 ipv4",
-		"makestep 0.1 3", "user root", "nosystemcert", "rtcsync", "authselectmode require",
+		"makestep 0.1 3", "nosystemcert", "rtcsync", "authselectmode require",
 		"ntstrustedcerts /a", "ntstrustedcerts /b", "minsources 2", "ntsdumpdir /tmp/run", "maxdistance 0.5",
 	})
 	diff(t, "diagnostics", lines(ds), nil)
@@ -53,10 +53,9 @@ func TestDirectives(t *testing.T) {
 		{"maxsources", p.MaxSources, 2},
 		{"family", p.Family, FamilyIPv4},
 		{"makestep", c.MakeStep, MakeStep{Threshold: 100 * time.Millisecond, Limit: 3}},
-		{"user", c.Main.User, "root"},
 		{"run_dir", c.Main.RunDir, "/tmp/run"},
 		{"rtcsync", c.Main.RTCSync, true},
-		{"nts", c.NTS, NTS{RTCCheck: true, TrustedCerts: []string{"/a", "/b"}}},
+		{"nts", c.NTS, NTS{TrustedCerts: []string{"/a", "/b"}}},
 		{"minsources", c.Selection.MinSources, 2},
 		{"maxdistance", c.Selection.MaxDistance, 500 * time.Millisecond},
 		{"authselectmode", c.Selection.AuthMode, AuthRequire},
@@ -102,6 +101,7 @@ func TestDirectiveDiagnostics(t *testing.T) {
 		{"server a.example presend", []string{"error: directive:1: server: the keyword 'presend' takes a value"}, 0},
 		{"server a.example xleave", []string{"warning: directive:1: server: option 'xleave' is not acted on by this version"}, 1},
 		{"makestep 1", []string{"error: directive:1: makestep: takes 2 arguments, not 1"}, 0},
+		{"user root", []string{"warning: directive:1: ntsd: option 'user' is not acted on by this version"}, 0},
 		{"user", []string{"error: directive:1: user: takes 1 argument, not 0"}, 0},
 		{"nosystemcert 1", []string{"error: directive:1: nosystemcert: takes no argument"}, 0},
 		{"nocerttimecheck x", []string{"error: directive:1: nocerttimecheck: takes a number of clock updates"}, 0},

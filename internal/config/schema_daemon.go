@@ -15,9 +15,9 @@ func mainSection() Section {
 	s := single(acted, "ntsd", "the daemon", func(c *Config) *Main { return &c.Main },
 		option(acted, "enabled", boolean(), "1", "start at all", func(m *Main) *bool { return &m.Enabled }),
 		option(acted, "log_level", logLevel(), "info", "what is worth a line in the log", func(m *Main) *slog.Level { return &m.LogLevel }),
-		option(acted, "state_dir", path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", func(m *Main) *string { return &m.StateDir }),
+		option(later, "state_dir", path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", func(m *Main) *string { return &m.StateDir }),
 		option(acted, "run_dir", path(), DefaultRunDir, "folder in memory for what must survive a restart", func(m *Main) *string { return &m.RunDir }),
-		option(acted, "user", optional(userName()), "", "run as this user; by default as the one it was started as",
+		option(later, "user", optional(userName()), "", "run as this user; by default as the one it was started as",
 			func(m *Main) *string { return &m.User }),
 		option(acted, "clock", oneOf(ClockKernel, ClockNone), "kernel", "the clock to steer; none: measure only", func(m *Main) *ClockMode { return &m.Clock }),
 		option(acted, "rtcsync", boolean(), "1", "let the kernel copy its time to the real-time clock", func(m *Main) *bool { return &m.RTCSync }),
@@ -37,7 +37,7 @@ func makeStepSection() Section {
 
 func ntsSection() Section {
 	return single(acted, "nts", "what all NTS sources share", func(c *Config) *NTS { return &c.NTS },
-		option(acted, "rtccheck", boolean(), "1", "accept certificates at first without a trusted clock, by the bootstrap ladder",
+		option(later, "rtccheck", boolean(), "0", "accept certificates at first without a trusted clock, by the bootstrap ladder",
 			func(n *NTS) *bool { return &n.RTCCheck }),
 		option(acted, "systemcerts", boolean(), "1", "trust the CA certificates of the system", func(n *NTS) *bool { return &n.SystemCerts }),
 		list(acted, "trustedcerts", path(), "", "further CA certificates: files or folders", func(n *NTS) *[]string { return &n.TrustedCerts }),
@@ -45,8 +45,8 @@ func ntsSection() Section {
 }
 
 func bootstrapSection() Section {
-	return single(later, "bootstrap", "how the first time is found", func(c *Config) *Bootstrap { return &c.Bootstrap },
-		option(later, "mode", oneOf(BootstrapLadder, BootstrapStrict, BootstrapNoCertTimeCheck), "ladder",
+	return single(acted, "bootstrap", "how the first time is found", func(c *Config) *Bootstrap { return &c.Bootstrap },
+		option(acted, "mode", oneOf(BootstrapLadder, BootstrapStrict, BootstrapNoCertTimeCheck), "ladder",
 			"how certificates are judged before the clock is set; strict where nts.rtccheck is off", func(b *Bootstrap) *BootstrapMode { return &b.Mode }),
 		option(later, "agree", agreement(), "majority", "operators that must agree before the first step", func(b *Bootstrap) *int { return &b.Agree }),
 		option(later, "deadline", seconds(), "300", "after it the log says what is missing; it never forces a step",
@@ -61,10 +61,10 @@ func selectionSection() Section {
 		option(acted, "authselectmode", oneOf(AuthRequire, AuthPrefer, AuthMix, AuthIgnore), "mix", "how authenticated and plain sources are mixed",
 			func(s *Selection) *AuthMode { return &s.AuthMode }),
 		option(acted, "maxdistance", seconds(), "3", "root distance above which a source is ignored", func(s *Selection) *time.Duration { return &s.MaxDistance }),
-		option(later, "combinelimit", ratio(1e3), "3", "how much farther than the selected source others may be to be combined with it",
+		option(acted, "combinelimit", ratio(1e3), "3", "how much farther than the selected source others may be to be combined with it",
 			func(s *Selection) *float64 { return &s.CombineLimit }),
-		option(later, "reselectdist", seconds(), "0.0001", "distance added to sources that are not selected", func(s *Selection) *time.Duration { return &s.ReselectDist }),
-		option(later, "stratumweight", seconds(), "0.001", "distance added per stratum", func(s *Selection) *time.Duration { return &s.StratumWeight }),
+		option(acted, "reselectdist", seconds(), "0.0001", "distance added to sources that are not selected", func(s *Selection) *time.Duration { return &s.ReselectDist }),
+		option(acted, "stratumweight", seconds(), "0.001", "distance added per stratum", func(s *Selection) *time.Duration { return &s.StratumWeight }),
 	)
 }
 

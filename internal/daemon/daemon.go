@@ -15,7 +15,8 @@ import (
 	"ntsd/internal/event"
 )
 
-// Options are the parts that a daemon is made of. All are required.
+// Options are the parts that a daemon is made of. All are
+// required unless said otherwise.
 type Options struct {
 	Config   *config.Config
 	Load     func() (*config.Config, []config.Diagnostic) // reads the configuration again; nil: refused
@@ -26,6 +27,7 @@ type Options struct {
 	Store    Store
 	Rand     io.Reader
 	Log      *slog.Logger
+	Journal  *Journal // what of the log the status repeats; nil: nothing
 	Version  string
 	DryRun   bool // for the status: the clock is not the kernel's
 	OneShot  bool // end with the first answer

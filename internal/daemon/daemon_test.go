@@ -11,6 +11,7 @@ import (
 
 	"ntsd/internal/config"
 	"ntsd/internal/event"
+	"ntsd/internal/nts"
 	"ntsd/internal/status"
 )
 
@@ -121,6 +122,32 @@ func TestRestartMakesNoKeyEstablishment(t *testing.T) {
 	})
 }
 
+// Saving on command neither stops the polls nor forgets to save.
+func TestDump(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.addPeer("192.0.2.1:123", "nts.example")
+		d, stop := w.run(settings(t, "server nts.example iburst nts"), nil)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		w.files.haveDrift = false
+		synctest.Wait()
+		if err := d.Dump(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if saved := w.files.list(); !w.files.haveDrift || len(saved) != 1 || len(saved[0].Cookies) != nts.MaxCookies {
+			t.Errorf("saved: drift %v, sessions %d", w.files.haveDrift, len(saved))
+		}
+		sent := w.requests()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if w.requests() <= sent {
+			t.Error("no requests after the dump")
+		}
+		stop()
+	})
+}
+
 func TestOneShot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -151,17 +178,18 @@ func TestReload(t *testing.T) {
 		next, diagnostics := settings(t, "server one.example iburst nts"), []config.Diagnostic(nil)
 		d, stop := w.run(next, func() (*config.Config, []config.Diagnostic) { return next, diagnostics })
 		time.Sleep(10 * time.Minute)
-		sent := len(w.sent)
+		sent := w.requests()
 
 		next = settings(t, "server one.example iburst nts", "server two.example iburst nts")
 		if err := d.Reload(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if first.keRuns != 1 {
 			t.Errorf("the unchanged source ran %d key establishments, want 1", first.keRuns)
 		}
-		if len(w.report(d).Sources) != 2 || len(w.sent) <= sent {
+		if len(w.report(d).Sources) != 2 || w.requests() <= sent {
 			t.Errorf("sources after reload: %+v", w.report(d).Sources)
 		}
 

@@ -137,6 +137,13 @@ func (w *world) Step(o clock.Offset) error {
 
 func (w *world) SetStatus(event.SetStatus) error { return nil }
 
+// requests is how many the network has seen.
+func (w *world) requests() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.sent)
+}
+
 // wrong is the error of the steered clock now.
 func (w *world) wrong() time.Duration { return w.truth().Sub(w.Read().Wall).Duration() }
 

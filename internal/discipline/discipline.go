@@ -169,6 +169,11 @@ func (d *Discipline) HandleStop(now clock.Reading, out []event.Action) []event.A
 	out = d.observe(now, out)
 	out = d.setRate(now, d.freq, out)
 	d.slewEnd, d.statusAt = clock.Never, clock.Never
+	return d.SaveDrift(out)
+}
+
+// SaveDrift saves the frequency if it is known well enough to be of use.
+func (d *Discipline) SaveDrift(out []event.Action) []event.Action {
 	if d.stats.Updates > 0 && d.freqSD <= worthSaving {
 		out = append(out, event.SaveDrift{Rate: d.freq, Skew: d.freqSD})
 	}
