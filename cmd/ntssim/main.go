@@ -53,6 +53,7 @@ type report struct {
 	MaxPoll   int     `json:"maxpoll"`
 	Seeds     int     `json:"seeds"`
 	RMS       float64 `json:"rms_offset_s"` // geometric mean over the seeds
+	Oracle    float64 `json:"oracle_offset_s"`
 	Max       float64 `json:"max_offset_s"` // likewise
 	Interval  float64 `json:"packet_interval_s"`
 	First10ms float64 `json:"first_10ms_s"` // largest
@@ -177,20 +178,22 @@ func measure(c sim.Cell, o options) (report, error) {
 		Scenario: c.Scenario, Jitter: c.Jitter.Seconds(), Wander: float64(c.Wander), Servers: c.Servers,
 		MinPoll: int(c.MinPoll), MaxPoll: int(c.MaxPoll), Seeds: o.seeds,
 	}
-	var rms, largest, stay float64
+	var rms, oracle, largest, stay float64
 	for i := range o.seeds {
 		seed := o.seed + uint64(i)
 		r, err := sim.Run(c.World(seed))
 		if err != nil {
 			return rep, fmt.Errorf("seed %d: %w", seed, err)
 		}
-		rms += math.Log(max(r.RMS, 1).Seconds())
+		rms += math.Log(max(r.RMSOffset, 1).Seconds())
+		oracle += math.Log(max(r.OracleOffset, 1).Seconds())
 		largest += math.Log(max(r.Max, 1).Seconds())
 		stay += math.Log(max(r.Stay1ms, 1).Seconds())
 		rep.Interval += r.Interval.Seconds() / n
 		rep.First10ms = max(rep.First10ms, r.First10ms.Seconds())
 	}
 	rep.RMS, rep.Max, rep.Stay1ms = math.Exp(rms/n), math.Exp(largest/n), math.Exp(stay/n)
+	rep.Oracle = math.Exp(oracle / n)
 	return rep, nil
 }
 
@@ -199,7 +202,7 @@ func (rep *report) compare(c sim.Cell, refs []sim.Reference) {
 	c.Seconds, c.NTS = 0, false
 	for _, r := range refs {
 		if r.Cell == c {
-			rep.Chrony, rep.ChronyInt = r.RMS.Seconds(), r.Interval.Seconds()
+			rep.Chrony, rep.ChronyInt = r.RMSOffset.Seconds(), r.Interval.Seconds()
 			rep.Ratio = rep.RMS / rep.Chrony
 		}
 	}
@@ -213,8 +216,8 @@ func (rep *report) print(w io.Writer, asJSON bool) error {
 	if name == "" {
 		name = "ideal"
 	}
-	_, err := fmt.Fprintf(w, "%-11s jitter %6.0f us  wander %5.0e  servers %d  poll %d..%-2d  rms %8.2f us  max %8.2f us  interval %4.0f s  below 1 ms after %.1f s",
-		name, rep.Jitter*1e6, rep.Wander, rep.Servers, rep.MinPoll, rep.MaxPoll, rep.RMS*1e6, rep.Max*1e6, rep.Interval, rep.Stay1ms)
+	_, err := fmt.Fprintf(w, "%-11s jitter %6.0f us  wander %5.0e  servers %d  poll %d..%-2d  rms %8.2f us (%.2f of the oracle's)  max %8.2f us  interval %4.0f s  below 1 ms after %.1f s",
+		name, rep.Jitter*1e6, rep.Wander, rep.Servers, rep.MinPoll, rep.MaxPoll, rep.RMS*1e6, rep.RMS/max(rep.Oracle, 1e-9), rep.Max*1e6, rep.Interval, rep.Stay1ms)
 	if err == nil && rep.Ratio > 0 {
 		_, err = fmt.Fprintf(w, "  chrony %8.2f us, %4.0f s: ratio %.2f", rep.Chrony*1e6, rep.ChronyInt, rep.Ratio)
 	}

@@ -5,8 +5,10 @@ import "math"
 // shapes are the hypotheses about a path. Most are alike both ways.
 var shapes = [...]shape{
 	{lean: 1},
-	{lean: 10, side: 1}, {lean: 10, side: -1},
-	{lean: 100, side: 1}, {lean: 100, side: -1},
+	{lean: 10, side: 1},
+	{lean: 10, side: -1},
+	{lean: 100, side: 1},
+	{lean: 100, side: -1},
 	{lean: 0},
 }
 

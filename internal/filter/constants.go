@@ -83,7 +83,7 @@ const (
 	lengthenLoss = 1.7
 	// leanNoise bounds what a one-sided path's samples are taken to be worth when
 	// the interval is chosen: precision beyond it is not worth its packets.
-	leanNoise = 30
+	leanNoise = 50
 	// pollMajority of the bank's weight must agree.
 	pollMajority = 0.6
 	shortenLoss  = 3

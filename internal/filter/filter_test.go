@@ -29,8 +29,10 @@ type model struct {
 }
 
 func newModel(seed uint64) *model {
-	return &model{rng: rand.New(rand.NewPCG(seed, 1)), rate: 100e-6, wander: 1e-9, base: time.Millisecond,
-		to: 100 * time.Microsecond, back: 100 * time.Microsecond}
+	return &model{
+		rng: rand.New(rand.NewPCG(seed, 1)), rate: 100e-6, wander: 1e-9, base: time.Millisecond,
+		to: 100 * time.Microsecond, back: 100 * time.Microsecond,
+	}
 }
 
 // truth is the true wall time now.
@@ -371,8 +373,10 @@ func FuzzUpdate(f *testing.F) {
 		flt := New(Config{})
 		rng := rand.New(rand.NewPCG(uint64(at), uint64(wall)))
 		for range n {
-			flt.Update(Sample{At: clock.Mono(at), True: clock.Wall(wall), Delay: time.Duration(max(delay, 0)),
-				Dispersion: time.Duration(max(disp, 0))})
+			flt.Update(Sample{
+				At: clock.Mono(at), True: clock.Wall(wall), Delay: time.Duration(max(delay, 0)),
+				Dispersion: time.Duration(max(disp, 0)),
+			})
 			at += rng.Int64N(1 << (1 + rng.UintN(50)))
 			wall += rng.Int64N(1<<(1+rng.UintN(50))) - 1<<20
 			delay = rng.Int64N(1 << (1 + rng.UintN(40)))

@@ -142,7 +142,7 @@ func TestMinority(t *testing.T) {
 }
 
 func TestLettersAndMarks(t *testing.T) {
-	if got := (stateCount).String(); got != "unknown" {
+	if got := stateCount.String(); got != "unknown" {
 		t.Errorf("String of no state: got %q", got)
 	}
 	for s := range stateCount {

@@ -73,6 +73,8 @@ func (c *client) send(t Instant, a event.Send) {
 			return
 		}
 		received := c.osc.Mono(t)
+		queued := float64(there - st.To.Base + back - st.Back.Base)
+		c.oracle.observe(sent.Add(received.Sub(sent)/2), st.now(arrival), st.variance(queued))
 		c.carryOut(t, c.engine.HandleReceived(c.now(t), event.Received{
 			Source: a.Source, Request: a.Request, From: a.To, Local: from.Addr(),
 			Sent:     event.Stamp{At: sent, Kind: event.StampKernel},

@@ -64,7 +64,7 @@ func geometricAnd(t *testing.T, seeds int, world func(seed uint64) World) (rms, 
 	var sum float64
 	for seed := 1; seed <= seeds; seed++ {
 		r := run(t, world(uint64(seed)))
-		sum += math.Log(float64(r.RMS))
+		sum += math.Log(float64(r.RMSOffset))
 		interval += r.Interval / time.Duration(seeds)
 	}
 	return time.Duration(math.Exp(sum / float64(seeds))), interval
@@ -72,6 +72,9 @@ func geometricAnd(t *testing.T, seeds int, world func(seed uint64) World) (rms, 
 
 // TestMatrix compares with chrony's figures in testdata/accuracy.
 func TestMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: tens of simulated days")
+	}
 	var sum [2]float64
 	var n [2]int
 	for i, ref := range references(t) {
@@ -79,12 +82,12 @@ func TestMatrix(t *testing.T) {
 			continue
 		}
 		rms, interval := geometric(t, ref.Cell, *seedsFlag)
-		ratio := float64(rms) / float64(ref.RMS)
+		ratio := float64(rms) / float64(ref.RMSOffset)
 		t.Logf("%-11s S %-6v W %v x%d poll 6..%-2d ntsd %9v chrony %9v ratio %.2f interval %4.0f, chrony's %4.0f",
 			ref.Cell.Scenario, ref.Cell.Jitter, float64(ref.Cell.Wander), ref.Cell.Servers, ref.Cell.MaxPoll,
-			rms, ref.RMS, ratio, interval.Seconds(), ref.Interval.Seconds())
+			rms, ref.RMSOffset, ratio, interval.Seconds(), ref.Interval.Seconds())
 		if ratio > 1 {
-			t.Errorf("%+v: RMS got %v, want at most chrony's %v", ref.Cell, rms, ref.RMS)
+			t.Errorf("%+v: RMS got %v, want at most chrony's %v", ref.Cell, rms, ref.RMSOffset)
 		}
 		k := 0
 		if ref.Cell.MaxPoll != 6 {
@@ -98,6 +101,29 @@ func TestMatrix(t *testing.T) {
 		t.Logf("%s: geometric mean of the ratios %.3f", name, mean)
 		if mean > 0.6 {
 			t.Errorf("%s: geometric mean of RMS(ntsd)/RMS(chrony) got %.3f, want at most 0.6", name, mean)
+		}
+	}
+}
+
+// TestOracle: in the ideal model we come close to a filter that knows the
+// world's parameters.
+func TestOracle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: simulated days")
+	}
+	for _, c := range []Cell{
+		{Jitter: 10 * time.Microsecond, Wander: 1e-9, Servers: 1, MinPoll: 6, MaxPoll: 6},
+		{Jitter: 100 * time.Microsecond, Wander: 1e-9, Servers: 1, MinPoll: 8, MaxPoll: 8},
+		{Jitter: time.Millisecond, Wander: 1e-8, Servers: 1, MinPoll: 6, MaxPoll: 10},
+	} {
+		var ratio float64
+		const seeds = 3
+		for seed := uint64(1); seed <= seeds; seed++ {
+			r := run(t, c.World(seed))
+			ratio += math.Log(float64(r.RMSOffset) / float64(r.OracleOffset))
+		}
+		if got := math.Exp(ratio / seeds); got > 1.25 {
+			t.Errorf("%+v: RMS got %.2f of the oracle's, want at most 1.25", c, got)
 		}
 	}
 }

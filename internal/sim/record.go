@@ -11,12 +11,15 @@ import (
 // Result is what the checker saw of a run. Offsets are true time less the
 // client's clock.
 type Result struct {
-	RMS      time.Duration // of the clock's error, each second after the settling time
-	Max      time.Duration // largest error in the same span
-	Packets  int           // requests sent
-	Interval time.Duration // mean between requests, over the whole run
-	Steps    int
-	Drift    clock.Rate // last one saved
+	RMSOffset time.Duration // of the clock's error, each second after the settling time
+	Max       time.Duration // largest error in the same span
+	// OracleOffset is what a filter that knows the world's parameters would have
+	// reached with the same packets, in place of RMSOffset.
+	OracleOffset time.Duration
+	Packets      int           // requests sent
+	Interval     time.Duration // mean between requests, over the whole run
+	Steps        int
+	Drift        clock.Rate // last one saved
 	// First10ms is how long after the first request the error was below 10 ms
 	// for the first time, Stay1ms from when on it stayed below 1 ms.
 	First10ms, Stay1ms time.Duration
@@ -71,7 +74,7 @@ func (r *recorder) record(t Instant, wrong clock.Offset) {
 
 func (r *recorder) finish(res *Result) {
 	if r.count > 0 {
-		res.RMS = time.Duration(math.Round(math.Sqrt(r.sum / float64(r.count))))
+		res.RMSOffset = time.Duration(math.Round(math.Sqrt(r.sum / float64(r.count))))
 	}
 	res.Max = r.max
 	if res.Packets > 0 {

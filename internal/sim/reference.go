@@ -12,10 +12,10 @@ import (
 
 // Reference is what another program reached in a cell of the matrix.
 type Reference struct {
-	Cell     Cell
-	Program  string
-	RMS      time.Duration // geometric mean over the seeds
-	Interval time.Duration // mean between packets
+	Cell      Cell
+	Program   string
+	RMSOffset time.Duration // geometric mean over the seeds
+	Interval  time.Duration // mean between packets
 }
 
 // Columns of the ideal matrix' file.
@@ -56,7 +56,7 @@ func ReadMatrix(r io.Reader) ([]Reference, error) {
 				Jitter: seconds(v[colJitter]), Wander: clock.Rate(v[colWander]), Servers: int(v[colServers]),
 				MinPoll: 6, MaxPoll: 10,
 			},
-			Program: l[colProgram], RMS: seconds(v[colRMS]), Interval: seconds(v[colInterval]),
+			Program: l[colProgram], RMSOffset: seconds(v[colRMS]), Interval: seconds(v[colInterval]),
 		}
 		if fixed := " poll 6"; len(ref.Program) > len(fixed) && ref.Program[len(ref.Program)-len(fixed):] == fixed {
 			ref.Cell.MaxPoll = 6
@@ -88,7 +88,7 @@ func ReadScenarios(r io.Reader) ([]Reference, error) {
 				Scenario: l[scenario], Jitter: 100 * time.Microsecond, Wander: 1e-9, Servers: 1,
 				MinPoll: 6, MaxPoll: 10,
 			},
-			Program: "chrony", RMS: seconds(reached), Interval: seconds(between),
+			Program: "chrony", RMSOffset: seconds(reached), Interval: seconds(between),
 		}
 		if l[polls] == "6..6" {
 			ref.Cell.MaxPoll = 6

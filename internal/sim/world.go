@@ -76,6 +76,7 @@ type client struct {
 	kernelLeap event.Leap
 	result     Result
 	recorder   recorder
+	oracle     oracle
 }
 
 // Run runs a world to its end.
@@ -89,6 +90,8 @@ func Run(w World) (Result, error) {
 		rng:        rand.New(rand.NewPCG(w.Seed, 0x636c69)),
 		recorder:   recorder{settle: Instant(w.Settle)},
 	}
+	wander := float64(w.Oscillator.Wander) * 1e9
+	c.oracle.q = wander * wander
 	for i, s := range w.Servers {
 		st, err := newStation(s, &c.world, w.Seed, uint64(i)+0x737276)
 		if err != nil {
@@ -105,6 +108,7 @@ func Run(w World) (Result, error) {
 	}
 	err := c.loop()
 	c.recorder.finish(&c.result)
+	c.result.OracleOffset = time.Duration(c.oracle.rms())
 	return c.result, err
 }
 
@@ -176,6 +180,9 @@ func (c *client) insertSecond(t Instant) {
 func (c *client) sample(t Instant) {
 	wrong := c.wrong(t)
 	c.recorder.record(t, wrong)
+	if t > c.recorder.settle {
+		c.oracle.check(c.osc.Mono(t), c.world.truth(t))
+	}
 	if c.world.Trace != nil {
 		c.world.Trace(t, nil, wrong)
 	}
