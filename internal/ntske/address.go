@@ -35,12 +35,13 @@ func (c *Client) ntpAddr(ctx context.Context, ke netip.Addr, resp nts.Response) 
 	if port == 0 {
 		port = defaultNTPPort
 	}
-	// RFC 8915 §4.1.7: without the record it is the same host, and that is
-	// this address, not what its name means at another time.
+	// RFC 8915 §4.1.7: without the record "at the same IP address as the NTS-KE
+	// server", which is not what its name means at another time.
 	if resp.Server == "" {
 		return netip.AddrPortFrom(ke, port), nil
 	}
 	if addr, err := netip.ParseAddr(resp.Server); err == nil {
+		addr = addr.Unmap()
 		if !usable(addr) {
 			return netip.AddrPort{}, fmt.Errorf("%w: NTP server %v", nts.ErrResponse, addr)
 		}
@@ -65,7 +66,8 @@ func (c *Client) resolve(ctx context.Context, ke netip.Addr, name string) (netip
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 		}
 	}
-	// RFC 8915 §4.1.7: a fully qualified name, so no search list.
+	// RFC 8915 §4.1.7: "the recipient MUST treat it as a FQDN, e.g., by making
+	// sure it ends with a dot", so no search list.
 	addrs, err := lookup(ctx, strings.TrimSuffix(name, ".")+".")
 	if err != nil {
 		return netip.Addr{}, err

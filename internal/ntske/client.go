@@ -91,6 +91,9 @@ func (c *Client) Exchange(ctx context.Context, req Request) (*Result, error) {
 	if err := handshake(ctx, conn); err != nil {
 		return fail(stageOf(err), err)
 	}
+	// RFC 8915 §4: "the client and server SHALL send TLS close_notify alerts",
+	// whatever became of the response; nobody waits for the server's.
+	defer conn.Close()
 	resp, err := converse(conn, req)
 	if err != nil {
 		return fail(StageProtocol, err)
@@ -99,8 +102,7 @@ func (c *Client) Exchange(ctx context.Context, req Request) (*Result, error) {
 	if res.Session, err = session(conn, req, v, resp); err != nil {
 		return fail(StageProtocol, err)
 	}
-	// RFC 8915 §4: both sides send close_notify; nobody waits for it.
-	_ = conn.Close()
+	_ = conn.Close() // before a name is looked up, which may take time
 	res.Info = info(conn.ConnectionState(), v)
 	res.Info.Duration = time.Since(start)
 	if res.Session.NTPAddr, err = c.ntpAddr(ctx, req.Addr.Addr(), resp); err != nil {
@@ -139,7 +141,8 @@ func handshake(ctx context.Context, conn *tls.Conn) error {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return err
 	}
-	// RFC 8915 §4: a server without ALPN negotiates nothing, silently.
+	// RFC 8915 §3, §4: support for ALPN "is REQUIRED"; a server without it
+	// negotiates nothing, silently.
 	if conn.ConnectionState().NegotiatedProtocol != nts.ALPN {
 		return errNoALPN
 	}
@@ -242,8 +245,8 @@ func info(cs tls.ConnectionState, v *verifier) event.KEInfo {
 		CipherSuite: tls.CipherSuiteName(cs.CipherSuite),
 		Group:       cs.CurveID.String(),
 		PostQuantum: postQuantum(cs.CurveID),
-		Subject:     leaf.Subject.String(),
-		Issuer:      leaf.Issuer.String(),
+		Subject:     tame(leaf.Subject.String(), maxName),
+		Issuer:      tame(leaf.Issuer.String(), maxName),
 		NotBefore:   v.notBefore,
 		NotAfter:    v.notAfter,
 	}

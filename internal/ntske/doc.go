@@ -43,4 +43,8 @@ const (
 	maxRootsFiles = 1024
 	// maxChain bounds the certificates a server may present.
 	maxChain = 16
+	// maxName and maxReason bound, in bytes, what a certificate's names and a
+	// whole reason take up in logs and tables.
+	maxName   = 100
+	maxReason = 500
 )

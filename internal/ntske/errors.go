@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"ntsd/internal/nts"
 )
@@ -116,7 +117,9 @@ func isNetwork(err error) bool {
 
 // Reason returns one line for people: what happened and, where that is known,
 // what to do about it.
-func (e *Error) Reason() string {
+func (e *Error) Reason() string { return tame(e.reason(), maxReason) }
+
+func (e *Error) reason() string {
 	switch e.Stage {
 	case StageConnect:
 		return e.connectReason()
@@ -185,6 +188,20 @@ func (e *Error) tlsReason() string {
 		return fmt.Sprintf("%v closed the connection during the TLS handshake", e.addr)
 	}
 	return trimPrefix(e.Err)
+}
+
+// tame makes text that a server chose, and maybe an impostor, fit for logs and
+// terminals: one line of printable characters, at most limit bytes.
+func tame(s string, limit int) string {
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // cause strips the "dial tcp ADDR:" that the net package puts before it.

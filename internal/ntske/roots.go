@@ -12,15 +12,15 @@ import (
 // ErrNoRoots says that not one CA certificate was found.
 var ErrNoRoots = errors.New("ntske: no CA certificate found: install the package ca-bundle or name a file in trustedcerts")
 
-// systemBundles are the places of the system's CA bundle, the first that
-// exists counts.
+// systemBundles are the places of the system's CA bundle; the first with
+// certificates in it counts.
 func systemBundles() []string {
 	return []string{
 		"/etc/ssl/certs/ca-certificates.crt", // OpenWrt, Debian, Alpine
 		"/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
 		"/etc/ssl/ca-bundle.pem",             // SUSE
-		"/etc/ssl/cert.pem",
-		"/etc/ssl/certs", // OpenWrt's ca-certificates: single files
+		"/etc/ssl/cert.pem",                  // OpenWrt's second name for its bundle, Alpine
+		"/etc/ssl/certs",                     // OpenWrt's ca-certificates: single files
 	}
 }
 
@@ -30,15 +30,21 @@ func systemBundles() []string {
 // certificates, 0.2 MB of them, and parses those that a chain needs;
 // x509.SystemCertPool would keep its copy for ever.
 func LoadRoots(systemCerts bool, files []string) (*x509.CertPool, error) {
+	if systemCerts {
+		return loadRoots(systemBundles(), files)
+	}
+	return loadRoots(nil, files)
+}
+
+// loadRoots reads the first of bundles that has certificates, and all files.
+func loadRoots(bundles, files []string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	found := 0
-	if systemCerts {
-		for _, path := range systemBundles() {
-			n, err := addPath(pool, path)
-			if err == nil && n > 0 {
-				found += n
-				break
-			}
+	for _, path := range bundles {
+		n, err := addPath(pool, path)
+		if err == nil && n > 0 {
+			found += n
+			break
 		}
 	}
 	for _, path := range files {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,6 +43,21 @@ func TestLoadRoots(t *testing.T) {
 		t.Errorf("folder: %v; want the first CA", err)
 	}
 	empty := writePEM(t, filepath.Join(t.TempDir(), "empty.pem"))
+	// A missing, an empty and a full bundle, then one too many.
+	system := writePEM(t, filepath.Join(t.TempDir(), "ca-certificates.crt"), two)
+	pool, err = loadRoots([]string{"/nonexistent", empty, system, file}, []string{dir})
+	if err != nil || !pool.Equal(both) {
+		t.Errorf("system and folder: %v; want the first bundle with certificates, and the folder", err)
+	}
+	pool, err = loadRoots([]string{"/nonexistent", empty, dir, file}, nil)
+	if err != nil || !pool.Equal(one.pool()) {
+		t.Errorf("folder as system: %v; want its CA", err)
+	}
+	for _, path := range []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/ssl/certs"} {
+		if !slices.Contains(systemBundles(), path) {
+			t.Errorf("OpenWrt's %s is not looked at", path)
+		}
+	}
 	huge := filepath.Join(t.TempDir(), "huge.pem")
 	if err := os.WriteFile(huge, make([]byte, maxFile+1), 0o600); err != nil {
 		t.Fatal(err)

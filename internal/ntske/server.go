@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,7 @@ import (
 // CookieSource makes cookies for clients. Several goroutines call it.
 type CookieSource interface {
 	// AppendCookie appends one cookie, valid now, that holds alg and the keys.
+	// The keys are erased after the call: it must copy what it keeps.
 	AppendCookie(dst []byte, alg siv.Algorithm, c2s, s2c []byte) ([]byte, error)
 }
 
@@ -31,7 +34,8 @@ type ServerConfig struct {
 	// AEADs are the algorithms to offer; empty: all. 15 is always among them:
 	// RFC 8915 §4.1.5: servers "MUST support AEAD_AES_SIV_CMAC_256".
 	AEADs []siv.Algorithm
-	// NTPServer and NTPPort are sent where they differ from this host and 123.
+	// NTPServer and NTPPort are sent where they differ from this host and 123:
+	// an address, or a name that is fully qualified.
 	NTPServer string
 	NTPPort   uint16
 	// Admit is asked before anything is spent on a client: access and rate
@@ -75,6 +79,9 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	if !slices.Contains(cfg.AEADs, siv.AESSIVCMAC256) {
 		cfg.AEADs = append(slices.Clone(cfg.AEADs), siv.AESSIVCMAC256)
+	}
+	if cfg.NTPServer != "" && !nts.ValidServer(cfg.NTPServer) {
+		return nil, fmt.Errorf("ntske: %q is neither an address nor a name", cfg.NTPServer)
 	}
 	if cfg.NTPPort == defaultNTPPort {
 		cfg.NTPPort = 0
@@ -217,8 +224,9 @@ func (s *Server) answer(conn *tls.Conn, msg []byte, readErr error) (resp []byte,
 	switch {
 	case readErr == nil:
 	case errors.Is(readErr, os.ErrDeadlineExceeded), errors.Is(readErr, errTooLong):
-		// RFC 8915 §4.1.3: Bad Request also where a client is waited for in
-		// vain.
+		// RFC 8915 §4.1.3: Bad Request also when "upon the expiration of an
+		// implementation-defined timeout, it has not yet received such a
+		// request".
 		return nts.AppendError(nil, nts.CodeBadRequest), false
 	case errors.Is(readErr, nts.ErrResponse): // ended inside the request
 		return nts.AppendError(nil, nts.CodeBadRequest), false
@@ -243,8 +251,11 @@ func (s *Server) answer(conn *tls.Conn, msg []byte, readErr error) (resp []byte,
 	}
 	grant, err := s.grant(conn, alg, id)
 	if err != nil {
+		// RFC 8915 §4.1.3: "unable to respond properly due to an internal
+		// condition".
 		return nts.AppendError(nil, nts.CodeInternal), false
 	}
+	grant.Server = s.ntpServer(req, conn.LocalAddr())
 	// Echoed where it means something: the keys are exported as RFC 8915 says.
 	grant.CompliantGCMSIV = req.CompliantGCMSIV && alg == siv.AES128GCMSIV
 	return nts.AppendResponse(nil, grant), true
@@ -257,7 +268,11 @@ func (s *Server) grant(conn *tls.Conn, alg, id siv.Algorithm) (nts.Response, err
 	if err != nil {
 		return nts.Response{}, err
 	}
-	r := nts.Response{AEAD: alg, Server: s.cfg.NTPServer, Port: s.cfg.NTPPort}
+	// RFC 8915 §1.3: the server "discards all associated state".
+	defer clear(c2s)
+	defer clear(s2c)
+	r := nts.Response{AEAD: alg, Port: s.cfg.NTPPort}
+	// RFC 8915 §4.1.6: "SHOULD send eight of them".
 	for range nts.MaxCookies {
 		c, err := s.cfg.Cookies.AppendCookie(nil, alg, c2s, s2c)
 		if err != nil {
@@ -266,4 +281,27 @@ func (s *Server) grant(conn *tls.Conn, alg, id siv.Algorithm) (nts.Response, err
 		r.Cookies = append(r.Cookies, c)
 	}
 	return r, nil
+}
+
+// ntpServer returns what the answer says about the NTP server. RFC 8915 §4.1.7:
+// the server "SHOULD reply with the same record" as the client's "if it is valid
+// and the server is able to supply cookies for it": if it names the host that
+// the answer means anyway.
+func (s *Server) ntpServer(req nts.Request, local net.Addr) string {
+	ours := s.cfg.NTPServer
+	if req.Server == "" {
+		return ours
+	}
+	if ours != "" {
+		if strings.EqualFold(strings.TrimSuffix(req.Server, "."), strings.TrimSuffix(ours, ".")) {
+			return req.Server
+		}
+		return ours
+	}
+	asked, err := netip.ParseAddr(req.Server)
+	here, ok := local.(*net.TCPAddr)
+	if err == nil && ok && asked.Unmap() == here.AddrPort().Addr().Unmap().WithZone("") {
+		return req.Server
+	}
+	return ""
 }

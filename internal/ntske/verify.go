@@ -165,7 +165,7 @@ func (v *verifier) explain(leaf *x509.Certificate, err error, at time.Time) erro
 			subject(c), minute(c.NotAfter), minute(at))
 	case errors.As(err, &unknown):
 		return say("the certificate of %s was issued by %q, which is not trusted here: add its CA with trustedcerts",
-			subject(leaf), leaf.Issuer.String())
+			subject(leaf), tame(leaf.Issuer.String(), maxName))
 	case errors.As(err, &host):
 		return say("the certificate is for %s, not for %s", names(leaf), v.name)
 	}
@@ -204,7 +204,7 @@ func wall(t time.Time) clock.Wall {
 
 func subject(c *x509.Certificate) string {
 	if c.Subject.CommonName != "" {
-		return c.Subject.CommonName
+		return tame(c.Subject.CommonName, maxName)
 	}
 	return names(c)
 }
@@ -222,11 +222,7 @@ func names(c *x509.Certificate) string {
 	if len(all) > most {
 		all = append(all[:most], "and others")
 	}
-	s := strings.Join(all, ", ")
-	if len(s) > 200 {
-		s = s[:200] + "..."
-	}
-	return s
+	return tame(strings.Join(all, ", "), 2*maxName)
 }
 
 func day(t time.Time) string    { return t.UTC().Format("2006-01-02") }
