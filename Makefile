@@ -7,7 +7,10 @@ BUILD    := build
 # The FIPS module of Go 1.24: later ones reserve 32 MiB of BSS, which small
 # routers refuse at exec. "make size" checks it.
 export GOFIPS140 := v1.0.0
-LDFLAGS  := -s -w -X main.version=$(VERSION)
+# The build time is the commit's, so that a build can be repeated. It is the
+# earliest time that the daemon believes in.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.builtAt=$(SOURCE_DATE_EPOCH)
 GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 TOOL     := $(GO) tool -modfile=scripts/tools/go.mod
 ARCHES   := arm64 arm mips mipsle amd64

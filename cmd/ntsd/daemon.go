@@ -140,7 +140,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		},
 		Clock: kept{clk, cfg.Main.RTCSync}, Network: network{clk},
 		KE: newKeyExchange(resolver), Resolver: names{resolver},
-		Store: &files{dir: run}, Rand: rand.Reader, Log: log, Journal: journal, Version: version, DryRun: dry,
+		Store: &files{dir: run}, Rand: rand.Reader, Floor: buildTime(), Log: log, Journal: journal, Version: version, DryRun: dry,
 	})
 	d.Describe(diagnostics)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

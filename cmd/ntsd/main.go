@@ -14,6 +14,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+
+	"ntsd/internal/clock"
 )
 
 // Exit statuses, for ntsd and ntsctl alike.
@@ -26,6 +29,23 @@ const (
 
 // version is set by the linker.
 var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
+
+// builtAt is the time of the build in seconds since 1970, set by the linker.
+var builtAt = "" //nolint:gochecknoglobals // likewise
+
+// buildTime returns builtAt, or 1970 where the linker was not told. No true
+// time lies before it.
+func buildTime() clock.Wall {
+	sec, err := strconv.ParseInt(builtAt, 10, 64)
+	if err != nil || sec < 0 || sec > maxBuildTime {
+		return 0
+	}
+	return clock.WallUnix(sec, 0)
+}
+
+// maxBuildTime keeps a mistaken SOURCE_DATE_EPOCH from locking a router out of
+// the present: 2100-01-01.
+const maxBuildTime = 4102444800
 
 func main() {
 	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))

@@ -80,7 +80,7 @@ func query(o options, cfg *config.Config, clk steered) (*event.Exit, string) {
 	d := daemon.New(daemon.Options{
 		Config: cfg, Clock: untouched{kept{clk, false}}, Network: network{clk},
 		KE: newKeyExchange(resolver), Resolver: names{resolver},
-		Store: nothing{}, Rand: rand.Reader, Log: slog.New(trouble), Version: version, OneShot: true,
+		Store: nothing{}, Rand: rand.Reader, Floor: buildTime(), Log: slog.New(trouble), Version: version, OneShot: true,
 	})
 	exit, err := d.Run(ctx)
 	trouble.add(d.Troubles())

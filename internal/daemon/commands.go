@@ -144,7 +144,7 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 	}
 	d.applied = cfg
 	next := engineConfig(cfg)
-	next.OneShot = d.opt.OneShot
+	next.OneShot, next.Floor = d.opt.OneShot, d.opt.Floor
 	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), next, nil))
 	d.opt.Log.Info("configuration reloaded", "sources", len(cfg.Sources))
 	return nil

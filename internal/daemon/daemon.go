@@ -29,6 +29,7 @@ type Options struct {
 	Log      *slog.Logger
 	Journal  *Journal // what of the log the status repeats; nil: nothing
 	Version  string
+	Floor    clock.Wall // no true time lies before it: the time of the build
 	DryRun   bool // for the status: the clock is not the kernel's
 	OneShot  bool // end with the first answer
 }
@@ -121,7 +122,7 @@ func (d *Daemon) start(ctx context.Context) {
 	now := d.opt.Clock.Read()
 	d.started = now.Mono
 	cfg := engineConfig(d.applied)
-	cfg.OneShot = d.opt.OneShot
+	cfg.OneShot, cfg.Floor = d.opt.OneShot, d.opt.Floor
 	cfg.Drift, cfg.DriftSkew, cfg.DriftKnown = d.drift()
 	d.engine = engine.New(cfg, d.opt.Rand, now)
 	d.perform(ctx, d.engine.HandleStart(now, d.sessions(), d.backoffs(), nil))
