@@ -153,7 +153,11 @@ func TestHonest(t *testing.T) {
 	} {
 		var sum float64
 		var n int
-		for seed := uint64(1); seed <= 2; seed++ {
+		seeds := uint64(2)
+		if testing.Short() {
+			seeds = 1
+		}
+		for seed := uint64(1); seed <= seeds; seed++ {
 			m := newModel(seed)
 			m.to, m.back, m.wander = c.to, c.back, c.wander
 			f := New(Config{})
@@ -256,7 +260,7 @@ func TestBufferbloat(t *testing.T) {
 
 func TestOneSided(t *testing.T) {
 	var sum float64
-	const seeds = 5
+	const seeds = 3
 	for seed := uint64(1); seed <= seeds; seed++ {
 		m := newModel(seed)
 		m.to, m.back = time.Millisecond, 10*time.Microsecond
@@ -389,4 +393,14 @@ func FuzzUpdate(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkUpdate is the cost of one sample once the filter has settled.
+func BenchmarkUpdate(b *testing.B) {
+	m := newModel(1)
+	f := New(Config{})
+	for b.Loop() {
+		f.Update(m.sample())
+		m.wait(64 * time.Second)
+	}
 }
