@@ -143,9 +143,7 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 		d.opt.Log.Warn("options run_dir and clock take effect at the next start")
 	}
 	d.applied = cfg
-	next := engineConfig(cfg)
-	next.OneShot, next.Floor = d.opt.OneShot, d.opt.Floor
-	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), next, nil))
+	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), d.engineConfig(), nil))
 	d.opt.Log.Info("configuration reloaded", "sources", len(cfg.Sources))
 	return nil
 }

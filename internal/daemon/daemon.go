@@ -30,8 +30,8 @@ type Options struct {
 	Journal  *Journal // what of the log the status repeats; nil: nothing
 	Version  string
 	Floor    clock.Wall // no true time lies before it: the time of the build
-	DryRun   bool // for the status: the clock is not the kernel's
-	OneShot  bool // end with the first answer
+	DryRun   bool       // for the status: the clock is not the kernel's
+	OneShot  bool       // end with the first answer
 }
 
 // Daemon is the running time service. Its methods may be called from any
@@ -121,8 +121,7 @@ func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Actio
 func (d *Daemon) start(ctx context.Context) {
 	now := d.opt.Clock.Read()
 	d.started = now.Mono
-	cfg := engineConfig(d.applied)
-	cfg.OneShot, cfg.Floor = d.opt.OneShot, d.opt.Floor
+	cfg := d.engineConfig()
 	cfg.Drift, cfg.DriftSkew, cfg.DriftKnown = d.drift()
 	d.engine = engine.New(cfg, d.opt.Rand, now)
 	d.perform(ctx, d.engine.HandleStart(now, d.sessions(), d.backoffs(), nil))

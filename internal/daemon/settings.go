@@ -24,8 +24,15 @@ func defaultAEADs() []siv.Algorithm {
 	return []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512}
 }
 
-// engineConfig puts a checked configuration into the engine's terms.
-func engineConfig(c *config.Config) engine.Config {
+// engineConfig returns the configuration in force in the engine's terms.
+func (d *Daemon) engineConfig() engine.Config {
+	cfg := translate(d.applied)
+	cfg.OneShot, cfg.Floor = d.opt.OneShot, d.opt.Floor
+	return cfg
+}
+
+// translate puts a checked configuration into the engine's terms.
+func translate(c *config.Config) engine.Config {
 	sources := make([]engine.Source, 0, len(c.Sources))
 	for i := range c.Sources {
 		sources = append(sources, engineSource(&c.Sources[i]))
