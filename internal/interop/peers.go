@@ -25,6 +25,7 @@ const ntpPort = 123
 // Peers is where the foreign programs are.
 type Peers struct {
 	Chronyd, Chronyc string
+	Newer            bool     // chronyd is not Debian's but the one that CHRONYD names
 	Ntpd, Ntpq       string   // ntpsec's
 	Env              []string // what they need in their environment
 }
@@ -54,9 +55,18 @@ func FindPeers(t testing.TB) Peers {
 			"PYTHONPATH="+value["ntpq_pythonpath"]),
 	}
 	if other := os.Getenv("CHRONYD"); other != "" {
-		p.Chronyd = other
+		p.Chronyd, p.Newer = other, true
+		// chronyc goes with its daemon.
+		if own := filepath.Join(filepath.Dir(other), "chronyc"); isFile(own) {
+			p.Chronyc = own
+		}
 	}
 	return p
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // moduleRoot returns the folder of go.mod.

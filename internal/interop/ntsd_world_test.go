@@ -1,0 +1,299 @@
+package interop
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ntsd/internal/control"
+	"ntsd/internal/demo"
+	"ntsd/internal/nts"
+	"ntsd/internal/siv"
+	"ntsd/internal/status"
+)
+
+// lifetime ends an ntsd whose test was killed, in seconds.
+const lifetime = "120"
+
+// lab is a segment with the peers and an authority whose certificates ntsd
+// trusts. Labs share nothing but the machine's clock: their tests are parallel.
+type lab struct {
+	*Net
+	t     *testing.T
+	peers Peers
+	ca    *demo.CA
+}
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	l := &lab{Net: NewNet(t), t: t, peers: FindPeers(t), ca: newTestCA(t)}
+	t.Parallel()
+	return l
+}
+
+// daemon is an ntsd on a host, in dry-run mode.
+type daemon struct {
+	*Process
+	t      *testing.T
+	config string // its file
+	socket string
+	mounts string // shell commands before it starts, in a mount namespace
+}
+
+// ntsd starts ntsd on the host of that name with sections of a configuration.
+func (l *lab) ntsd(host string, sections ...string) *daemon {
+	l.t.Helper()
+	h := l.Host(host)
+	d := l.configure(h, sections...)
+	d.start(h)
+	return d
+}
+
+// configure writes the configuration of an ntsd that is yet to start.
+func (l *lab) configure(h *Host, sections ...string) *daemon {
+	l.t.Helper()
+	run := filepath.Join(h.Dir, "run")
+	head := section("ntsd 'main'", "run_dir", run, "state_dir", filepath.Join(h.Dir, "state")) +
+		section("nts", "systemcerts", "no", "trustedcerts", h.writeCA(l.ca))
+	return &daemon{
+		t: l.t, socket: filepath.Join(run, "ntsd.sock"),
+		config: h.writeFile("ntsd.uci", append([]string{head}, sections...)),
+	}
+}
+
+// start starts the daemon and waits until it answers.
+func (d *daemon) start(h *Host) {
+	d.t.Helper()
+	line := []string{filepath.Join(binDir, "ntsd"), "-x", "-t", lifetime, "-f", d.config}
+	if d.mounts != "" {
+		line = append([]string{"unshare", "--mount", "sh", "-ec", d.mounts + `exec "$@"`, "sh"}, line...)
+	}
+	d.Process = h.Start(h.Command(context.Background(), line[0], line[1:]...))
+	d.until("an answer", func(*status.Report) bool { return true })
+}
+
+// see gives the daemon a file of its own in place of the machine's.
+func (d *daemon) see(path string, h *Host, lines ...string) {
+	d.t.Helper()
+	own := h.writeFile(strings.ReplaceAll(path, "/", "_"), lines)
+	d.mounts += fmt.Sprintf("mount --bind %s %s\n", own, path)
+	line := []string{"unshare", "--mount", "sh", "-ec", d.mounts}
+	if out, err := exec.Command(line[0], line[1:]...).CombinedOutput(); err != nil {
+		Unavailable(d.t, "interop: mount namespace: %v: %s", err, out)
+	}
+}
+
+// report asks the daemon for everything it knows.
+func (d *daemon) report() (*status.Report, error) {
+	resp, err := control.Client{Path: d.socket}.Do(d.t.Context(), control.Request{Cmd: control.CmdReport})
+	if err != nil {
+		return nil, err
+	}
+	if !resp.OK {
+		return nil, errors.New(resp.Message)
+	}
+	r := new(status.Report)
+	return r, json.Unmarshal(resp.Body, r)
+}
+
+// until waits for a report as ok wants it and returns it.
+func (d *daemon) until(what string, ok func(*status.Report) bool) *status.Report {
+	d.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		r, err := d.report()
+		if err == nil && ok(r) {
+			return r
+		}
+		select {
+		case <-d.done:
+			d.t.Fatalf("ntsd ended before %s: %v", what, d.err)
+		case <-time.After(pollInterval):
+		}
+		if time.Now().After(deadline) {
+			text, _ := json.MarshalIndent(r, "", " ")
+			d.t.Fatalf("no %s within %v (%v); the report:\n%s", what, patience, err, text)
+		}
+	}
+}
+
+// untilSource waits for a source to be as ok wants it.
+func (d *daemon) untilSource(name, what string, ok func(*status.Source) bool) *status.Source {
+	d.t.Helper()
+	r := d.until(what+" of "+name, func(r *status.Report) bool { return ok(find(d.t, r, name)) })
+	return find(d.t, r, name)
+}
+
+// ask runs ntsctl, wants it to do what it is asked, and returns what it prints.
+func (d *daemon) ask(args ...string) string {
+	d.t.Helper()
+	cmd := exec.Command(filepath.Join(binDir, "ntsctl"), append([]string{"-h", d.socket}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		d.t.Errorf("ntsctl %v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// find returns the source of that name or address.
+func find(t *testing.T, r *status.Report, name string) *status.Source {
+	t.Helper()
+	for i := range r.Sources {
+		if r.Sources[i].Is(name) {
+			return &r.Sources[i]
+		}
+	}
+	t.Fatalf("no source %s in the report", name)
+	return nil
+}
+
+// row returns the line of a table that has name among its first two words.
+func row(t *testing.T, table, name string) string {
+	t.Helper()
+	for line := range strings.Lines(table) {
+		words := strings.Fields(line)
+		for _, w := range words[:min(2, len(words))] {
+			if w == name {
+				return strings.TrimRight(line, "\n")
+			}
+		}
+	}
+	t.Fatalf("no row for %s in\n%s", name, table)
+	return ""
+}
+
+// verdict returns how often replies of a source met a fate.
+func verdict(s *status.Source, name string) uint64 {
+	for _, v := range s.Counters.Verdicts {
+		if v.Name == name {
+			return v.Count
+		}
+	}
+	return 0
+}
+
+// section returns the text of one UCI section.
+func section(typ string, pairs ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nconfig %s\n", typ)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fmt.Fprintf(&b, "\toption %s '%s'\n", pairs[i], pairs[i+1])
+	}
+	return b.String()
+}
+
+// source returns the section of a server with NTS that is polled every
+// 2^poll seconds.
+func source(name string, poll int, more ...string) string {
+	return plainSource(name, poll, append([]string{"nts", "yes"}, more...)...)
+}
+
+// plainSource returns the section of a server without NTS.
+func plainSource(name string, poll int, more ...string) string {
+	p := strconv.Itoa(poll)
+	return section("server", append([]string{"hostname", name, "minpoll", p, "maxpoll", p}, more...)...)
+}
+
+// keys are what an NTS server of a make gives to ntsd.
+type keys struct {
+	aead      siv.Algorithm
+	cookieLen int
+}
+
+// Debian's chronyd 4.3 and ntpsec 1.2.2 know AES-SIV-CMAC only.
+func ntpsecKeys() keys { return keys{siv.AESSIVCMAC256, 104} }
+
+// chronyKeys are those of the chronyd that FindPeers found.
+func chronyKeys(p Peers) keys {
+	if p.Newer {
+		return keys{siv.AES128GCMSIV, 64}
+	}
+	return keys{siv.AESSIVCMAC256, 100}
+}
+
+// checkAuthdata wants the source's row of authdata to show keys from one key
+// establishment, and a full jar of cookies.
+func (d *daemon) checkAuthdata(name string, want keys) {
+	d.t.Helper()
+	got := strings.Fields(row(d.t, d.ask("-n", "authdata"), name))
+	last := ""
+	if len(got) > 5 {
+		last = got[5]
+	}
+	line := fmt.Sprintf("%s NTS 1 %d %d %s 0 0 %d %d", name, want.aead, 8*want.aead.KeySize(), last, nts.MaxCookies, want.cookieLen)
+	if g := strings.Join(got, " "); g != line {
+		d.t.Errorf("authdata:\n got %s\nwant %s", g, line)
+	}
+}
+
+// Establishments and requests as chronyd counts them.
+type chronyCounters struct{ accepted, authenticated int }
+
+// commandSocket returns the line that makes chronyd listen for chronyc, and
+// the socket, in a folder that nobody else may enter.
+func (h *Host) commandSocket() (line, path string) {
+	h.t.Helper()
+	dir := filepath.Join(h.Dir, "cmd")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		h.t.Fatal(err)
+	}
+	path = filepath.Join(dir, "chronyd.sock")
+	return "bindcmdaddress " + path, path
+}
+
+// chronyc runs chronyc on a command socket.
+func (h *Host) chronyc(p Peers, args ...string) string {
+	h.t.Helper()
+	_, socket := h.commandSocket()
+	cmd := h.Command(context.Background(), p.Chronyc, append([]string{"-h", socket}, args...)...)
+	cmd.Env = p.Env
+	out, err := cmd.Output()
+	if err != nil {
+		h.t.Fatalf("chronyc %v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// counters asks the host's chronyd for its counters.
+func (h *Host) counters(p Peers) chronyCounters {
+	h.t.Helper()
+	return chronyCounters{
+		accepted:      h.counter(p, "NTS-KE connections accepted"),
+		authenticated: h.counter(p, "Authenticated NTP packets"),
+	}
+}
+
+func (h *Host) counter(p Peers, name string) int {
+	h.t.Helper()
+	out := h.chronyc(p, "serverstats")
+	for line := range strings.Lines(out) {
+		if key, value, _ := strings.Cut(line, ":"); strings.TrimSpace(key) == name {
+			n, err := strconv.Atoi(strings.TrimSpace(value))
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			return n
+		}
+	}
+	h.t.Fatalf("chronyc serverstats: no %q in\n%s", name, out)
+	return 0
+}
+
+// refid is how an address looks as a reference ID (RFC 5905 section 7.3).
+func refid(a netip.Addr) string {
+	if a.Is4() {
+		return fmt.Sprintf("%X", a.AsSlice())
+	}
+	sum := md5.Sum(a.AsSlice())
+	return fmt.Sprintf("%X", sum[:4])
+}
