@@ -17,6 +17,7 @@ package siv
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 )
@@ -160,6 +161,13 @@ func New(a Algorithm, key []byte) (AEAD, error) {
 	}
 	return newCMACSIV(a, key)
 }
+
+// Format implements fmt.Formatter: for every verb it writes the algorithm's
+// name, since what else is in x are keys.
+func (x *cmacSIV) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, x.algorithm.String()) }
+
+// Format implements fmt.Formatter like that of cmacSIV.
+func (x *gcmSIV) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, x.Algorithm().String()) }
 
 // extend returns dst lengthened by n octets, and those octets.
 func extend(dst []byte, n int) (all, added []byte) {
