@@ -32,7 +32,9 @@ type Sample struct {
 
 // Config bounds a filter.
 type Config struct {
-	MinSamples, MaxSamples int // as chrony's options; 0 means the default
+	// MinSamples and MaxSamples are chrony's options. The filter has no use for
+	// them: its forgetting follows the oscillator, not a count.
+	MinSamples, MaxSamples int
 	// MinDelay is the configured lower bound of the path's round trip, 0 when
 	// unknown.
 	MinDelay time.Duration
