@@ -8,7 +8,6 @@ import (
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/selection"
-	"ntsd/internal/siv"
 )
 
 // maxSlewPPM is the fastest slew: chrony's default (83333 ppm), which takes
@@ -17,12 +16,6 @@ const maxSlewPPM = 83333
 
 // maxJitter is the jitter above which a source is not used: chrony's default.
 const maxJitter = time.Second
-
-// defaultAEADs is the order in which algorithms are offered: AEAD 30 makes the
-// shortest packets, 15 is the one that every server has (RFC 8915 section 5.1).
-func defaultAEADs() []siv.Algorithm {
-	return []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512}
-}
 
 // engineConfig returns the configuration in force in the engine's terms.
 func (d *Daemon) engineConfig() engine.Config {
@@ -56,15 +49,8 @@ func engineSource(s *config.Source) engine.Source {
 	if s.Kind == config.Pool {
 		kind = engine.KindPool
 	}
-	aeads := defaultAEADs()
-	if len(s.AEADs) > 0 {
-		aeads = nil
-		for _, a := range s.AEADs {
-			aeads = append(aeads, siv.Algorithm(a))
-		}
-	}
 	return engine.Source{
-		Kind: kind, Name: s.Name, Port: s.Port, NTS: s.NTS, NTSPort: s.NTSPort, AEADs: aeads,
+		Kind: kind, Name: s.Name, Port: s.Port, NTS: s.NTS, NTSPort: s.NTSPort, AEADs: s.AEADs,
 		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Operator: s.Operator, Family: family(s.Family),
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
 		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay,
