@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 
 	"ntsd/internal/clock"
@@ -197,9 +199,30 @@ func (n names) Resolve(ctx context.Context, r event.Resolve) event.Resolved {
 	addrs, err := n.resolver.Lookup(ctx, r.Name, resolveFamily(r.Family))
 	done := event.Resolved{Name: r.Name, Family: r.Family, Addrs: addrs}
 	if err != nil {
-		done.Temporary, done.Reason = !errors.Is(err, resolve.ErrNotFound), err.Error()
+		done.Temporary, done.Reason = !errors.Is(err, resolve.ErrNotFound), lookupReason(err)
 	}
 	return done
+}
+
+// lookupReason says why a name has no address: in the same words each time it
+// is the same, so that the log has it once. What package net says contains the
+// port of its socket.
+func lookupReason(err error) string {
+	var dns *net.DNSError
+	for _, reason := range []error{resolve.ErrNotFound, resolve.ErrTemporary, resolve.ErrNoNetwork} {
+		if !errors.Is(err, reason) || !errors.As(err, &dns) || dns.Server == "" {
+			continue
+		}
+		if reason == resolve.ErrNotFound {
+			return fmt.Sprintf("%v, says %s", reason, dns.Server)
+		}
+		detail := dns.Err
+		if i := strings.LastIndex(detail, ": "); i >= 0 {
+			detail = detail[i+2:]
+		}
+		return fmt.Sprintf("%v: %s: %s", reason, dns.Server, detail)
+	}
+	return err.Error()
 }
 
 func resolveFamily(f event.Family) resolve.Family {

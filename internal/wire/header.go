@@ -179,9 +179,10 @@ func (h Header) Append(dst []byte) []byte {
 
 // KissCode returns the kiss code when h is a kiss-o'-death packet.
 // RFC 5905 §7.4: "If the Stratum field is 0, [...] the Reference Identifier
-// field can be used to convey messages"; they come from servers only.
+// field can be used to convey messages"; they come from servers only. An empty
+// field conveys none: that server has no time to give yet.
 func (h Header) KissCode() (code KissCode, ok bool) {
-	if h.Stratum != 0 || h.Mode != ModeServer {
+	if h.Stratum != 0 || h.Mode != ModeServer || h.ReferenceID == (ReferenceID{}) {
 		return 0, false
 	}
 	return KissCode(binary.BigEndian.Uint32(h.ReferenceID[:])), true

@@ -1,0 +1,168 @@
+package acceptance
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"ntsd/internal/demo"
+	"ntsd/internal/wire"
+)
+
+// silentKE listens on a new address, takes connections and says nothing.
+func silentKE(t *testing.T) string {
+	t.Helper()
+	addr := newAddr()
+	ln, err := net.Listen("tcp", netip.AddrPortFrom(addr, kePort).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+		}
+	}()
+	return addr.String()
+}
+
+// TestSilentKeyEstablishment: a server that takes the connection and says
+// nothing holds up neither the other sources nor the end of the daemon, and
+// -Q gives up in time.
+func TestSilentKeyEstablishment(t *testing.T) {
+	w := newWorld(t)
+	silent, s := silentKE(t), w.nts(nil)
+	d := w.start(w.config(section("server", quick("hostname", silent, "nts", "yes")...), source(s)))
+	d.synchronised()
+	begin := time.Now()
+	d.stop()
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("ntsd took %v to end", took)
+	}
+	r := ntsd(t, "-Q", "-t", "1", "nosystemcert", "ntstrustedcerts "+w.caFile(), "server "+silent+" nts iburst")
+	if r.exit != 1 || r.took > 4*time.Second || !strings.Contains(r.stderr, silent) {
+		t.Errorf("-Q: exit status %d after %v\n%s", r.exit, r.took, r.stderr)
+	}
+}
+
+// TestKissesAreObeyed: a server that asks for fewer requests gets fewer, and
+// the log says so once.
+func TestKissesAreObeyed(t *testing.T) {
+	w := newWorld(t)
+	addr := newAddr()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	go func() {
+		buf := make([]byte, 1024)
+		for {
+			n, from, err := conn.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			in, err := wire.ParseHeader(buf[:n])
+			if err != nil {
+				continue
+			}
+			out := wire.Header{
+				Leap: 3, Version: 4, Mode: wire.ModeServer, Poll: 4, ReferenceID: wire.ReferenceID{'R', 'A', 'T', 'E'},
+				Origin: in.Transmit, Receive: in.Transmit, Transmit: in.Transmit,
+			}
+			_, _ = conn.WriteToUDPAddrPort(out.Append(nil), from)
+		}
+	}()
+	d := w.start(w.config(section("server", quick("hostname", addr.String(), "port", fmt.Sprint(conn.LocalAddr().(*net.UDPAddr).Port))...)))
+	d.untilLog(`server sent a kiss of death.*` + addr.String() + `.*RATE`)
+	d.until("a longer interval", func(r *report) bool { return r.Sources[0].PollLog2 > -2 })
+	if got := d.count("kiss of death"); got != 1 {
+		t.Errorf("said %d times, want once", got)
+	}
+}
+
+// TestUnresolvedName: a name without an answer is told once, shown with -a,
+// and used as soon as it resolves.
+func TestUnresolvedName(t *testing.T) {
+	w := newWorld(t)
+	s := w.nts(nil, "late.example")
+	resolver := newAddr().String() // where nobody answers
+	d := w.startWith(files{"/etc/hosts": "127.0.0.1 localhost\n", "/etc/resolv.conf": "nameserver " + resolver + "\noptions timeout:1 attempts:1\n"},
+		w.config(section("server", quick("hostname", "late.example", "nts", "yes")...)))
+	d.untilLog(`level=WARN msg="name does not resolve" source=late\.example reason="`)
+	r := d.ctl("sources")
+	if r.exit != 0 || strings.Contains(r.stdout, "late.example") || !strings.Contains(r.stderr, "no address yet for late.example: no name server reachable") {
+		t.Errorf("sources: exit status %d\n%s%s", r.exit, r.stdout, r.stderr)
+	}
+	if got := d.ctl("-a", "sources"); !strings.Contains(got.stdout, "late.example") {
+		t.Errorf("-a sources:\n%s", got.stdout)
+	}
+	if out := d.ask("activity"); !strings.Contains(out, "1 sources with unknown address") {
+		t.Errorf("activity:\n%s", out)
+	}
+	// In place: the daemon sees this very file.
+	if err := os.WriteFile(w.dir+"/_etc_hosts", []byte(host(s)+" late.example\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// Go's resolver looks at the hosts file again after five seconds.
+	eventually(t, "an address", func() bool {
+		d.ask("refresh")
+		time.Sleep(200 * time.Millisecond)
+		rep, err := d.report()
+		return err == nil && rep.Activity.Unresolved == 0
+	})
+	d.synchronised()
+	if got := d.count("name does not resolve"); got != 1 {
+		t.Errorf("said %d times, want once", got)
+	}
+}
+
+// TestServerBecomesUnsynchronised: a server that loses its own reference is not
+// followed.
+func TestServerBecomesUnsynchronised(t *testing.T) {
+	w := newWorld(t)
+	bad := w.nts(func(c *demo.ServerConfig) { c.Leap, c.Stratum = 3, 16 })
+	good := w.nts(nil)
+	d := w.start(w.config(source(bad), source(good)))
+	r := d.synchronised()
+	d.until("replies", func(r *report) bool { return find(t, r, host(bad)).Counters.Received >= 3 })
+	if r.Tracking.ReferenceAddress != host(good) {
+		t.Errorf("reference: got %s, want %s", r.Tracking.ReferenceAddress, host(good))
+	}
+	if out := d.ask("sources", "-v"); !strings.Contains(out, "server not synchronised") {
+		t.Errorf("sources -v does not say why:\n%s", out)
+	}
+}
+
+// TestOutage: all servers go away for a while and come back: the daemon says
+// so, serves no lie meanwhile, and makes no new key establishment.
+func TestOutage(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.nts(nil), w.nts(nil)
+	d := w.start(w.config(source(a), source(b)))
+	d.synchronised()
+	d.until("full jars", func(r *report) bool {
+		return find(t, r, host(a)).Auth.Cookies == 8 && find(t, r, host(b)).Auth.Cookies == 8
+	})
+	for _, s := range []*demo.Server{a, b} {
+		s.DropReplies(4)
+	}
+	d.until("losses", func(r *report) bool { return find(t, r, host(a)).Auth.Cookies <= 5 })
+	d.until("recovery", func(r *report) bool {
+		x, y := find(t, r, host(a)), find(t, r, host(b))
+		return x.Reach&7 == 7 && y.Reach&7 == 7 && x.Auth.Cookies == 8 && y.Auth.Cookies == 8
+	})
+	for _, s := range []*demo.Server{a, b} {
+		if got := s.Stats().KEConnections; got != 1 {
+			t.Errorf("%s: got %d key establishments, want 1", host(s), got)
+		}
+	}
+}
