@@ -148,6 +148,11 @@ func TestNAK(t *testing.T) {
 		if v != NAK || len(got) > len(pkt) {
 			t.Errorf("%s: got %v, %d bytes for %d; want %v", name, v, len(got), len(pkt), NAK)
 		}
+		// RFC 8915 §5.7: "It MUST NOT include any NTS Cookie or NTS Authenticator
+		// and Encrypted Extension Fields extension fields": the identifier is all.
+		if want := wire.AppendExtension(nil, 0x0104, c.uid[:]); !bytes.Equal(got[wire.HeaderLen:], want) {
+			t.Errorf("%s: fields %x, want %x", name, got[wire.HeaderLen:], want)
+		}
 		if code, ok := nts.UnauthenticatedKiss(got, &c.uid); !ok || code != wire.KissNTSN {
 			t.Errorf("%s: kiss code: got %v, %v; want %v", name, code, ok, wire.KissNTSN)
 		}
