@@ -96,12 +96,16 @@ func TestDefaults(t *testing.T) {
 	if c.Usable() {
 		t.Error("an empty file is usable")
 	}
-	if got, want := c.Main, (Main{Enabled: true, LogLevel: slog.LevelInfo, StateDir: "/etc/ntsd/state",
-		RunDir: "/var/run/ntsd", Clock: ClockKernel, RTCSync: true}); got != want {
+	if got, want := c.Main, (Main{
+		Enabled: true, LogLevel: slog.LevelInfo, StateDir: "/etc/ntsd/state",
+		RunDir: "/var/run/ntsd", Clock: ClockKernel, RTCSync: true,
+	}); got != want {
 		t.Errorf("main: got %+v, want %+v", got, want)
 	}
-	if got, want := c.Selection, (Selection{MinSources: 1, AuthMode: AuthMix, MaxDistance: 3 * time.Second, CombineLimit: 3,
-		ReselectDist: 100 * time.Microsecond, StratumWeight: time.Millisecond}); got != want {
+	if got, want := c.Selection, (Selection{
+		MinSources: 1, AuthMode: AuthMix, MaxDistance: 3 * time.Second, CombineLimit: 3,
+		ReselectDist: 100 * time.Microsecond, StratumWeight: time.Millisecond,
+	}); got != want {
 		t.Errorf("selection: got %+v, want %+v", got, want)
 	}
 	if got, want := c.Serve.RateLimit.Enabled, false; got != want {

@@ -58,8 +58,13 @@ func TestShortRoundsUpAndClamps(t *testing.T) {
 		d    time.Duration
 		want Short
 	}{
-		{-time.Second, 0}, {0, 0}, {1, 1}, {time.Second, 1 << 16}, {time.Second + 1, 1<<16 + 1},
-		{1500 * time.Millisecond, 3 << 15}, {20 * time.Hour, 0xffffffff},
+		{-time.Second, 0},
+		{0, 0},
+		{1, 1},
+		{time.Second, 1 << 16},
+		{time.Second + 1, 1<<16 + 1},
+		{1500 * time.Millisecond, 3 << 15},
+		{20 * time.Hour, 0xffffffff},
 	} {
 		if got := ShortFrom(tt.d); got != tt.want {
 			t.Errorf("ShortFrom(%v) = %d, want %d", tt.d, got, tt.want)

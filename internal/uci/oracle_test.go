@@ -160,8 +160,10 @@ func TestGoUCIWritesInjection(t *testing.T) {
 		t.Errorf("mode: got %v, want a plain 0644 file where a link to a 0600 one was", fi.Mode())
 	}
 	// Ours, from the same value.
-	ours := &Package{Name: "x", Sections: []Section{{Type: "s", Name: "n",
-		Options: []Option{{Name: "a", Values: []string{"1'\n\toption evil 'yes"}}}}}}
+	ours := &Package{Name: "x", Sections: []Section{{
+		Type: "s", Name: "n",
+		Options: []Option{{Name: "a", Values: []string{"1'\n\toption evil 'yes"}}},
+	}}}
 	again, err := Parse("x", ours.AppendExport(nil))
 	if err != nil || len(again.Sections[0].Options) != 1 {
 		t.Errorf("our export: got %+v, %v, want one option", again, err)

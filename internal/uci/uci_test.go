@@ -53,13 +53,19 @@ func libuciCases(t testing.TB) []libuciCase {
 // of 2025-12-02) on random files; the answers are libuci's.
 func moreCases() []libuciCase {
 	return []libuciCase{
-		{Name: "semicolon_after_quote", File: "config s 'n'\n\toption a '1'; option b 2\n",
-			Export: "package x\n\nconfig s 'n'\n\toption a '1'\n\toption b '2'\n\n"},
-		{Name: "semicolon_apart", File: "config s 'n'\n\toption a 1 ; option b 2\n",
-			Export: "package x\n\nconfig s 'n'\n\toption a '1'\n\toption b '2'\n\n"},
+		{
+			Name: "semicolon_after_quote", File: "config s 'n'\n\toption a '1'; option b 2\n",
+			Export: "package x\n\nconfig s 'n'\n\toption a '1'\n\toption b '2'\n\n",
+		},
+		{
+			Name: "semicolon_apart", File: "config s 'n'\n\toption a 1 ; option b 2\n",
+			Export: "package x\n\nconfig s 'n'\n\toption a '1'\n\toption b '2'\n\n",
+		},
 		{Name: "semicolon_last", File: "config s 'n'\n\toption a '1';\n", Refused: "Parse error (invalid command) at line 2, byte 13"},
-		{Name: "empty_keeps_earlier", File: "config s 'n'\n\toption a 1\n\toption a ''\n\toption a\n",
-			Export: "package x\n\nconfig s 'n'\n\toption a '1'\n\n"},
+		{
+			Name: "empty_keeps_earlier", File: "config s 'n'\n\toption a 1\n\toption a ''\n\toption a\n",
+			Export: "package x\n\nconfig s 'n'\n\toption a '1'\n\n",
+		},
 		{Name: "empty_extra_arg", File: "config s 'n'\n\toption a 1 ''\n", Export: "package x\n\nconfig s 'n'\n\toption a '1'\n\n"},
 		{Name: "joined_line", File: "config s 'n'\n\toption a x\\\ny\n", Export: "package x\n\nconfig s 'n'\n\toption a 'xy'\n\n"},
 		{Name: "bare_config", File: "config\n", Refused: "Parse error (invalid command) at line 1, byte 0"},
@@ -68,8 +74,10 @@ func moreCases() []libuciCase {
 		{Name: "option_first", File: "option a b\n", Refused: "Parse error (option/list command found before the first section) at line 1, byte 0"},
 		{Name: "retyped", File: "config s 'n'\nconfig t 'n'\n", Refused: "Parse error (section of different type overwrites prior section with same name) at line 2, byte 13"},
 		{Name: "unterminated_far", File: "config s 'n'\n\toption a 'b\n\n\n", Refused: "Parse error (EOF with unterminated ') at line 4, byte 15"},
-		{Name: "generated_name", File: "config s\n\toption a 1\nconfig t\nconfig s 'cfg01b618'\n\toption b 2\n",
-			Export: "package x\n\nconfig s\n\toption a '1'\n\toption b '2'\n\nconfig t\n\n"},
+		{
+			Name: "generated_name", File: "config s\n\toption a 1\nconfig t\nconfig s 'cfg01b618'\n\toption b 2\n",
+			Export: "package x\n\nconfig s\n\toption a '1'\n\toption b '2'\n\nconfig t\n\n",
+		},
 	}
 }
 
