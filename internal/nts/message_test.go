@@ -159,6 +159,17 @@ func TestParseResponseErrors(t *testing.T) {
 	}
 }
 
+// The bytes by hand: next protocol, AEAD, server and port critical, two cookies
+// that are not (RFC 8915 §4.1.6), end.
+func TestAppendResponse(t *testing.T) {
+	got := AppendResponse(nil, Response{AEAD: siv.AESSIVCMAC256, Cookies: [][]byte{{1, 2}, {3}}, Server: "a", Port: 5})
+	want := unhex(t, "80010002"+"0000"+"80040002"+"000f"+"80060001"+"61"+"80070002"+"0005"+
+		"00050002"+"0102"+"00050001"+"03"+"80000000")
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %x, want %x", got, want)
+	}
+}
+
 func TestResponseRoundTrip(t *testing.T) {
 	for _, r := range []Response{
 		{AEAD: siv.AESSIVCMAC256, Cookies: [][]byte{{1, 2, 3}}},
