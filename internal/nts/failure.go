@@ -61,12 +61,6 @@ func (c ErrorCode) String() string {
 	return fmt.Sprintf("error code %d", uint16(c))
 }
 
-// Permanent reports whether the same request must not be sent again soon.
-// RFC 8915 §4.1.3: codes 0 and 1 "SHOULD NOT be retried" unchanged.
-func (c ErrorCode) Permanent() bool {
-	return c == CodeUnrecognizedCritical || c == CodeBadRequest
-}
-
 // PeerError is an Error record from the server.
 type PeerError struct{ Code ErrorCode }
 

@@ -7,7 +7,7 @@
 // what comes back to the request's sender, from the address that was asked.
 //
 // Two bounds hold for every reply: one per request, and never longer than the
-// request (RFC 8915 section 5.7), so a forged source address gains an attacker
+// request (RFC 8915 section 8.4), so a forged source address gains an attacker
 // nothing.
 //
 // Non-goals: NTP's modes 6 and 7, broadcasting, symmetric associations (a
