@@ -41,8 +41,6 @@ type Request struct {
 	Roots  *x509.CertPool
 	NoVal  bool // do not check the name
 	Verify event.Verify
-	// KeyLog receives the TLS secrets, for debugging with a packet capture.
-	KeyLog io.Writer
 }
 
 // Result is a successful key establishment.
@@ -133,7 +131,6 @@ func clientConfig(req Request, v *verifier) *tls.Config {
 		VerifyConnection:       v.verify,
 		Time:                   func() time.Time { return req.Verify.At.Time() },
 		SessionTicketsDisabled: true,
-		KeyLogWriter:           req.KeyLog,
 	}
 }
 
