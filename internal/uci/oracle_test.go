@@ -137,7 +137,7 @@ func TestGoUCIWritesInjection(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree := gouci.NewTree(dir)
-	tree.Set("x", "n", "a", "1'\n\toption evil 'yes")
+	tree.SetType("x", "n", "a", gouci.TypeOption, "1'\n\toption evil 'yes")
 	if err := tree.Commit(); err != nil {
 		t.Fatal(err)
 	}
