@@ -159,6 +159,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	var beside sync.WaitGroup
 	beside.Go(func() { control.NewServer(d.Answer).Serve(ctx, listener) })
 	beside.Go(func() { reloadOnHangup(ctx, d) })
+	beside.Go(func() { tellSystemd(ctx, d) })
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()

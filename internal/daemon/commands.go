@@ -40,6 +40,11 @@ func (d *Daemon) do(ctx context.Context, f func(context.Context)) error {
 	return nil
 }
 
+// Ping returns once the daemon's goroutine has answered.
+func (d *Daemon) Ping(ctx context.Context) error {
+	return d.do(ctx, func(context.Context) {})
+}
+
 // Dump saves the sessions and the drift now.
 func (d *Daemon) Dump(ctx context.Context) error {
 	return d.do(ctx, func(ctx context.Context) { d.handle(ctx, d.engine.HandleDump) })
