@@ -52,18 +52,17 @@ func (h *Host) exchange(s *nts.Session, wait time.Duration) (got Sample, err err
 	return got, err
 }
 
-// checkServer exchanges keys and time with an NTS server that supports AEAD 15
-// and no other of ours.
-func checkServer(t *testing.T, client, srv *Host, ca *demo.CA, cookieLen int, stratum uint8) {
+// checkServer exchanges keys and time with an NTS server.
+func checkServer(t *testing.T, client, srv *Host, ca *demo.CA, want keys, stratum uint8) {
 	t.Helper()
 	for _, addr := range []netip.Addr{srv.IPv4, srv.IPv6} {
 		s, err := client.session(ca, addr, supported()...)
 		if err != nil {
 			t.Fatalf("%v: key establishment: %v", addr, err)
 		}
-		if s.AEAD != siv.AESSIVCMAC256 || len(s.Cookies) != nts.MaxCookies || len(s.Cookies[0]) != cookieLen {
+		if s.AEAD != want.aead || len(s.Cookies) != nts.MaxCookies || len(s.Cookies[0]) != want.cookieLen {
 			t.Errorf("%v: got %v, %d cookies of %d bytes; want %v, 8 of %d", addr, s.AEAD,
-				len(s.Cookies), len(s.Cookies[0]), siv.AESSIVCMAC256, cookieLen)
+				len(s.Cookies), len(s.Cookies[0]), want.aead, want.cookieLen)
 		}
 		for i := range 2 * nts.MaxCookies {
 			got, err := client.exchange(&s, wait)
@@ -95,7 +94,7 @@ func TestChronyServer(t *testing.T) {
 	client, srv := n.Host("client"), n.Host("chrony")
 	proc := srv.StartChronyServer(peers, srv.Certificate(ca))
 	proc.WaitLog("Disabled control of system clock")
-	checkServer(t, client, srv, ca, 100, 2)
+	checkServer(t, client, srv, ca, chronyKeys(peers), 2)
 }
 
 func TestNTPsecServer(t *testing.T) {
@@ -104,7 +103,7 @@ func TestNTPsecServer(t *testing.T) {
 	client, srv := n.Host("client"), n.Host("ntpsec")
 	proc := srv.StartNTPsecServer(peers, srv.Certificate(ca))
 	proc.WaitLog("starting NTS-KE server")
-	checkServer(t, client, srv, ca, 104, 3)
+	checkServer(t, client, srv, ca, ntpsecKeys(), 3)
 }
 
 // A cookie that chronyd cannot open, having lost its keys, earns a NAK.

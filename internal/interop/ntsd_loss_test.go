@@ -1,34 +1,16 @@
 package interop
 
 import (
-	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"ntsd/internal/demo"
 	"ntsd/internal/nts"
 	"ntsd/internal/status"
 )
-
-// certificate returns one for several hosts: a server and the way to it, say.
-func (l *lab) certificate(hosts ...*Host) tls.Certificate {
-	l.t.Helper()
-	spec := demo.CertSpec{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
-	for _, h := range hosts {
-		spec.Names = append(spec.Names, h.Name)
-		spec.Addrs = append(spec.Addrs, h.IPv4, h.IPv6)
-	}
-	cert, err := l.ca.Issue(spec)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return cert
-}
 
 // longestGap returns the most zero bits in a row of the reach register that
 // were polls: those before the first poll were none.

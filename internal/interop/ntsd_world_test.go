@@ -3,6 +3,7 @@ package interop
 import (
 	"context"
 	"crypto/md5"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +40,30 @@ func newLab(t *testing.T) *lab {
 	l := &lab{Net: NewNet(t), t: t, peers: FindPeers(t), ca: newTestCA(t)}
 	t.Parallel()
 	return l
+}
+
+// certificate returns one for several hosts: a server and the way to it, say.
+func (l *lab) certificate(hosts ...*Host) tls.Certificate {
+	l.t.Helper()
+	return l.certificateFor("", hosts...)
+}
+
+// certificateFor returns a certificate for a name that several hosts share.
+func (l *lab) certificateFor(name string, hosts ...*Host) tls.Certificate {
+	l.t.Helper()
+	spec := demo.CertSpec{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+	if name != "" {
+		spec.Names = append(spec.Names, name)
+	}
+	for _, h := range hosts {
+		spec.Names = append(spec.Names, h.Name)
+		spec.Addrs = append(spec.Addrs, h.IPv4, h.IPv6)
+	}
+	cert, err := l.ca.Issue(spec)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return cert
 }
 
 // daemon is an ntsd on a host, in dry-run mode.
