@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/engine"
@@ -40,8 +41,8 @@ func FromSnapshot(s engine.Snapshot, info Info) Report {
 		Time: Time(s.Now.Wall),
 		Daemon: Daemon{
 			Version: info.Version, PID: info.PID, Started: Time(info.Started),
-			UptimeS: info.Uptime.Seconds(), DryRun: info.DryRun,
-			Warnings: info.Warnings, Log: info.Log,
+			UptimeS: seconds(info.Uptime), DryRun: info.DryRun,
+			Warnings: cleanAll(info.Warnings), Log: cleanLog(info.Log),
 		},
 		Tracking: trackingFrom(s),
 		Sources:  make([]Source, 0, len(s.Sources)),
@@ -70,13 +71,13 @@ func trackingFrom(s engine.Snapshot) Tracking {
 		ReferenceAddress: address(t.ReferenceAddr),
 		Stratum:          int(t.Stratum),
 		ReferenceTime:    Time(t.ReferenceTime),
-		CorrectionS:      t.Correction.Seconds(),
-		LastOffsetS:      (-t.LastOffset).Seconds(),
-		RMSOffsetS:       t.RMSOffset.Seconds(),
+		CorrectionS:      seconds(t.Correction),
+		LastOffsetS:      seconds(-t.LastOffset),
+		RMSOffsetS:       seconds(t.RMSOffset),
 		FreqPPM:          negated(t.Frequency),
-		RootDelayS:       t.RootDelay.Seconds(),
-		RootDispersionS:  t.RootDisp.Seconds(),
-		UpdateIntervalS:  t.Interval.Seconds(),
+		RootDelayS:       seconds(t.RootDelay),
+		RootDispersionS:  seconds(t.RootDisp),
+		UpdateIntervalS:  seconds(t.Interval),
 		Leap:             leap(t.Leap),
 		Updates:          t.Updates,
 		Steps:            t.Steps,
@@ -90,7 +91,7 @@ func trackingFrom(s engine.Snapshot) Tracking {
 		}
 		return out
 	}
-	out.ResidualFreqPPM, out.SkewPPM = negated(t.Residual), finite(t.Skew.PPM())
+	out.ResidualFreqPPM, out.SkewPPM = negated(t.Residual), millionths(t.Skew.PPM())
 	return out
 }
 
@@ -121,16 +122,16 @@ func sourceFrom(s *engine.SourceState, now, selected clock.Mono) Source {
 		},
 		Sample: sampleFrom(s, now),
 		Stats: Stats{
-			Samples: s.Stats.Samples, Runs: s.Stats.Runs, SpanS: s.Stats.Span.Seconds(),
-			ResidualFreqPPM: negated(s.Residual), SkewPPM: finite(s.Stats.Skew.PPM()),
-			EstimatedOffsetS: (-s.Offset).Seconds(), StdDevS: s.Stats.StdDev.Seconds(),
+			Samples: s.Stats.Samples, Runs: s.Stats.Runs, SpanS: seconds(s.Stats.Span),
+			ResidualFreqPPM: negated(s.Residual), SkewPPM: millionths(s.Stats.Skew.PPM()),
+			EstimatedOffsetS: seconds(-s.Offset), StdDevS: seconds(s.Stats.StdDev),
 		},
 		Selection: Selection{
 			Letter: letter(s.Letter), State: fmt.Sprint(s.State), Why: clean(s.Why),
 			Configured: options(s.Options), Effective: options(s.Effective),
-			Score: finite(s.Score), Leap: leap(s.Leap),
+			Score: millionths(s.Score), Leap: leap(s.Leap),
 			// Negating an interval swaps its ends.
-			LoS: (-s.Hi).Seconds(), HiS: (-s.Lo).Seconds(),
+			LoS: seconds(-s.Hi), HiS: seconds(-s.Lo),
 		},
 		Auth: authFrom(&s.Auth, now),
 		Counters: Counters{
@@ -162,9 +163,9 @@ func sampleFrom(s *engine.SourceState, now clock.Mono) Sample {
 		return out
 	}
 	out.LastRx = ago(now, s.LastRx)
-	out.AdjustedOffsetS = (-s.Adjusted).Seconds()
-	out.MeasuredOffsetS = (-s.Measured).Seconds()
-	out.ErrorBoundS = s.ErrorBound.Seconds()
+	out.AdjustedOffsetS = seconds(-s.Adjusted)
+	out.MeasuredOffsetS = seconds(-s.Measured)
+	out.ErrorBoundS = seconds(s.ErrorBound)
 	return out
 }
 
@@ -177,7 +178,7 @@ func authFrom(a *engine.Auth, now clock.Mono) Auth {
 		LastKE: Never, Attempts: a.Attempts, NAKs: a.NAKs,
 		Cookies: a.Cookies, CookieBytes: a.CookieLen, KEs: a.KERuns,
 		KEAddress: address(a.KEAddr), KEPort: int(a.KEPort),
-		NextKE: Never, LastError: clean(a.LastError),
+		NextKE: Never, LastError: clean(a.LastError), MaxPlaceholders: a.MaxPlaceholders,
 	}
 	if a.AEAD != 0 {
 		out.AEADName = fmt.Sprint(a.AEAD)
@@ -190,8 +191,8 @@ func authFrom(a *engine.Auth, now clock.Mono) Auth {
 	}
 	if ke := &a.KE; ke.TLSVersion != "" {
 		out.TLS = &TLS{
-			Version: ke.TLSVersion, CipherSuite: ke.CipherSuite, Group: ke.Group,
-			PostQuantum: ke.PostQuantum, DurationS: ke.Duration.Seconds(),
+			Version: clean(ke.TLSVersion), CipherSuite: clean(ke.CipherSuite), Group: clean(ke.Group),
+			PostQuantum: ke.PostQuantum, DurationS: seconds(ke.Duration),
 		}
 		out.Certificate = &Certificate{
 			Subject: clean(ke.Subject), Issuer: clean(ke.Issuer),
@@ -207,11 +208,11 @@ func ntpFrom(e *engine.Exchange) *NTPData {
 		LocalAddress: address(e.Local), Leap: Leap(h.Leap & 3),
 		Version: int(h.Version), Mode: int(h.Mode), Stratum: int(h.Stratum),
 		PollLog2: int(h.Poll), PrecisionLog2: int(h.Precision),
-		RootDelayS: h.RootDelay.Duration().Seconds(), RootDispersionS: h.RootDispersion.Duration().Seconds(),
+		RootDelayS: seconds(h.RootDelay.Duration()), RootDispersionS: seconds(h.RootDispersion.Duration()),
 		ReferenceID: h.ReferenceID.Hex(), ReferenceTime: Time(e.ReferenceTime),
-		OffsetS: e.Offset.Seconds(), DelayS: e.Delay.Seconds(),
-		DispersionS: e.Dispersion.Seconds(), ResponseS: e.Response.Seconds(),
-		Asymmetry:   finite(e.Asymmetry),
+		OffsetS: seconds(e.Offset), DelayS: seconds(e.Delay),
+		DispersionS: seconds(e.Dispersion), ResponseS: seconds(e.Response),
+		Asymmetry:   millionths(e.Asymmetry),
 		Tests:       fmt.Sprintf("%03b %03b %04b", e.Tests[0]&7, e.Tests[1]&7, e.Tests[2]&15),
 		Interleaved: e.Interleaved, Authenticated: e.Authenticated,
 		Sent: stampName(e.Sent), Received: stampName(e.Received),
@@ -220,12 +221,23 @@ func ntpFrom(e *engine.Exchange) *NTPData {
 
 // negated turns a correction into the error that it corrects, in ppm. Not
 // plain minus: zero must not become minus zero, which prints its sign.
-func negated(r clock.Rate) float64 { return finite(0 - r.PPM()) }
+func negated(r clock.Rate) float64 { return millionths(0 - r.PPM()) }
 
-// finite replaces what JSON cannot express.
-func finite(x float64) float64 {
+// seconds is the number nearest to a count of nanoseconds, so that its shortest
+// decimal form has nine decimals at most: a product with 1e-9 would not.
+func seconds[T ~int64](ns T) float64 { return float64(ns) / 1e9 }
+
+// millionths rounds to six decimals, which is more than is known of any
+// frequency, and replaces what JSON cannot express.
+func millionths(x float64) float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0
+	}
+	if scaled := x * 1e6; math.Abs(scaled) < 1<<52 {
+		x = math.Round(scaled) / 1e6
+	}
+	if x == 0 {
+		return 0 // minus zero would print its sign
 	}
 	return x
 }
@@ -271,14 +283,36 @@ func stampName(k event.StampKind) string {
 	return "Invalid"
 }
 
-// clean makes a text that somebody else chose safe to print: at most maxText
-// bytes and nothing that moves a cursor.
+// clean makes a text that somebody else chose safe to print and short: at most
+// maxText bytes.
 func clean(s string) string {
 	if len(s) > maxText {
 		s = s[:maxText]
 	}
+	return Printable(s)
+}
+
+func cleanAll(texts []string) []string {
+	var out []string
+	for _, s := range texts {
+		out = append(out, clean(s))
+	}
+	return out
+}
+
+func cleanLog(lines []LogLine) []LogLine {
+	var out []LogLine
+	for _, l := range lines {
+		out = append(out, LogLine{Time: l.Time, Level: clean(l.Level), Text: clean(l.Text)})
+	}
+	return out
+}
+
+// Printable replaces in s what could drive a terminal or hide text: control
+// characters, line ends, changes of direction, bytes that are not UTF-8.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
 			return '?'
 		}
 		return r

@@ -50,7 +50,7 @@ func (t table) write(w io.Writer, r Report, o Options) error {
 		}
 		name := o.name(s.Ident)
 		if o.CSV {
-			fmt.Fprintln(b, strings.Join(t.csv(s, name), ","))
+			writeCSV(b, t.csv(s, name))
 			continue
 		}
 		fmt.Fprintln(b, o.paint(s.Mark, t.row(s, name)))
@@ -69,14 +69,31 @@ func (t table) write(w io.Writer, r Report, o Options) error {
 // name is how the options want a source to be called.
 func (o Options) name(id Ident) string {
 	switch {
-	case o.NamesOnly || id.Address == "":
+	case o.NamesOnly || o.CSV && id.Address == "":
 		return id.Name
-	case o.Numeric || o.CSV:
+	case (o.Numeric || o.CSV) && id.Address != "":
 		return id.Address
-	case len(id.Name) > nameWidth:
-		return id.Name[:nameWidth-1] + ">"
+	}
+	if letters := []rune(id.Name); len(letters) > nameWidth {
+		return string(letters[:nameWidth-1]) + ">"
 	}
 	return id.Name
+}
+
+// writeCSV writes one line of comma-separated values. chronyc's never need
+// quotes; a name or a reference ID that a server chose can hold a comma, and
+// must not move the fields after it (RFC 4180 section 2).
+func writeCSV(b *bufio.Writer, fields []string) {
+	for i, f := range fields {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if strings.ContainsAny(f, "\",\r\n") {
+			f = `"` + strings.ReplaceAll(f, `"`, `""`) + `"`
+		}
+		b.WriteString(f)
+	}
+	b.WriteByte('\n')
 }
 
 // paint colours a row by the source's mark.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/netip"
 	"strings"
 )
 
@@ -36,7 +37,7 @@ func (l *list) seconds(label string, x float64, decimals int, sign string) {
 // end finishes a record.
 func (l *list) end() error {
 	if l.csv {
-		fmt.Fprintln(l.w, strings.Join(l.row, ","))
+		writeCSV(l.w, l.row)
 		l.row = nil
 	}
 	if err := l.w.Flush(); err != nil {
@@ -190,9 +191,13 @@ func (l *list) exponent(label string, e, decimals int) {
 	l.line(label, fmt.Sprintf("%d (%.*f seconds)", e, decimals, x), fmt.Sprint(e), fixed(x, decimals))
 }
 
-// Is reports whether a person means this source by target.
+// Is reports whether a person means this source by target: its name, or its
+// address in whatever form.
 func (id Ident) Is(target string) bool {
-	return target == id.Address || strings.EqualFold(target, id.Name)
+	if a, err := netip.ParseAddr(target); err == nil && id.Address == a.Unmap().String() {
+		return true
+	}
+	return target != "" && strings.EqualFold(target, id.Name)
 }
 
 // modeName is chronyc's word for an NTP mode.

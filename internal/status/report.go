@@ -132,23 +132,26 @@ type SelectOptions struct {
 
 // Auth is a row of chronyc authdata and what a person asks next.
 type Auth struct {
-	Mode        string       `json:"mode"` // nts or none
-	KeyID       int64        `json:"key_id"`
-	AEAD        int          `json:"aead_id"`
-	AEADName    string       `json:"aead,omitempty"`
-	KeyBits     int          `json:"key_bits"`
-	LastKE      Ago          `json:"last_ke_ago_s"`
-	Attempts    int          `json:"attempts"`
-	NAKs        int          `json:"naks"`
-	Cookies     int          `json:"cookies"`
-	CookieBytes int          `json:"cookie_bytes"`
-	KEs         uint64       `json:"key_establishments"`
-	KEAddress   string       `json:"ke_address,omitempty"`
-	KEPort      int          `json:"ke_port,omitempty"`
-	NextKE      Ago          `json:"next_ke_in_s"`
-	LastError   string       `json:"last_error,omitempty"`
-	TLS         *TLS         `json:"tls,omitempty"`
-	Certificate *Certificate `json:"certificate,omitempty"`
+	Mode        string `json:"mode"` // nts or none
+	KeyID       int64  `json:"key_id"`
+	AEAD        int    `json:"aead_id"`
+	AEADName    string `json:"aead,omitempty"`
+	KeyBits     int    `json:"key_bits"`
+	LastKE      Ago    `json:"last_ke_ago_s"`
+	Attempts    int    `json:"attempts"`
+	NAKs        int    `json:"naks"`
+	Cookies     int    `json:"cookies"`
+	CookieBytes int    `json:"cookie_bytes"`
+	KEs         uint64 `json:"key_establishments"`
+	KEAddress   string `json:"ke_address,omitempty"`
+	KEPort      int    `json:"ke_port,omitempty"`
+	NextKE      Ago    `json:"next_ke_in_s"`
+	LastError   string `json:"last_error,omitempty"`
+	// MaxPlaceholders is how many cookies a request may ask for beside the one
+	// that it spends; fewer than seven: longer packets get lost on the path.
+	MaxPlaceholders int          `json:"max_placeholders"`
+	TLS             *TLS         `json:"tls,omitempty"`
+	Certificate     *Certificate `json:"certificate,omitempty"`
 }
 
 // TLS describes the connection of the last key establishment.

@@ -28,6 +28,7 @@ func dressed() engine.Snapshot {
 	}
 	a.Auth.KEAddr, a.Auth.KEPort = netip.MustParseAddr("2001:db8::1"), 4460
 	a.Auth.LastError, a.Auth.NextKE = "certificate expired", s.Now.Mono+90*second
+	a.Auth.MaxPlaceholders = 7
 	return s
 }
 
@@ -176,8 +177,8 @@ func TestWords(t *testing.T) {
 	got := render(t, "sources", r, Options{Verbose: true})
 	for _, want := range []string{
 		"10.66.0.1: ", "TLS 1.3, TLS_AES_128_GCM_SHA256, X25519MLKEM768 (post-quantum), key establishment took 31ms",
-		"AES-128-GCM-SIV, 128 bits; 8 cookies of 64 bytes", "certificate: CN=time.example.net", "(10 days left)",
-		"last error: certificate expired; next attempt in 1m 30s", "not authenticated",
+		"keys: AES-128-GCM-SIV, 128 bits, 1m 12s old; 8 cookies of 64 bytes", "certificate: CN=time.example.net", "(10 days left)",
+		"key establishment with [2001:db8::1]:4460 failed: certificate expired; next attempt in 1m 30s", "not authenticated",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("sources -v lacks %q:\n%s", want, got)

@@ -3,11 +3,20 @@ package status
 import (
 	"fmt"
 	"math"
+	"net"
+	"slices"
 	"strings"
 	"time"
 
+	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
+	"ntsd/internal/nts"
+	"ntsd/internal/selection"
 )
+
+// maxTroubles bounds how many reasons for a missing synchronisation are named
+// in one line.
+const maxTroubles = 2
 
 // The legends stand above the tables with -v.
 const (
@@ -22,16 +31,16 @@ Last sample: adjusted[measured] +/- error bound; + means this clock is ahead
 	sourcestatsLegend = `
 NP, NR     samples kept, and runs of residuals with the same sign
 Span       from the oldest sample to the newest
-Frequency  how fast this clock gains on the source (ppm), and Freq Skew its bound
+Frequency  how fast this clock gains on the source, in ppm; Freq Skew: its bound
 Offset     estimated now; + means this clock is ahead
 Std Dev    of the samples round their line
 
 `
 	selectdataLegend = `
-S  N noselect    M too few samples  s source not synchronised  r stratum
-   d too distant ~ too much jitter  w waits for samples        S stale
-   O orphan      T not trusted      x disagrees with others    W waits for others
-   P not preferred  U waits for a sample  D L far from the best  + combined  * best
+S  N not to be selected  M too few samples yet     S no answer, or offline
+   s not synchronised    T trusted ones disagree   d too distant
+   ~ too much jitter     x disagrees with most     W waits for other sources
+   P not preferred       D too distant to combine  + combined    * selected
 COpts, EOpts   options as configured and in force: Noselect Prefer Trust Require
 Interval       where this clock's error lies; + means it is ahead
 
@@ -58,6 +67,8 @@ func stateWords(_ *Report, s *Source) []string {
 	text := s.Selection.State
 	if s.Selection.Why != "" && s.Selection.Why != text {
 		text += ": " + s.Selection.Why
+	} else if more := s.reason(); more != "" {
+		text += ": " + more
 	}
 	if s.Address == "" {
 		text = "no address known yet"
@@ -65,11 +76,31 @@ func stateWords(_ *Report, s *Source) []string {
 			text += ": " + s.Selection.Why
 		}
 	}
-	if !s.Online {
+	if !s.Online && s.Selection.State != selection.StateOffline.String() {
 		text += " (offline)"
 	}
 	return []string{text}
 }
+
+// reason adds to a state what the report knows of its cause.
+func (s *Source) reason() string {
+	t := &s.Selection
+	switch t.Letter {
+	case letter(selection.StateNoSelect.Letter()):
+		if t.Configured.NoSelect {
+			return "option noselect"
+		}
+		return "authselectmode leaves out what is not authenticated"
+	case letter(selection.StateDistant.Letter()):
+		return "its error bound " + trimmed(s.ErrorBoundS) + " is above maxdistance"
+	case letter(selection.StateJittery.Letter()):
+		return "its standard deviation " + trimmed(s.Stats.StdDevS) + " is above maxjitter"
+	}
+	return ""
+}
+
+// trimmed is a time without its sign and padding: "31ms".
+func trimmed(seconds float64) string { return strings.TrimSpace(magnitude(seconds)) }
 
 // authWords tells about keys, TLS and the certificate.
 func authWords(r *Report, s *Source) []string {
@@ -78,31 +109,113 @@ func authWords(r *Report, s *Source) []string {
 		return []string{"not authenticated: anyone on the path can forge its replies"}
 	}
 	var out []string
+	if text := keTrouble(a); text != "" {
+		out = append(out, text)
+	}
+	out = append(out, keyWords(a)...)
 	if t := a.TLS; t != nil {
 		pq := "not post-quantum"
 		if t.PostQuantum {
 			pq = "post-quantum"
 		}
 		out = append(out, fmt.Sprintf("%s, %s, %s (%s), key establishment took %s",
-			t.Version, t.CipherSuite, t.Group, pq, strings.TrimSpace(magnitude(t.DurationS))))
-	}
-	if a.KeyBits > 0 {
-		out = append(out, fmt.Sprintf("keys: %s, %d bits; %d cookies of %d bytes", a.AEADName, a.KeyBits, a.Cookies, a.CookieBytes))
-	} else {
-		out = append(out, "no keys yet")
+			t.Version, t.CipherSuite, t.Group, pq, trimmed(t.DurationS)))
 	}
 	if c := a.Certificate; c != nil {
 		out = append(out, fmt.Sprintf("certificate: %s, issued by %s, valid %s to %s (%s)",
 			c.Subject, c.Issuer, day(c.NotBefore), day(c.NotAfter), validity(r.Time, c)))
 	}
-	if a.LastError != "" {
-		text := "last error: " + a.LastError
-		if a.NextKE >= 0 {
-			text += fmt.Sprintf("; next attempt in %s", Duration(a.NextKE))
-		}
-		out = append(out, text)
+	return out
+}
+
+// keyWords tells about the keys in use and their cookies.
+func keyWords(a *Auth) []string {
+	if a.KeyBits == 0 {
+		return []string{"no keys yet"}
+	}
+	text := fmt.Sprintf("keys: %s, %d bits", a.AEADName, a.KeyBits)
+	if a.LastKE >= 0 {
+		text += fmt.Sprintf(", %s old", Duration(a.LastKE))
+	} else {
+		text += ", kept from an earlier run"
+	}
+	out := []string{text + fmt.Sprintf("; %d cookies of %d bytes", a.Cookies, a.CookieBytes)}
+	switch most := nts.MaxCookies - 1; {
+	case a.MaxPlaceholders >= most:
+	case a.MaxPlaceholders <= 0:
+		out = append(out, "long packets seem to get lost on the path: no spare cookies are asked for, for now")
+	default:
+		out = append(out, fmt.Sprintf("long packets seem to get lost on the path: at most %d of %d spare cookies are asked for at once",
+			a.MaxPlaceholders, most))
 	}
 	return out
+}
+
+// keTrouble says what went wrong in the last key establishment, and when the
+// next one comes.
+func keTrouble(a *Auth) string {
+	if a.LastError == "" && (a.KeyBits > 0 || a.Attempts == 0) {
+		return ""
+	}
+	where := ""
+	if a.KEAddress != "" {
+		where = " with " + net.JoinHostPort(a.KEAddress, fmt.Sprint(a.KEPort))
+	}
+	text := "key establishment" + where + " under way"
+	if a.LastError != "" {
+		text = "key establishment" + where + " failed: " + a.LastError
+	}
+	if a.Attempts > 1 {
+		text += fmt.Sprintf("; %d attempts", a.Attempts)
+	}
+	if a.NextKE >= 0 {
+		text += "; next attempt in " + Duration(a.NextKE)
+	}
+	return text
+}
+
+// Trouble says in one line why the clock is not synchronised, by what most
+// sources lack; it is empty when the clock is.
+func (r *Report) Trouble() string {
+	if r.Tracking.Synchronised {
+		return ""
+	}
+	if len(r.Sources) == 0 {
+		return "no sources are configured"
+	}
+	var whys []string // in the order of the list
+	names := make(map[string][]string)
+	for i := range r.Sources {
+		s := &r.Sources[i]
+		why := s.Selection.Why
+		switch {
+		case s.Selection.Letter == "*" || s.Selection.Letter == "+":
+			why = "selected, but has not set the clock yet"
+		case why == "" || why == s.Selection.State:
+			why = stateWords(r, s)[0]
+		}
+		if len(names[why]) == 0 {
+			whys = append(whys, why)
+		}
+		names[why] = append(names[why], s.Name)
+	}
+	slices.SortStableFunc(whys, func(a, b string) int { return len(names[b]) - len(names[a]) })
+	var parts []string
+	for i, why := range whys {
+		who := names[why][0]
+		switch n := len(names[why]); {
+		case n == len(r.Sources) && n > 1:
+			who = fmt.Sprintf("all %d sources", n)
+		case n > 1:
+			who = fmt.Sprintf("%d of %d sources", n, len(r.Sources))
+		}
+		if i == maxTroubles {
+			parts = append(parts, "and more")
+			break
+		}
+		parts = append(parts, who+": "+why)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // validity says how a certificate's dates look from now.
@@ -134,18 +247,19 @@ func trackingWords(r *Report) []string {
 	out := []string{
 		fmt.Sprintf("%-16s: %s, for %s", "State", state, Duration(t.SinceAgo)),
 		fmt.Sprintf("%-16s: at most %s", "Clock error",
-			strings.TrimSpace(magnitude(math.Abs(t.CorrectionS)+t.RootDispersionS+t.RootDelayS/2))),
+			trimmed(math.Abs(t.CorrectionS)+t.RootDispersionS+t.RootDelayS/2)),
 		fmt.Sprintf("%-16s: %d updates, %d steps", "Since start", t.Updates, t.Steps),
 		fmt.Sprintf("%-16s: ntsd %s, process %d, up %s", "Daemon", r.Daemon.Version, r.Daemon.PID, Duration(r.Daemon.UptimeS)),
 	}
 	if !t.Synchronised {
 		out[1] = fmt.Sprintf("%-16s: unknown", "Clock error")
+		out = append(out, fmt.Sprintf("%-16s: %s", "What is missing", r.Trouble()))
 	}
 	if r.Daemon.DryRun {
 		out = append(out, fmt.Sprintf("%-16s: the system clock is left alone (-x)", "Dry run"))
 	}
 	for _, warning := range r.Daemon.Warnings {
-		out = append(out, fmt.Sprintf("%-16s: %s", "Warning", warning))
+		out = append(out, fmt.Sprintf("%-16s: %s", "Configuration", warning))
 	}
 	return out
 }
@@ -154,7 +268,9 @@ func trackingWords(r *Report) []string {
 func ntpWords(r *Report, s *Source) []string {
 	var out []string
 	for _, v := range s.Counters.Verdicts {
-		out = append(out, fmt.Sprintf("%-16s: %d %s", "Replies", v.Count, v.Name))
+		if v.Name != assoc.VerdictAccepted.String() { // Total good RX has them
+			out = append(out, fmt.Sprintf("%-16s: %d %s", "Discarded RX", v.Count, v.Name))
+		}
 	}
 	for _, line := range authWords(r, s) {
 		out = append(out, fmt.Sprintf("%-16s: %s", "Authentication", line))
