@@ -376,7 +376,7 @@ func isGood(s *demo.Server) func(statusSource) bool {
 // network of its own, so that fixed ports are free; nothing where that cannot
 // be.
 func ownLoopback() []string {
-	line := []string{"unshare", "--net", "sh", "-c", `ip link set lo up && exec "$@"`, "sh"}
+	line := append(unshare("--net"), "sh", "-c", `ip link set lo up && exec "$@"`, "sh")
 	if exec.Command(line[0], append(line[1:], "true")...).Run() != nil {
 		return nil
 	}

@@ -98,15 +98,22 @@ func (w *world) mount(f files) []string {
 	return w.namespace(script.String())
 }
 
+// unshare returns the beginning of a command line whose program has a namespace
+// of its own. Only root needs no namespace of users for that.
+func unshare(kind string) []string {
+	line := []string{"unshare", kind}
+	if os.Geteuid() != 0 {
+		line = append(line, "--user", "--map-root-user")
+	}
+	return append(line, "--")
+}
+
 // namespace returns the beginning of a command line whose program runs in a
 // mount namespace of its own after the script. It skips the test where that
 // cannot be.
 func (w *world) namespace(script string) []string {
 	w.t.Helper()
-	if os.Geteuid() != 0 {
-		interop.Unavailable(w.t, "acceptance: mount namespaces need root")
-	}
-	line := []string{"unshare", "--mount", "sh", "-c", script + `exec "$@"`, "sh"}
+	line := append(unshare("--mount"), "sh", "-c", script+`exec "$@"`, "sh")
 	if out, err := exec.Command(line[0], append(line[1:], "true")...).CombinedOutput(); err != nil {
 		interop.Unavailable(w.t, "acceptance: mount namespace: %v: %s", err, out)
 	}

@@ -146,3 +146,15 @@ func TestNothingToDo(t *testing.T) {
 		t.Errorf("disabled: got exit status %d, stderr %q", r.exit, r.stderr)
 	}
 }
+
+// TestLongRunDir: a folder whose name leaves no room for the socket's is
+// refused with that reason.
+func TestLongRunDir(t *testing.T) {
+	w := newWorld(t)
+	w.run += strings.Repeat("long", 20)
+	path := w.write("long", w.config(section("server", "hostname", "127.0.0.1")))
+	r := ntsd(t, "-x", "-t", "5", "-f", path)
+	if r.exit != 1 || !strings.Contains(r.stderr, "path is too long") {
+		t.Errorf("exit status %d, stderr %q", r.exit, r.stderr)
+	}
+}

@@ -388,5 +388,25 @@ func TestCheck31MixedSourcesCannotBeForced(t *testing.T) {
 	}
 }
 
+// TestAuthSelectModes: how plain sources count beside authenticated ones is an
+// option: not at all, only where there is no other, or like them.
+func TestAuthSelectModes(t *testing.T) {
+	wrong := func(c *demo.ServerConfig) { c.Offset = clock.Offset(30 * time.Second) }
+	for mode, follows := range map[string]string{"require": "nts", "prefer": "nts", "mix": "nts", "ignore": "plain"} {
+		t.Run(mode, func(t *testing.T) {
+			w := newWorld(t)
+			s, a, b := w.nts(nil), w.plain(wrong), w.plain(wrong)
+			d := w.start(w.config(source(s), source(a), source(b), section("selection", "authselectmode", mode)))
+			d.until("replies of all", replied(t, host(s), host(a), host(b)))
+			r := d.until("the "+follows+" majority", func(r *report) bool {
+				return r.Tracking.Synchronised && r.Tracking.Authenticated == (follows == "nts") && r.Sources[0].Counters.Good >= 6
+			})
+			if got := r.Tracking.ReferenceAddress == host(s); got != (follows == "nts") {
+				t.Errorf("reference: got %s", r.Tracking.ReferenceAddress)
+			}
+		})
+	}
+}
+
 // port returns where the relay listens.
 func (r *relay) port() int { return r.conn.LocalAddr().(*net.UDPAddr).Port }

@@ -283,6 +283,22 @@ func TestSessionsHoldNoSpentCookie(t *testing.T) {
 	}
 }
 
+// TestSessionsBelongToTheirName: cookies of a server that was configured by
+// one name are not used under another, though the address is the same.
+func TestSessionsBelongToTheirName(t *testing.T) {
+	w := newWorld(t)
+	s := w.nts(nil, "one.example", "two.example")
+	hosts := files{"/etc/hosts": host(s) + " one.example two.example\n"}
+	for i, name := range []string{"one.example", "one.example", "two.example"} {
+		d := w.startWith(hosts, w.config(section("server", quick("hostname", name, "nts", "yes")...)))
+		d.until("a reply", replied(t, name))
+		d.stop()
+		if got, want := s.Stats().KEDone, []uint64{1, 1, 2}[i]; got != want {
+			t.Errorf("start %d as %s: got %d key establishments, want %d", i+1, name, got, want)
+		}
+	}
+}
+
 // TestSecondDaemonIsRefused: two daemons do not share a folder: the second
 // says who has it.
 func TestSecondDaemonIsRefused(t *testing.T) {

@@ -18,12 +18,16 @@ const (
 	socketMode = 0o660
 	// probeTimeout bounds the question whether an existing socket is alive.
 	probeTimeout = time.Second
+	// maxPath is the longest path that a socket address holds (unix(7)), less
+	// what the name has at first: a dot and a process id.
+	maxPath = 107 - 11
 )
 
 // Errors of Listen.
 var (
 	ErrInUse     = errors.New("control: another daemon answers on the socket")
 	ErrNotSocket = errors.New("control: the path is taken by something that is not a socket")
+	ErrLongPath  = errors.New("control: the socket's path is too long, choose a shorter folder")
 )
 
 // Listen opens the socket at path. A missing folder is made, with mode 0700. A
@@ -33,6 +37,9 @@ var (
 // The socket is made under another name, gets its mode and is then moved into
 // place, so that it is never open to more people than it should be.
 func Listen(path string) (*net.UnixListener, error) {
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("%w: %s", ErrLongPath, path)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
 		return nil, fmt.Errorf("control: %w", err)
 	}
