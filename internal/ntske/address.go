@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 
@@ -28,8 +27,9 @@ func stageOfAddr(err error) Stage {
 	return StageProtocol
 }
 
-// ntpAddr returns where the cookies of resp are to be sent. ke is the address
-// the key establishment ran with.
+// ntpAddr returns where the cookies of resp are to be sent; only the port if
+// that is a name and there is no Resolve. ke is the address the key
+// establishment ran with.
 func (c *Client) ntpAddr(ctx context.Context, ke netip.Addr, resp nts.Response) (netip.AddrPort, error) {
 	port := resp.Port
 	if port == 0 {
@@ -50,6 +50,9 @@ func (c *Client) ntpAddr(ctx context.Context, ke netip.Addr, resp nts.Response) 
 		}
 		return netip.AddrPortFrom(addr, port), nil
 	}
+	if c.Resolve == nil {
+		return netip.AddrPortFrom(netip.Addr{}, port), nil
+	}
 	addr, err := c.resolve(ctx, ke, resp.Server)
 	if err != nil {
 		return netip.AddrPort{}, &resolveError{fmt.Errorf("NTP server %s: %w", resp.Server, err)}
@@ -60,15 +63,9 @@ func (c *Client) ntpAddr(ctx context.Context, ke netip.Addr, resp nts.Response) 
 // resolve finds an address of name, in the family of the key establishment if
 // there is one: that family works.
 func (c *Client) resolve(ctx context.Context, ke netip.Addr, name string) (netip.Addr, error) {
-	lookup := c.Resolve
-	if lookup == nil {
-		lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-		}
-	}
 	// RFC 8915 §4.1.7: "the recipient MUST treat it as a FQDN, e.g., by making
 	// sure it ends with a dot", so no search list.
-	addrs, err := lookup(ctx, strings.TrimSuffix(name, ".")+".")
+	addrs, err := c.Resolve(ctx, strings.TrimSuffix(name, ".")+".")
 	if err != nil {
 		return netip.Addr{}, err
 	}

@@ -24,11 +24,14 @@ type Client struct {
 	// Dial opens TCP connections; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Resolve finds the addresses of an NTP server that the key establishment
-	// named. The name is absolute: it ends in a dot. nil: the system's resolver.
+	// named. The name is absolute: it ends in a dot. nil leaves the name to the
+	// caller: see Result.NTPServer. That is better where a name can be asked for
+	// again, since an exchange whose Resolve fails has failed.
 	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
 }
 
-// NewClient returns a client that uses the system's network and resolver.
+// NewClient returns a client that uses the system's network and resolves no
+// names.
 func NewClient() *Client { return &Client{} }
 
 // Request is one key establishment.
@@ -48,7 +51,8 @@ type Result struct {
 	Session nts.Session
 	Info    event.KEInfo
 	// NTPServer is the server that was negotiated, as the KE server wrote it;
-	// empty: the KE server's own address.
+	// empty: the KE server's own address. If it is a name and the client has no
+	// Resolve, Session.NTPAddr has a port and no address.
 	NTPServer string
 }
 

@@ -305,6 +305,20 @@ func TestMappedNTPAddress(t *testing.T) {
 	}
 }
 
+// Without a resolver of its own the exchange leaves a negotiated name to the
+// caller: a resolver in trouble must not cost another key establishment.
+func TestNegotiatedNameIsLeftToTheCaller(t *testing.T) {
+	w := newWorld(t)
+	answer := nts.AppendResponse(nil, nts.Response{AEAD: 15, Cookies: [][]byte{{1}}, Server: "ntp.test", Port: 1123})
+	res, err := w.exchange(t, serve(t, serverTLS(leaf(t, w.ca, nil).tls()), sends(answer)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := res.Session.NTPAddr; res.NTPServer != "ntp.test" || a.Addr().IsValid() || a.Port() != 1123 {
+		t.Errorf("%q at %v, want ntp.test, no address and port 1123", res.NTPServer, a)
+	}
+}
+
 // Nobody waits for an end that does not come: the response is complete.
 func TestClientDoesNotWaitForTheEnd(t *testing.T) {
 	w := newWorld(t)
