@@ -67,7 +67,9 @@ type Assoc struct {
 	poll     ntptime.Exponent
 	minPoll  ntptime.Exponent // raised by RATE
 	denied   bool
+	doubtful bool // the filter refused the last sample
 	burst    burst
+	settling settling
 
 	request  request
 	requests uint64
@@ -112,7 +114,7 @@ func New(cfg Config, env *Env, now clock.Reading) *Assoc {
 // power cut must not make all clients of a region ask at once.
 func (a *Assoc) begin(now clock.Reading) {
 	if a.cfg.IBurst {
-		a.burst = burst{good: iburstGood, left: iburstMax}
+		a.burst, a.settling = burst{good: iburstGood, left: iburstMax, atStart: true}, settling{}
 	}
 	a.nextPoll = now.Mono.Add(a.randomBelow(startSpread))
 }
@@ -156,7 +158,8 @@ func (a *Assoc) HandleConfig(cfg Config) {
 func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []event.Action {
 	switch {
 	case !online:
-		a.online, a.nextPoll, a.burst = false, clock.Never, burst{}
+		a.online, a.nextPoll = false, clock.Never
+		a.burst, a.settling, a.doubtful = burst{}, settling{}, false
 		a.request.answered = true // nothing is awaited, nothing is missed
 		return a.closeSocket(out)
 	case a.online && a.reach != 0:
@@ -206,7 +209,7 @@ func (a *Assoc) moveTo(to netip.AddrPort) {
 	}
 	if a.to.IsValid() {
 		a.filter.Reset()
-		a.reach, a.missed, a.sampled = 0, 0, false
+		a.reach, a.missed, a.sampled, a.doubtful = 0, 0, false, false
 	}
 	a.to = to
 }

@@ -189,16 +189,16 @@ func TestEras(t *testing.T) {
 func TestBurstEndsAfterFourSamplesOrEightRequests(t *testing.T) {
 	b := newBench(t, Config{IBurst: true})
 	var at []clock.Mono
-	for range 5 {
+	for range 9 {
 		req := b.poll()
 		at = append(at, b.now.Mono)
 		b.reply(req, b.header(req).Append(nil))
 	}
-	for i := 1; i < 5; i++ {
-		want := burstInterval
-		if i == 4 {
-			want = 64 * time.Second
-		}
+	// Four samples end the burst; the other four of its eight requests are
+	// spread so that the oscillator's rate becomes known.
+	intervals := [...]time.Duration{2, 2, 2, 4, 8, 16, 32, 64}
+	for i := 1; i < 9; i++ {
+		want := intervals[i-1] * time.Second
 		if d := at[i].Sub(at[i-1]); (d - want).Abs() > want/32 {
 			t.Errorf("interval %d = %v, want about %v", i, d, want)
 		}

@@ -27,7 +27,7 @@ func (a *Assoc) kiss(code wire.KissCode, poll ntptime.Exponent, out []event.Acti
 	a.request.kissed = true
 	switch verdict {
 	case VerdictRate:
-		a.burst = burst{}
+		a.burst, a.settling = burst{}, settling{}
 		// RFC 5905 §7.4: "the client MUST immediately reduce its polling
 		// interval to that server and continue to reduce it each time".
 		top := max(a.cfg.MaxPoll, rateMaxPoll)
@@ -35,7 +35,7 @@ func (a *Assoc) kiss(code wire.KissCode, poll ntptime.Exponent, out []event.Acti
 		a.clampPoll()
 		a.schedule(a.request.asked)
 	case VerdictDenied:
-		a.burst, a.denied = burst{}, true
+		a.burst, a.settling, a.denied = burst{}, settling{}, true
 		a.schedule(a.request.asked)
 	}
 	if a.kissed != code {

@@ -14,7 +14,12 @@ const (
 	burstInterval = 2 * time.Second        // RFC 5905 appendix A.5.7.1: BTIME
 	iburstGood    = 4                      // samples that end the burst at the start
 	iburstMax     = 8                      // requests in it at most
-	maxBurst      = 32                     // requests in a burst on command
+	// settleGap is the first interval of those requests that the burst at the
+	// start did not need; each later one is twice as long. Samples 2 s apart say
+	// little about the oscillator's rate: without these, queues of a
+	// millisecond leave an error of 100 ppm for the whole first poll interval.
+	settleGap = 4 * time.Second
+	maxBurst  = 32 // requests in a burst on command
 	// replyWindow is how long a socket waits. A reply that is later tells no
 	// time, but may still bring cookies.
 	replyWindow = 8 * time.Second
@@ -32,7 +37,17 @@ const (
 
 // burst is a series of quick requests: it ends when good samples came or left
 // requests are used up. The zero value is no burst.
-type burst struct{ good, left int }
+type burst struct {
+	good, left int
+	atStart    bool // what is left is spent on settling
+}
+
+// settling is what follows the burst at the start: left requests, each after
+// twice the time of the one before. The zero value is none.
+type settling struct {
+	left int
+	gap  time.Duration
+}
 
 // pollNow is one poll: look back at the last request, then send the next.
 func (a *Assoc) pollNow(now clock.Reading, out []event.Action) []event.Action {
@@ -44,8 +59,12 @@ func (a *Assoc) pollNow(now clock.Reading, out []event.Action) []event.Action {
 		}
 	}
 	out = a.send(now, out)
-	if a.burst.left > 0 {
+	switch {
+	case a.burst.left > 0:
 		a.burst.left--
+	case a.settling.left > 0:
+		a.settling.left--
+		a.settling.gap *= 2
 	}
 	a.schedule(now.Mono)
 	return out
@@ -61,9 +80,14 @@ func (a *Assoc) schedule(sent clock.Mono) {
 // interval returns the time to the next request with some jitter: RFC 8633
 // §4.6 wants no clients in step with each other.
 func (a *Assoc) interval() time.Duration {
-	d := burstInterval
-	if a.burst.left <= 0 {
-		d = a.Poll().Duration()
+	d := a.Poll().Duration()
+	switch {
+	case a.burst.left > 0:
+		d = burstInterval
+	case a.settling.left > 0:
+		d = min(d, a.settling.gap)
+	case a.doubtful && !a.denied:
+		d = a.minPoll.Duration()
 	}
 	return d - d/64 + a.randomBelow(d/32)
 }
@@ -127,11 +151,18 @@ func (a *Assoc) hit(out []event.Action) []event.Action {
 
 // sampledOnce moves the burst and the poll interval on after a sample.
 func (a *Assoc) sampledOnce(accepted bool) {
-	if a.burst.left > 0 || a.burst.good > 0 {
+	// A sample that the filter refused may be a fault or the first of a clock
+	// that has jumped: ask again as soon as that is polite.
+	a.doubtful = !accepted
+	switch {
+	case a.burst.left > 0 || a.burst.good > 0:
 		if a.burst.good--; a.burst.good <= 0 || a.burst.left <= 0 {
+			if a.burst.atStart {
+				a.settling = settling{left: a.burst.left, gap: settleGap}
+			}
 			a.burst = burst{}
 		}
-	} else if accepted {
+	case accepted && a.settling.left == 0:
 		a.poll += ntptime.Exponent(a.filter.PollChange(a.poll))
 		a.clampPoll()
 	}
