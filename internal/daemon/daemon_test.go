@@ -228,3 +228,17 @@ func TestEveryNoticeHasALine(t *testing.T) {
 		}
 	}
 }
+
+// An exponent of 0 is one second, not "unset".
+func TestPollsEverySecondWhenAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.addPeer("192.0.2.1:123", "lan.example")
+		_, stop := w.run(settings(t, "server lan.example minpoll 0 maxpoll 0"), nil)
+		time.Sleep(time.Minute)
+		stop()
+		if n := w.requests(); n < 50 || n > 70 {
+			t.Errorf("%d requests in a minute, want about 60", n)
+		}
+	})
+}

@@ -11,13 +11,11 @@ import (
 	"ntsd/internal/siv"
 )
 
-// Defaults of a source.
+// Defaults of a source, where zero has no meaning of its own.
 const (
-	defaultMinPoll    ntptime.Exponent = 6 // RFC 8633 §4.2: not below 64 s unasked
-	defaultMaxPoll    ntptime.Exponent = 10
-	defaultNTPPort                     = 123
-	defaultKEPort                      = 4460
-	defaultMaxSources                  = 4
+	defaultNTPPort    = 123
+	defaultKEPort     = 4460
+	defaultMaxSources = 4
 )
 
 // Config is everything the engine needs to know; it is replaced whole by
@@ -91,7 +89,7 @@ type Source struct {
 	Operator     string
 	Family       event.Family
 
-	MinPoll, MaxPoll       ntptime.Exponent
+	MinPoll, MaxPoll       ntptime.Exponent // 0 is a second, not a default
 	IBurst                 bool
 	Offline                bool
 	MaxDelay, MinDelay     time.Duration

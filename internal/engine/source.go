@@ -65,11 +65,8 @@ func newSource(cfg Source) *source {
 	return s
 }
 
-// setDefaults fills in what the caller left out.
+// setDefaults fills in what the caller left out and zero cannot mean.
 func (s *Source) setDefaults() {
-	if s.MaxPoll == 0 {
-		s.MinPoll, s.MaxPoll = defaultMinPoll, defaultMaxPoll
-	}
 	if s.Port == 0 {
 		s.Port = defaultNTPPort
 	}

@@ -68,8 +68,8 @@ func (n *native) mono() clock.Mono {
 func (n *native) wall() clock.Wall { return clock.WallUnix(n.gettime(unix.CLOCK_REALTIME)) }
 
 // gettime reads a clock. It is a raw system call: it never blocks, and the
-// scheduler's bookkeeping would widen the window of a Reading. It fails for no
-// clock that the kernel has; checkClocks has seen to that at the start.
+// scheduler's bookkeeping would widen the window of a Reading. It cannot
+// fail for these clocks: every kernel that Go runs on has them.
 func (n *native) gettime(id uintptr) (sec, nsec int64) {
 	if len(abis) == 1 || !n.old.Load() {
 		var t [2]int64
