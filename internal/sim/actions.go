@@ -12,6 +12,7 @@ import (
 
 // carryOut does what the engine asked for, in order.
 func (c *client) carryOut(t Instant, actions []event.Action) {
+	c.look(t)
 	// The engine may be called again from in here: the slice is its own.
 	actions = slices.Clone(actions)
 	for _, a := range actions {
@@ -30,8 +31,7 @@ func (c *client) carryOut(t Instant, actions []event.Action) {
 		case event.SetRate:
 			c.wall = clock.Line{At: c.now(t), Rate: a.Rate}
 		case event.Step:
-			c.wall.At = c.now(t)
-			c.wall.At.Wall = c.wall.At.Wall.Add(a.Offset.Duration())
+			c.jump(t, a.Offset)
 			c.result.Steps++
 			c.recorder.seen(t, c.wrong(t))
 		case event.Notice:
@@ -44,12 +44,26 @@ func (c *client) carryOut(t Instant, actions []event.Action) {
 	}
 }
 
+// station returns the server that is, or once was, at an address.
+func (c *client) station(a netip.Addr) *station {
+	for _, s := range c.stations {
+		at := s.Addr
+		for range len(s.Moves) + 1 {
+			if at == a {
+				return s
+			}
+			at = at.Next()
+		}
+	}
+	return nil
+}
+
 // send puts a request on its way, and its reply.
 func (c *client) send(t Instant, a event.Send) {
 	c.result.Packets++
-	c.recorder.sent(t)
+	c.recorder.sent(t, a.Source)
 	c.open[a.Source] = a.Request
-	st := c.stations[a.To.Addr()]
+	st := c.station(a.To.Addr())
 	if st == nil {
 		c.after(t+Instant(time.Millisecond), func(t Instant) {
 			c.carryOut(t, c.engine.HandleSendFailed(c.now(t),
@@ -57,42 +71,67 @@ func (c *client) send(t Instant, a event.Send) {
 		})
 		return
 	}
-	sent := c.osc.Mono(t)
-	there, back := st.To.draw(t, st.rng), st.Back.draw(t, st.rng)
+	from := netip.AddrPortFrom(c.local(t), uint16(49152+c.rng.UintN(16384)))
+	sent := event.Stamp{At: c.mono(t), Kind: event.StampKernel}
+	left := t
+	if c.world.Client.DaemonStamps {
+		sent.Kind = event.StampDaemon
+		left += Instant(c.latency.draw(t, 0))
+	}
+	there, back := st.to.draw(left, from.Port()), st.back.draw(left, from.Port())
 	if st.Loss > 0 && st.rng.Float64() < st.Loss {
 		return
 	}
-	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 254}), uint16(49152+c.rng.UintN(16384)))
-	arrival := t + Instant(there)
-	reply, ok := st.answer(a.Data, from, arrival)
-	if !ok {
+	arrival := left + Instant(there)
+	reply, ok := st.answer(a.To.Addr(), a.Data, from, arrival)
+	if !ok || st.LossBack > 0 && st.rng.Float64() < st.LossBack {
 		return
 	}
-	c.after(arrival+Instant(back), func(t Instant) {
-		if c.open[a.Source] != a.Request {
+	c.queueAt(arrival+Instant(back), func(t Instant) {
+		if _, asleep := c.asleep(t); asleep || c.local(t) != from.Addr() {
 			return
 		}
-		received := c.osc.Mono(t)
-		queued := float64(there - st.To.Base + back - st.Back.Base)
-		c.oracle.observe(sent.Add(received.Sub(sent)/2), st.now(arrival), st.variance(queued))
-		c.carryOut(t, c.engine.HandleReceived(c.now(t), event.Received{
-			Source: a.Source, Request: a.Request, From: a.To, Local: from.Addr(),
-			Sent:     event.Stamp{At: sent, Kind: event.StampKernel},
-			Received: event.Stamp{At: received, Kind: event.StampKernel},
-			Data:     reply,
-		}, c.actions[:0]))
+		received := event.Stamp{At: c.mono(t), Kind: event.StampKernel}
+		if !c.world.Client.DaemonStamps {
+			c.receive(t, a, st, event.Received{Sent: sent, Received: received, Local: from.Addr(), Data: reply}, arrival)
+			return
+		}
+		received.Kind = event.StampDaemon
+		c.after(t+Instant(c.latency.draw(t, 0)), func(t Instant) {
+			received.At = c.mono(t)
+			c.receive(t, a, st, event.Received{Sent: sent, Received: received, Local: from.Addr(), Data: reply}, arrival)
+		})
 	})
 }
 
+// receive hands a reply that the server sent at arrival to the engine.
+func (c *client) receive(t Instant, a event.Send, st *station, ev event.Received, arrival Instant) {
+	if c.open[a.Source] != a.Request {
+		return
+	}
+	if st.honest() || !c.anyHonest() {
+		trip := ev.Received.At.Sub(ev.Sent.At)
+		mean, variance := st.errors.of(float64(trip))
+		c.oracle.observe(ev.Sent.At.Add(trip/2), arrival, mean, variance)
+	}
+	ev.Source, ev.Request, ev.From = a.Source, a.Request, a.To
+	c.carryOut(t, c.engine.HandleReceived(c.now(t), ev, c.actions[:0]))
+}
+
+// anyHonest reports whether there is a server for the oracle to listen to.
+func (c *client) anyHonest() bool {
+	return slices.ContainsFunc(c.stations, func(s *station) bool { return s.honest() })
+}
+
 func (c *client) startKE(t Instant, a event.StartKE) {
-	st := c.stations[a.Addr]
+	st := c.station(a.Addr)
 	done := event.KEDone{Source: a.Source, Attempt: a.Attempt}
 	delay := Instant(time.Millisecond)
 	if st == nil {
 		done.Failure, done.Reason = nts.FailureNetwork, "no route"
 	} else {
 		for range handshake {
-			delay += Instant(st.To.draw(t, st.rng))
+			delay += Instant(st.to.draw(t, 0))
 		}
 		done = st.establish(a, t+delay)
 	}
@@ -101,13 +140,18 @@ func (c *client) startKE(t Instant, a event.StartKE) {
 	})
 }
 
-// resolve answers address literals only: the sources of a world are named by
-// their addresses.
+// resolve answers address literals and the names of servers.
 func (c *client) resolve(t Instant, a event.Resolve) {
 	r := event.Resolved{Name: a.Name, Family: a.Family}
 	if addr, err := netip.ParseAddr(a.Name); err == nil {
 		r.Addrs = []netip.Addr{addr}
-	} else {
+	}
+	for _, s := range c.stations {
+		if s.Name == a.Name {
+			r.Addrs = append(r.Addrs, s.address(t))
+		}
+	}
+	if len(r.Addrs) == 0 {
 		r.Reason = "no such name"
 	}
 	c.after(t+Instant(time.Millisecond), func(t Instant) {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"math"
 	"net/netip"
 	"time"
 
@@ -56,8 +55,8 @@ func (c Cell) World(seed uint64) World {
 	for i := range c.Servers {
 		s := Server{
 			Addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}),
-			To:   Delay{Base: cellDelay, Queue: c.Jitter},
-			Back: Delay{Base: cellDelay, Queue: c.Jitter},
+			To:   Delay{Constant(cellDelay), Exponential(c.Jitter)},
+			Back: Delay{Constant(cellDelay), Exponential(c.Jitter)},
 			NTS:  c.NTS,
 		}
 		w.Servers = append(w.Servers, s)
@@ -73,25 +72,20 @@ func (c Cell) World(seed uint64) World {
 // disturb applies the scenario.
 func (c Cell) disturb(w *World) {
 	if c.Scenario == "temperature" {
-		w.Oscillator.Extra = func(t Instant) clock.Rate {
-			return clock.RatePPM(math.Sin(2 * math.Pi * float64(t) / (7200 * float64(second))))
-		}
+		w.Oscillator.Extra = []Term{{Shape: ShapeSine, Size: float64(clock.RatePPM(1)), Period: 2 * time.Hour}}
 	}
 	for i := range w.Servers {
 		s := &w.Servers[i]
 		switch c.Scenario {
 		case "bufferbloat":
-			s.To.Extra = func(t Instant) time.Duration {
-				phase := t%(3600*second) - 1800*second
-				if phase < -150*second || phase > 150*second {
-					return 0
-				}
-				return 50 * time.Millisecond
-			}
+			s.To = append(s.To, Part{
+				Law: LawConstant, Size: 50 * time.Millisecond,
+				When: When{Period: 3600 * second, Centre: 1800 * second, Width: 150 * second},
+			})
 		case "asymjitter":
-			s.To.Queue, s.Back.Queue = time.Millisecond, 10*time.Microsecond
+			s.To[1], s.Back[1] = Exponential(time.Millisecond), Exponential(10*time.Microsecond)
 		case "gauss":
-			s.To = Delay{Base: 2 * cellDelay, Queue: c.Jitter, Gauss: true}
+			s.To = Delay{Constant(2 * cellDelay), Normal(c.Jitter)}
 			s.Back = s.To
 		case "loss30":
 			s.Loss = 0.3

@@ -2,81 +2,132 @@ package sim
 
 import (
 	"math"
+	"time"
 
 	"ntsd/internal/clock"
 )
 
 // oracle is a yardstick: a Kalman filter of phase and frequency that sees the
-// same packets as the client and is told what no client can know, the true
-// wander and the true delay without queues. Nothing but the shape of the error
-// (that it cannot exceed half the excess) remains to do better than it.
+// same packets as the client and is told what no client can know: the true
+// wander, the laws of the queues and the round trip without them. Nothing but
+// the shape of the error (that it cannot exceed half the excess) remains to do
+// better than it. Where the frequency has more than a random walk, several
+// wanders are tried and the best in hindsight counts.
 type oracle struct {
+	models []kalman
+	floor  float64 // variance of the stamps themselves (ns^2)
+}
+
+// kalman is one filter of the oracle.
+type kalman struct {
 	mono     clock.Mono // of the state
-	x, f     float64    // wall less Mono (ns), rate (ns/s)
+	x, f     float64    // true time less Mono (ns), rate (ns/s)
 	xx, c, r float64    // covariance
 	q        float64    // wander squared, (ns/s)^2 per s
-	origin   clock.Wall
 	ready    bool
 	sum      float64
 	count    int
 }
 
-// leastOracle (ns) keeps a sample without any queue from being infinitely good.
-const leastOracle = 100
+const (
+	// leastOracle (ns) keeps a sample without any queue from being infinitely
+	// good.
+	leastOracle = 100
+	// priorRate (ns/s) is what an oracle knows of the frequency at first.
+	priorRate = 1e5
+	// lostPhase (ns) is its doubt after a sleep.
+	lostPhase = 1e12
+	// hindsight is how many wanders are tried, each three times the one before,
+	// from leastWander (ns/s in a second) on if the walk itself is less.
+	hindsight   = 8
+	leastWander = 0.3
+)
 
-// predict carries the state to m.
-func (o *oracle) predict(m clock.Mono) {
-	dt := m.Sub(o.mono).Seconds()
-	o.x += o.f * dt
-	o.xx += 2*o.c*dt + o.r*dt*dt + o.q*dt*dt*dt/3
-	o.c += o.r*dt + o.q*dt*dt/2
-	o.r += o.q * dt
-	o.mono = m
+func newOracle(w *World) oracle {
+	q := float64(w.Oscillator.Wander) * 1e9
+	o := oracle{floor: leastOracle*leastOracle + float64(w.Client.Resolution)*float64(w.Client.Resolution)/12}
+	if len(w.Oscillator.Extra) == 0 {
+		o.models = []kalman{{q: q * q}}
+		return o
+	}
+	q = max(q, leastWander)
+	for range hindsight {
+		o.models = append(o.models, kalman{q: q * q})
+		q *= 3
+	}
+	return o
 }
 
-// observe takes a sample: at local time m the server's wall time was w, its
-// error has the given variance (ns^2).
-func (o *oracle) observe(m clock.Mono, w clock.Wall, variance float64) {
-	variance += leastOracle * leastOracle
-	if !o.ready {
-		*o = oracle{mono: m, origin: w.Add(-m.Sub(0)), xx: variance, r: 1e10, q: o.q, ready: true}
-		return
+// observe takes a sample: the server's time t belongs to local time m with the
+// given error.
+func (o *oracle) observe(m clock.Mono, t Instant, mean, variance float64) {
+	for i := range o.models {
+		o.models[i].observe(m, float64(t)-mean, variance+o.floor)
 	}
-	o.predict(m)
-	z := float64(w.Sub(o.origin)) - float64(m)
-	k := o.xx / (o.xx + variance)
-	g := o.c / (o.xx + variance)
-	miss := z - o.x
-	o.x += k * miss
-	o.f += g * miss
-	o.r -= g * o.c
-	o.c *= 1 - k
-	o.xx *= 1 - k
+}
+
+// wake forgets the phase: the oscillator stood still.
+func (o *oracle) wake() {
+	for i := range o.models {
+		k := &o.models[i]
+		k.xx, k.c = lostPhase*lostPhase, 0
+	}
 }
 
 // check compares with the truth at local time m.
-func (o *oracle) check(m clock.Mono, truth clock.Wall) {
-	if !o.ready {
-		return
+func (o *oracle) check(m clock.Mono, t Instant) {
+	for i := range o.models {
+		o.models[i].check(m, t)
 	}
-	wrong := float64(truth.Sub(o.origin)) - float64(m) - (o.x + o.f*m.Sub(o.mono).Seconds())
-	o.sum += wrong * wrong
-	o.count++
 }
 
-// rms returns the root of the mean square of what check saw (ns).
-func (o *oracle) rms() float64 {
-	if o.count == 0 {
+// rms returns the root mean square error.
+func (o *oracle) rms() time.Duration {
+	best := math.Inf(1)
+	for i := range o.models {
+		if k := &o.models[i]; k.count > 0 {
+			best = min(best, k.sum/float64(k.count))
+		}
+	}
+	if math.IsInf(best, 1) {
 		return 0
 	}
-	return math.Sqrt(o.sum / float64(o.count))
+	return time.Duration(math.Sqrt(best))
 }
 
-// variance is that of a sample's error, given how long its packets queued.
-func (s *Server) variance(queued float64) float64 {
-	if s.To.Gauss {
-		a, b := float64(s.To.Queue), float64(s.Back.Queue)
-		return (a*a + b*b) / 4
+// predict carries the state to m.
+func (k *kalman) predict(m clock.Mono) {
+	dt := m.Sub(k.mono).Seconds()
+	k.x += k.f * dt
+	k.xx += 2*k.c*dt + k.r*dt*dt + k.q*dt*dt*dt/3
+	k.c += k.r*dt + k.q*dt*dt/2
+	k.r += k.q * dt
+	k.mono = m
+}
+
+func (k *kalman) observe(m clock.Mono, t, variance float64) {
+	z := t - float64(m)
+	if !k.ready {
+		*k = kalman{mono: m, x: z, xx: variance, r: priorRate * priorRate, q: k.q, ready: true}
+		return
 	}
-	return queued * queued / 12
+	k.predict(m)
+	total := k.xx + variance
+	gain, turn := k.xx/total, k.c/total
+	miss := z - k.x
+	k.x += gain * miss
+	k.f += turn * miss
+	k.r -= turn * k.c
+	// Joseph's form would cost more; these two keep their signs as they are.
+	k.xx *= variance / total
+	k.c *= variance / total
+}
+
+func (k *kalman) check(m clock.Mono, t Instant) {
+	if !k.ready {
+		return
+	}
+	wrong := float64(t) - float64(m) - (k.x + k.f*m.Sub(k.mono).Seconds())
+	k.sum += wrong * wrong
+	k.count++
 }

@@ -6,19 +6,13 @@ import (
 	"ntsd/internal/clock"
 )
 
-// Instant is true time in the simulated world: nanoseconds since its
-// beginning. Nobody in the world can read it; the checkers can.
-type Instant int64
-
-// second is one second of true time.
-const second Instant = 1e9
-
 // Oscillator is the bare clock of a simulated machine. Its relative frequency
 // changes once a second: a constant, a random walk and, if wanted, more.
 type Oscillator struct {
-	Base   clock.Rate                 // constant part; positive: it gains
-	Wander clock.Rate                 // standard deviation of each second's change
-	Extra  func(t Instant) clock.Rate // added, e.g. temperature; may be nil
+	Base   clock.Rate // constant part; positive: it gains
+	Wander clock.Rate // standard deviation of each second's change
+	Extra  []Term     // added, e.g. temperature; sizes are rates
+	Stops  []When     // the machine sleeps, and the oscillator with it; whole seconds
 
 	rng  *rand.Rand
 	walk float64
@@ -40,8 +34,9 @@ func newOscillator(o Oscillator, start clock.Mono, seed uint64) *Oscillator {
 func (o *Oscillator) tick() {
 	o.walk += float64(o.Wander) * o.rng.NormFloat64()
 	o.rate = float64(o.Base) + o.walk
-	if o.Extra != nil {
-		o.rate += float64(o.Extra(o.at))
+	o.rate += sum(o.Extra, o.at)
+	if holdsAny(o.Stops, o.at) {
+		o.rate = -1
 	}
 }
 
@@ -70,6 +65,9 @@ func (o *Oscillator) Mono(t Instant) clock.Mono {
 // once that instant is near.
 func (o *Oscillator) When(from Instant, m clock.Mono) Instant {
 	o.advance(from)
+	if o.rate <= -1 {
+		return max(o.at+second, from)
+	}
 	d := float64(m - o.base)
 	t := o.at + Instant(d-d*o.rate/(1+o.rate))
 	return max(t, from)

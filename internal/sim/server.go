@@ -9,103 +9,151 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/ntptime"
 	"ntsd/internal/nts"
 	"ntsd/internal/server"
 	"ntsd/internal/siv"
 	"ntsd/internal/wire"
 )
 
-// Delay is how long packets of one direction take.
-type Delay struct {
-	Base  time.Duration
-	Queue time.Duration // mean of an exponential part, or deviation of a normal one
-	Gauss bool
-	Extra func(t Instant) time.Duration // added at departure; may be nil
-}
-
-// draw returns the delay of one packet that leaves at t.
-func (d *Delay) draw(t Instant, rng *rand.Rand) time.Duration {
-	part := rng.ExpFloat64()
-	if d.Gauss {
-		part = rng.NormFloat64()
-	}
-	delay := d.Base + time.Duration(part*float64(d.Queue))
-	if d.Extra != nil {
-		delay += d.Extra(t)
-	}
-	return max(delay, 0)
-}
-
 // Server is one simulated NTP server with the path to it.
 type Server struct {
+	// Addr is where it is at first; at each of Moves it goes to the next
+	// address, and its name follows. Without a name it is asked by its address.
 	Addr     netip.Addr
+	Name     string
+	Moves    []Instant
 	To, Back Delay
-	Loss     float64 // of requests
-	// Error is what the server's clock is wrong by at t; nil: it is right.
-	Error func(t Instant) clock.Offset
-	// Dead says when it does not answer; nil: it always does.
-	Dead func(t Instant) bool
-	NTS  bool
+	// Loss and LossBack are the shares of requests and replies that get lost.
+	Loss, LossBack float64
+	Error          []Term // what its clock is wrong by, in seconds (positive: ahead)
+	Dead           []When // it does not answer
+	Unsynchronised []When // it says so
+	NTS            bool
+	NoKE           []When    // key establishments fail
+	Rekeys         []Instant // it forgets its cookie keys
+	Resolution     time.Duration
+	Stratum        uint8      // 0: 1
+	Leap           event.Leap // announced whatever is true, if it is not LeapNone
+}
+
+// honest reports whether the server's clock is always right.
+func (s *Server) honest() bool { return len(s.Error) == 0 }
+
+// address returns where the server is at t.
+func (s *Server) address(t Instant) netip.Addr {
+	a := s.Addr
+	for _, m := range s.Moves {
+		if t >= m {
+			a = a.Next()
+		}
+	}
+	return a
 }
 
 // station is a server at work.
 type station struct {
 	Server
-	world  *World
-	rng    *rand.Rand
-	random io.Reader
-	core   *server.Server
-	ring   *nts.Keyring
+	world    *World
+	rng      *rand.Rand
+	random   io.Reader
+	to, back *link
+	errors   *errorModel
+	core     *server.Server
+	ring     *nts.Keyring
+	rekeyed  int // how many of Rekeys have happened
 }
 
-func newStation(s Server, w *World, seed, index uint64) (*station, error) {
-	random := newRandom(seed, index+1)
-	st := &station{Server: s, world: w, rng: rand.New(rand.NewPCG(seed, index)), random: random}
-	cfg := server.Config{Rand: random}
+func newStation(s Server, w *World, index uint64) (*station, error) {
+	rng := rand.New(rand.NewPCG(w.Seed, index))
+	st := &station{
+		Server: s, world: w, rng: rng, random: newRandom(w.Seed, index+1),
+		to: newLink(s.To, rng), back: newLink(s.Back, rng),
+		errors: newErrorModel(s.To, s.Back, Instant(w.Duration), w.Seed),
+	}
+	return st, st.start()
+}
+
+// start gives the server new cookie keys.
+func (s *station) start() error {
+	cfg := server.Config{Rand: s.random}
 	if s.NTS {
-		key := nts.CookieKey{ID: 1}
-		if _, err := io.ReadFull(random, key.Key[:]); err != nil {
-			return nil, fmt.Errorf("sim: cookie key: %w", err)
+		key := nts.CookieKey{ID: uint32(s.rekeyed + 1)}
+		if _, err := io.ReadFull(s.random, key.Key[:]); err != nil {
+			return fmt.Errorf("sim: cookie key: %w", err)
 		}
 		ring, err := nts.NewKeyring(key)
 		if err != nil {
-			return nil, fmt.Errorf("sim: cookie key: %w", err)
+			return fmt.Errorf("sim: cookie key: %w", err)
 		}
-		st.ring, cfg.Cookies = ring, ring
+		s.ring, cfg.Cookies = ring, ring
 	}
-	st.core = server.New(cfg)
-	return st, nil
+	s.core = server.New(cfg)
+	return nil
+}
+
+// present brings the server's keys up to t.
+func (s *station) present(t Instant) {
+	for s.rekeyed < len(s.Rekeys) && t >= s.Rekeys[s.rekeyed] {
+		s.rekeyed++
+		if err := s.start(); err != nil {
+			panic(err) // our own generator cannot fail
+		}
+	}
 }
 
 // now is what the server's clock shows at t.
 func (s *station) now(t Instant) clock.Wall {
-	w := s.world.truth(t)
-	if s.Error != nil {
-		w = w.Add(s.Error(t).Duration())
+	w := s.world.truth(t).Add(clock.OffsetSeconds(sum(s.Error, t)).Duration())
+	if r := clock.Wall(s.Resolution); r > 1 {
+		w -= w % r
 	}
 	return w
 }
 
 // answer returns the reply to a request that arrives at t; ok is false when
 // there is none.
-func (s *station) answer(data []byte, from netip.AddrPort, t Instant) (reply []byte, ok bool) {
-	if s.Dead != nil && s.Dead(t) {
+func (s *station) answer(to netip.Addr, data []byte, from netip.AddrPort, t Instant) (reply []byte, ok bool) {
+	if to != s.address(t) || holdsAny(s.Dead, t) {
 		return nil, false
 	}
+	s.present(t)
 	now := s.now(t)
-	req := server.Request{Data: data, From: from, Local: s.Addr, Received: now}
-	reply, verdict := s.core.Reply(nil, req, now, server.System{
-		Leap: s.world.leap(t), Stratum: 1, Precision: -29,
+	req := server.Request{Data: data, From: from, Local: to, Received: now}
+	reply, verdict := s.core.Reply(nil, req, now, s.system(t, now))
+	return reply, verdict.Replies()
+}
+
+// system is what the server says of itself.
+func (s *station) system(t Instant, now clock.Wall) server.System {
+	sys := server.System{
+		Leap: s.world.leap(t), Stratum: max(s.Stratum, 1), Precision: precision(s.Resolution),
 		ReferenceID:   wire.ReferenceID{'S', 'I', 'M'},
 		ReferenceTime: now.Add(-time.Second),
-	})
-	return reply, verdict.Replies()
+	}
+	if s.Leap != event.LeapNone {
+		sys.Leap = s.Leap
+	}
+	if holdsAny(s.Unsynchronised, t) {
+		sys.Leap, sys.Stratum = event.LeapUnsynchronised, 0
+	}
+	return sys
+}
+
+// precision is the power of two of seconds that covers a resolution.
+func precision(resolution time.Duration) ntptime.Exponent {
+	e := ntptime.Exponent(-29)
+	for e.Duration() < resolution {
+		e++
+	}
+	return e
 }
 
 // establish is the server's half of a key establishment that ends at t.
 func (s *station) establish(ev event.StartKE, t Instant) event.KEDone {
 	done := event.KEDone{Source: ev.Source, Attempt: ev.Attempt}
-	if s.ring == nil || s.Dead != nil && s.Dead(t) || len(ev.AEADs) == 0 {
+	s.present(t)
+	if s.ring == nil || holdsAny(s.Dead, t) || holdsAny(s.NoKE, t) || ev.Addr != s.address(t) || len(ev.AEADs) == 0 {
 		done.Failure, done.Reason = nts.FailureNetwork, "connection refused"
 		return done
 	}
@@ -117,7 +165,7 @@ func (s *station) establish(ev event.StartKE, t Instant) event.KEDone {
 	now := s.now(t)
 	session := nts.Session{
 		KEName: ev.Name, KEAddr: ev.Addr, KEPort: ev.Port,
-		NTPAddr: netip.AddrPortFrom(s.Addr, ntpPort),
+		NTPAddr: netip.AddrPortFrom(ev.Addr, ntpPort),
 		AEAD:    alg, C2S: keys[:alg.KeySize()], S2C: keys[alg.KeySize():],
 		Established: now, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * time.Hour),
 		Strict: !ev.Verify.Tentative,

@@ -18,15 +18,6 @@ func run(t *testing.T, w World) Result {
 	return r
 }
 
-func (r *Result) count(kind event.NoticeKind) (n int) {
-	for _, x := range r.Notices {
-		if x.Notice.Kind == kind {
-			n++
-		}
-	}
-	return n
-}
-
 // ordinary is a cell of everyday life.
 func ordinary(servers int) Cell {
 	return Cell{Jitter: 100 * time.Microsecond, Wander: 1e-9, Servers: servers, MinPoll: 6, MaxPoll: 10, Seconds: 20000}
@@ -55,12 +46,12 @@ func TestStart(t *testing.T) {
 func TestLiar(t *testing.T) {
 	for seed := uint64(1); seed <= 3; seed++ {
 		w := ordinary(4).World(seed)
-		w.Servers[1].Error = func(Instant) clock.Offset { return clock.Offset(time.Second) }
+		w.Servers[1].Error = []Term{{Size: 1}}
 		r := run(t, w)
 		if r.Max > time.Millisecond || r.RMSOffset > 100*time.Microsecond {
 			t.Errorf("seed %d: RMS %v, max %v with one liar of four; want at most 100µs, 1ms", seed, r.RMSOffset, r.Max)
 		}
-		if r.count(event.NoticeFalseticker) == 0 {
+		if r.Count(event.NoticeFalseticker) == 0 {
 			t.Errorf("seed %d: the liar was not named", seed)
 		}
 	}
@@ -69,7 +60,7 @@ func TestLiar(t *testing.T) {
 // TestLateLiar: a server that starts to drift away cannot drag the clock along.
 func TestLateLiar(t *testing.T) {
 	w := ordinary(4).World(2)
-	w.Servers[0].Error = func(t Instant) clock.Offset { return clock.Offset(max(0, t-5000*second)) / 100_000 }
+	w.Servers[0].Error = []Term{{Shape: ShapeRamp, Size: 1e-5, Period: time.Second, When: When{From: 5000 * second}}}
 	if r := run(t, w); r.Max > 20*time.Millisecond {
 		t.Errorf("seed 2: max error %v with one server that drifts by 10 ppm, want at most 20ms", r.Max)
 	}
@@ -78,9 +69,9 @@ func TestLateLiar(t *testing.T) {
 // TestTwoAgainstTwo: without a majority nobody sets the clock.
 func TestTwoAgainstTwo(t *testing.T) {
 	w := ordinary(2).World(3)
-	w.Servers[1].Error = func(Instant) clock.Offset { return clock.Offset(10 * time.Second) }
+	w.Servers[1].Error = []Term{{Size: 10}}
 	r := run(t, w)
-	if r.Steps != 0 || r.count(event.NoticeUnselectable) == 0 {
+	if r.Steps != 0 || r.Count(event.NoticeUnselectable) == 0 {
 		t.Errorf("two servers that disagree: got %d steps, notices %+v", r.Steps, r.Notices)
 	}
 }
@@ -88,7 +79,7 @@ func TestTwoAgainstTwo(t *testing.T) {
 // TestOutage: the network is away for two hours; the clock coasts.
 func TestOutage(t *testing.T) {
 	w := ordinary(1).World(4)
-	w.Servers[0].Dead = func(t Instant) bool { return t > 8000*second && t < 15200*second }
+	w.Servers[0].Dead = []When{{From: 8000 * second, Until: 15200 * second}}
 	if r := run(t, w); r.Max > 2*time.Millisecond {
 		t.Errorf("seed 4: max error %v over an outage of two hours, want at most 2ms", r.Max)
 	}
@@ -106,7 +97,7 @@ func TestNTS(t *testing.T) {
 	c := ordinary(3)
 	c.NTS = true
 	r := run(t, c.World(7))
-	if r.Max > time.Millisecond || r.count(event.NoticeKEDone) != 3 {
+	if r.Max > time.Millisecond || r.Count(event.NoticeKEDone) != 3 {
 		t.Errorf("seed 7: max error %v, notices %+v; want three key establishments", r.Max, r.Notices)
 	}
 }
@@ -125,7 +116,7 @@ func TestBestOfFour(t *testing.T) {
 	together := geometricOf(t, seeds, func(seed uint64) World {
 		w := four.World(seed)
 		for i := 1; i < 4; i++ {
-			w.Servers[i].To.Queue, w.Servers[i].Back.Queue = 5*time.Millisecond, 5*time.Millisecond
+			w.Servers[i].To[1], w.Servers[i].Back[1] = Exponential(5*time.Millisecond), Exponential(5*time.Millisecond)
 		}
 		return w
 	})
@@ -154,9 +145,9 @@ func TestBusyEngineIsFound(t *testing.T) {
 func TestLeapSecond(t *testing.T) {
 	for _, servers := range []int{1, 4} {
 		w := ordinary(servers).World(9)
-		w.LeapInsert = 14400*second - second/2
+		w.LeapAt = 14400*second - second/2
 		r := run(t, w)
-		if r.Max > time.Millisecond || r.count(event.NoticeInterference) != 0 {
+		if r.Max > time.Millisecond || r.Count(event.NoticeInterference) != 0 {
 			t.Errorf("%d servers, seed 9: max error %v, notices %+v; want below 1ms, no interference", servers, r.Max, r.Notices)
 		}
 	}

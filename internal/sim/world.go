@@ -4,8 +4,6 @@ import (
 	"container/heap"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/netip"
 	"time"
 
 	"ntsd/internal/clock"
@@ -32,90 +30,66 @@ type World struct {
 	Oscillator Oscillator
 	Epoch      clock.Wall   // true time at the beginning
 	WallError  clock.Offset // what must be added to the client's clock at first
-	// LeapInsert is when a leap second is inserted, 0: never. The servers
-	// announce it in the twelve hours before.
-	LeapInsert Instant
+	// LeapAt is when a leap second is inserted (or deleted), 0: never. The
+	// servers announce it in the twelve hours before.
+	LeapAt     Instant
+	LeapDelete bool
 	Servers    []Server
+	Client     Client
 	Engine     engine.Config
 	Duration   time.Duration
 	Settle     time.Duration // the statistics begin here
-	// Trace, if set, is called for every action, and for every second with nil.
+	// Trace, if set, is called before every action.
 	Trace func(t Instant, a event.Action, wrong clock.Offset)
+	// Watch, if set, is called every Pace seconds (0: every second).
+	Watch func(Look)
+	Pace  int
+}
+
+// Look is the state of a world at one instant, for people to see.
+type Look struct {
+	At       time.Duration // since the beginning
+	Wrong    clock.Offset  // true time less the client's clock
+	Believed clock.Offset  // the same as the client sees it
+	Bound    time.Duration // that the client states for it; 0: not synchronised
+	Snapshot engine.Snapshot
 }
 
 // truth is civil time at t.
 func (w *World) truth(t Instant) clock.Wall {
 	wall := w.Epoch.Add(time.Duration(t))
-	if w.LeapInsert > 0 && t >= w.LeapInsert {
-		wall = wall.Add(-time.Second)
+	if w.LeapAt > 0 && t >= w.LeapAt {
+		if w.LeapDelete {
+			return wall.Add(time.Second)
+		}
+		return wall.Add(-time.Second)
 	}
 	return wall
 }
 
 // leap is what the servers announce at t.
 func (w *World) leap(t Instant) event.Leap {
-	if t < w.LeapInsert && w.LeapInsert-t < 12*3600*second {
-		return event.LeapInsert
+	switch {
+	case t >= w.LeapAt || w.LeapAt-t >= 12*3600*second:
+		return event.LeapNone
+	case w.LeapDelete:
+		return event.LeapDelete
 	}
-	return event.LeapNone
-}
-
-// client is the machine under test.
-type client struct {
-	world    World
-	osc      *Oscillator
-	wall     clock.Line
-	engine   *engine.Engine
-	stations map[netip.Addr]*station
-	open     map[event.SourceID]uint64 // the request that each source's socket is for
-	rng      *rand.Rand
-	queue    queue
-	order    uint64
-	actions  []event.Action
-	// kernelLeap is the leap second that the kernel was told of.
-	kernelLeap event.Leap
-	result     Result
-	recorder   recorder
-	oracle     oracle
+	return event.LeapInsert
 }
 
 // Run runs a world to its end.
 func Run(w World) (Result, error) {
-	c := &client{
-		kernelLeap: event.LeapNone,
-		world:      w,
-		osc:        newOscillator(w.Oscillator, firstMono, w.Seed),
-		stations:   make(map[netip.Addr]*station),
-		open:       make(map[event.SourceID]uint64),
-		rng:        rand.New(rand.NewPCG(w.Seed, 0x636c69)),
-		recorder:   recorder{settle: Instant(w.Settle)},
+	c, err := newClient(w)
+	if err != nil {
+		return Result{}, err
 	}
-	wander := float64(w.Oscillator.Wander) * 1e9
-	c.oracle.q = wander * wander
-	for i, s := range w.Servers {
-		st, err := newStation(s, &c.world, w.Seed, uint64(i)+0x737276)
-		if err != nil {
-			return Result{}, err
-		}
-		c.stations[s.Addr] = st
-	}
-	c.wall.At = clock.Reading{Mono: firstMono, Wall: w.Epoch.Add(-w.WallError.Duration())}
-	now := c.now(0)
-	c.engine = engine.New(w.Engine, newRandom(w.Seed, 0), now)
-	c.carryOut(0, c.engine.HandleStart(now, nil, nil, c.actions[:0]))
-	if w.LeapInsert > 0 {
-		c.after(w.LeapInsert, c.insertSecond)
-	}
-	err := c.loop()
+	c.arrange()
+	c.carryOut(0, c.engine.HandleStart(c.now(0), nil, nil, c.actions[:0]))
+	err = c.loop()
 	c.recorder.finish(&c.result)
-	c.result.OracleOffset = time.Duration(c.oracle.rms())
+	c.result.OracleOffset = c.oracle.rms()
 	return c.result, err
-}
-
-// now returns the reading of both clocks at t.
-func (c *client) now(t Instant) clock.Reading {
-	m := c.osc.Mono(t)
-	return clock.Reading{Mono: m, Wall: c.wall.WallAt(m)}
 }
 
 // loop runs event after event.
@@ -151,41 +125,34 @@ func (c *client) loop() error {
 	}
 }
 
-// timer returns when the engine's deadline is due, not before t.
-func (c *client) timer(t Instant) Instant {
-	deadline := c.engine.NextDeadline()
-	if deadline == clock.Never {
-		return Instant(clock.Never)
-	}
-	at := c.osc.When(t, deadline)
-	if at <= t && c.osc.Mono(t) < deadline {
-		at = t + 1
-	}
-	return at
-}
-
-// wrong is what must be added to the client's clock at t.
-func (c *client) wrong(t Instant) clock.Offset {
-	return c.world.truth(t).Sub(c.now(t).Wall)
-}
-
-// insertSecond is the kernel's part of a leap second.
-func (c *client) insertSecond(t Instant) {
-	if c.kernelLeap == event.LeapInsert {
-		c.wall.At = c.now(t)
-		c.wall.At.Wall = c.wall.At.Wall.Add(-time.Second)
-	}
-}
-
 func (c *client) sample(t Instant) {
-	wrong := c.wrong(t)
-	c.recorder.record(t, wrong)
+	if _, asleep := c.asleep(t); asleep {
+		return
+	}
+	c.look(t)
+	wrong, now := c.wrong(t), c.now(t)
+	c.recorder.record(t, wrong, c.bound(now))
 	if t > c.recorder.settle {
-		c.oracle.check(c.osc.Mono(t), c.world.truth(t))
+		c.oracle.check(c.mono(t), t)
 	}
-	if c.world.Trace != nil {
-		c.world.Trace(t, nil, wrong)
+	if c.world.Watch == nil || c.world.Pace > 1 && t/second%Instant(c.world.Pace) != 0 {
+		return
 	}
+	snap := c.engine.Snapshot(now)
+	c.world.Watch(Look{
+		At: time.Duration(t), Wrong: wrong, Believed: snap.Tracking.Correction,
+		Bound: c.bound(now), Snapshot: snap,
+	})
+}
+
+// bound is the error that the client admits: the root distance (RFC 5905
+// section 11.1), 0 while it is not synchronised.
+func (c *client) bound(now clock.Reading) time.Duration {
+	sys := c.engine.System(now)
+	if sys.Leap == event.LeapUnsynchronised {
+		return 0
+	}
+	return sys.RootDelay/2 + sys.RootDispersion
 }
 
 // happening is something that the network does later.
@@ -195,8 +162,18 @@ type happening struct {
 	do    func(t Instant)
 }
 
-// after schedules do.
+// after schedules do. What would happen in a sleep happens at its end.
 func (c *client) after(at Instant, do func(t Instant)) {
+	c.queueAt(at, func(t Instant) {
+		if until, asleep := c.asleep(t); asleep {
+			c.after(until, do)
+			return
+		}
+		do(t)
+	})
+}
+
+func (c *client) queueAt(at Instant, do func(t Instant)) {
 	c.order++
 	heap.Push(&c.queue, &happening{at: at, order: c.order, do: do})
 }
