@@ -303,6 +303,19 @@ func row(t *testing.T, table, name string) []string {
 	return nil
 }
 
+// authdata returns a source's row of authdata when it has all its cookies:
+// while a reply is on its way, one is missing.
+func (d *daemon) authdata(flags ...string) []string {
+	d.t.Helper()
+	name := flags[len(flags)-1]
+	var words []string
+	eventually(d.t, "eight cookies in authdata", func() bool {
+		words = row(d.t, d.ask(append(flags[:len(flags)-1:len(flags)-1], "authdata")...), name)
+		return words[8] == "8"
+	})
+	return words
+}
+
 // verdict returns how often replies of a source met a fate.
 func verdict(s *status.Source, name string) uint64 {
 	for _, v := range s.Counters.Verdicts {

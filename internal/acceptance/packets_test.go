@@ -145,9 +145,7 @@ func TestCheck40KeyEstablishmentNegotiates(t *testing.T) {
 	if s.Address != ntp.String() || s.Port != r.port() || s.Auth.KEAddress != ke.String() || s.Auth.AEAD != 15 {
 		t.Errorf("got NTP %s:%d, KE %s, AEAD %d; want %s:%d, %s, 15", s.Address, s.Port, s.Auth.KEAddress, s.Auth.AEAD, ntp, r.port(), ke)
 	}
-	if got := row(t, d.ask("-n", "authdata"), ntp.String()); got[8] != "8" {
-		t.Errorf("authdata: got %v", got)
-	}
+	d.authdata("-n", ntp.String())
 	// Its keys verify what the server sends, so both exported the same.
 	if s.Counters.Good == 0 || r.established() != 1 {
 		t.Errorf("got %d good replies after %d key establishments", s.Counters.Good, r.established())

@@ -45,7 +45,7 @@ func TestCheck04AuthdataColumns(t *testing.T) {
 			s := w.nts(nil)
 			d := w.start(w.config(strings.TrimSuffix(source(s), "\n") + "\n\tlist aead '" + aead + "'\n"))
 			d.until("three replies", func(r *report) bool { return find(t, r, host(s)).Counters.Valid >= 3 })
-			got := row(t, d.ask("authdata"), host(s))
+			got := d.authdata(host(s))
 			want := []string{host(s), "NTS", "1", aead, bits, got[5], "0", "0", "8", length}
 			if !slices.Equal(got, want) {
 				t.Errorf("authdata:\n got %v\nwant %v", got, want)

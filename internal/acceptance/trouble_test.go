@@ -137,9 +137,9 @@ func TestServerBecomesUnsynchronised(t *testing.T) {
 	if r.Tracking.ReferenceAddress != host(good) {
 		t.Errorf("reference: got %s, want %s", r.Tracking.ReferenceAddress, host(good))
 	}
-	if out := d.ask("sources", "-v"); !strings.Contains(out, "server not synchronised") {
-		t.Errorf("sources -v does not say why:\n%s", out)
-	}
+	eventually(t, "reason in sources -v", func() bool {
+		return strings.Contains(d.ask("sources", "-v"), "server not synchronised")
+	})
 }
 
 // TestOutage: all servers go away for a while and come back: the daemon says
