@@ -225,6 +225,9 @@ func TestCertificates(t *testing.T) {
 		{"missing intermediate", noChain, nil, "not trusted here"},
 		{"other name", usual.tls(), func(r *Request) { r.Name = "other.test" }, "for nts.test, 127.0.0.1, not for other.test"},
 		{"other address", usual.tls(), func(r *Request) { r.Name = "127.0.0.2" }, "not for 127.0.0.2"},
+		{"name only in the subject", leaf(t, w.ca, func(c *x509.Certificate) {
+			c.DNSNames, c.IPAddresses = nil, nil
+		}).tls(), nil, "no subjectAltName, only the subject nts.test, which does not count"},
 		{"client certificate", leaf(t, w.ca, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		}).tls(), nil, "incompatible key usage"},

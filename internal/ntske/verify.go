@@ -166,6 +166,9 @@ func (v *verifier) explain(leaf *x509.Certificate, err error, at time.Time) erro
 	case errors.As(err, &unknown):
 		return say("the certificate of %s was issued by %q, which is not trusted here: add its CA with trustedcerts",
 			subject(leaf), tame(leaf.Issuer.String(), maxName))
+	case errors.As(err, &host) && len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 && leaf.Subject.CommonName != "":
+		// crypto/x509 does not take the common name for a host name any more.
+		return say("the certificate has no subjectAltName, only the subject %s, which does not count", subject(leaf))
 	case errors.As(err, &host):
 		return say("the certificate is for %s, not for %s", names(leaf), v.name)
 	}
