@@ -358,3 +358,24 @@ func TestBackoffs(t *testing.T) {
 		t.Errorf("nothing to remember: %v, want no file", err)
 	}
 }
+
+// What cannot be replaced is removed: the old file has cookies that are spent
+// from now on.
+func TestUnsavedSessionLeavesNoSpentCookies(t *testing.T) {
+	dir := t.TempDir()
+	s := session(t, "192.0.2.1:4460")
+	if err := SaveSession(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	// The temporary file cannot be made, as on a full disk.
+	if err := os.MkdirAll(filepath.Join(dir, ".192.0.2.1.nts.tmp", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.Cookies = s.Cookies[1:]
+	if err := SaveSession(dir, s); err == nil {
+		t.Error("SaveSession: got no error")
+	}
+	if left, errs := LoadSessions(dir); len(left) != 0 || len(errs) != 0 {
+		t.Errorf("got %d sessions, errors %v; want none", len(left), errs)
+	}
+}

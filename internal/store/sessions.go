@@ -54,7 +54,9 @@ func parseSessionName(name string) (netip.AddrPort, error) {
 }
 
 // SaveSession writes s to its file in dir, 0600. A session without cookies is
-// no use to the next start: its file is removed.
+// no use to the next start: its file is removed. So is one that cannot be
+// replaced: cookies in it are about to be spent, and a restart would spend them
+// again.
 func SaveSession(dir string, s nts.Session) error {
 	name := SessionName(netip.AddrPortFrom(s.KEAddr, s.KEPort))
 	if strings.ContainsRune(name, '/') { // a zone is any text
@@ -67,7 +69,11 @@ func SaveSession(dir string, s nts.Session) error {
 	if err := checkSession(s); err != nil {
 		return fmt.Errorf("store: session of %v: %w", s.KEAddr, err)
 	}
-	return WriteAtomic(path, PrivatePerm, AppendSession(nil, s))
+	err := WriteAtomic(path, PrivatePerm, AppendSession(nil, s))
+	if err != nil {
+		err = errors.Join(err, Remove(path))
+	}
+	return err
 }
 
 // RemoveSession unlinks the file of a session whose keys are dead.
