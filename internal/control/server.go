@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +23,8 @@ const (
 	handleTimeout = 10 * time.Second
 	// writeTimeout bounds a client that does not read.
 	writeTimeout = 5 * time.Second
+	// acceptPause is the wait for whoever has taken all files or memory.
+	acceptPause = time.Second
 )
 
 // Handler answers one request. It is called from several goroutines at once
@@ -55,11 +58,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			var temporary net.Error
-			if errors.As(err, &temporary) && temporary.Timeout() {
-				continue
+			if !passes(err) {
+				return fmt.Errorf("control: accept: %w", err)
 			}
-			return fmt.Errorf("control: accept: %w", err)
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
+			}
+			continue
 		}
 		select {
 		case s.slots <- struct{}{}:
@@ -72,6 +78,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			_ = conn.Close()
 		}
 	}
+}
+
+// passes reports whether an error of Accept is about the moment, not about the
+// listener.
+func passes(err error) bool {
+	for _, moment := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, moment) {
+			return true
+		}
+	}
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // ServeConn answers one client until it leaves, misbehaves or ctx ends, and

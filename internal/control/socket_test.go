@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 )
 
 // echo answers with the request itself.
@@ -225,4 +227,39 @@ func TestReplyWithoutJSONForm(t *testing.T) {
 	if r := Reply(func() {}); r.OK || r.Code != CodeFailed {
 		t.Errorf("got %+v, want code %q", r, CodeFailed)
 	}
+}
+
+// starved is a listener whose process has run out of files for a while.
+type starved struct {
+	net.Listener
+	refusals int
+	calls    chan struct{}
+}
+
+func (s *starved) Accept() (net.Conn, error) {
+	s.calls <- struct{}{}
+	if s.refusals--; s.refusals >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return s.Listener.Accept()
+}
+
+func TestServesAgainAfterRunningOutOfFiles(t *testing.T) {
+	l, err := Listen(filepath.Join(t.TempDir(), "ntsd.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &starved{Listener: l, refusals: 3, calls: make(chan struct{}, 8)}
+		done := make(chan error, 1)
+		go func() { done <- NewServer(echo).Serve(ctx, s) }()
+		for range 4 {
+			<-s.calls
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: got %v, want nil after cancel", err)
+		}
+	})
 }
