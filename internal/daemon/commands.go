@@ -133,6 +133,11 @@ func (d *Daemon) Describe(diagnostics []config.Diagnostic) {
 // surprise.
 func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []config.Diagnostic) error {
 	d.Describe(diagnostics)
+	if !config.HasErrors(diagnostics) && !cfg.Main.Enabled {
+		d.opt.Log.Info("switched off by option 'enabled' of section 'ntsd'")
+		d.off = true
+		return nil
+	}
 	if config.HasErrors(diagnostics) || !cfg.Usable() {
 		reason := "it names no source of time"
 		for _, diag := range diagnostics {
@@ -144,8 +149,8 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 		d.opt.Log.Error("configuration not reloaded, the old one stays in force", "reason", reason)
 		return fmt.Errorf("%w: %s", ErrReload, reason)
 	}
-	if cfg.Main.RunDir != d.applied.Main.RunDir || cfg.Main.Clock != d.applied.Main.Clock {
-		d.opt.Log.Warn("options run_dir and clock take effect at the next start")
+	if old := d.applied.Main; cfg.Main.RunDir != old.RunDir || cfg.Main.Clock != old.Clock || cfg.Main.RTCSync != old.RTCSync {
+		d.opt.Log.Warn("options run_dir, clock and rtcsync take effect at the next start")
 	}
 	d.applied = cfg
 	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), d.engineConfig(), nil))

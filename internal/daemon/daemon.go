@@ -48,6 +48,7 @@ type Daemon struct {
 	warnings []string // of the configuration in force
 	failing  map[string]bool
 	result   *event.Exit
+	off      bool // a reload found the daemon disabled
 	troubles []Trouble
 }
 
@@ -59,15 +60,15 @@ func New(opt Options) *Daemon {
 	}
 }
 
-// Run keeps the clock until ctx ends or a one-shot query has its answer, which
-// it then returns. It joins everything that it started.
+// Run keeps the clock until ctx ends, a reload switches it off, or a one-shot
+// query has its answer, which it then returns. It joins everything that it started.
 func (d *Daemon) Run(ctx context.Context) (*event.Exit, error) {
 	defer close(d.ended)
 	ctx, cancel := context.WithCancel(ctx)
 	d.start(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for d.result == nil {
+	for d.result == nil && !d.off {
 		d.arm(timer)
 		select {
 		case <-ctx.Done():

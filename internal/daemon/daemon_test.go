@@ -205,6 +205,27 @@ func TestReload(t *testing.T) {
 	})
 }
 
+// Who switches the daemon off and reloads wants it to end, whatever else the
+// file says.
+func TestReloadSwitchesOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.addPeer("192.0.2.1:123", "one.example")
+		off := config.Default()
+		off.Main.Enabled = false
+		d, stop := w.run(settings(t, "server one.example iburst nts"), func() (*config.Config, []config.Diagnostic) { return off, nil })
+		time.Sleep(time.Minute)
+		if err := d.Reload(context.Background()); err != nil {
+			t.Error(err)
+		}
+		<-d.ended
+		if saved := w.files.list(); len(saved) != 1 {
+			t.Errorf("%d sessions saved at the end, want 1", len(saved))
+		}
+		stop()
+	})
+}
+
 func TestFailingDiskIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
