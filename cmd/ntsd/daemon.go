@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -31,6 +32,11 @@ func daemonMain(args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	case err != nil:
 		return exitUsage
+	}
+	for _, w := range o.unheeded() {
+		fail(stderr, 0, "warning: %s", w)
+	}
+	switch {
 	case o.version:
 		fmt.Fprintln(stdout, banner())
 		return exitDone
@@ -68,15 +74,17 @@ func keepTime(o options, stderr io.Writer) int {
 	log := slog.New(journal)
 	setLevel(level, o, cfg)
 	log.Info(banner())
-	if !cfg.Usable() {
+	switch {
+	case cfg == nil: // the one diagnostic is that the file cannot be read or parsed
+		return fail(stderr, exitFailed, "%v; -f and -c say which file to read, -p checks it", diagnostics[0])
+	case !cfg.Main.Enabled:
+		log.Info("switched off by option 'enabled' of section 'ntsd'")
+		return exitDone
+	case !cfg.Usable():
 		for _, d := range diagnostics {
 			log.Error(d.String())
 		}
 		return fail(stderr, exitFailed, "nothing to do: the configuration names no source of time; add a section 'server' to %s", o.source())
-	}
-	if !cfg.Main.Enabled {
-		log.Info("switched off by option 'enabled' of section 'ntsd'")
-		return exitDone
 	}
 	if err := serve(o, cfg, diagnostics, level, journal); err != nil {
 		return fail(stderr, exitFailed, "%v", err)
@@ -112,12 +120,13 @@ func collectOften() {
 // serve puts the daemon together, runs it, and takes it apart.
 func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level *slog.LevelVar, journal *daemon.Journal) error {
 	log := slog.New(journal)
+	// From the first moment on: until it is asked for, a SIGHUP kills.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	collectOften()
 	run := cfg.Main.RunDir
-	if err := store.MakeDir(run, 0o750); err != nil {
-		return err
-	}
-	pid, err := store.LockPID(filepath.Join(run, pidName))
+	pid, err := takeRunDir(run)
 	if err != nil {
 		return err
 	}
@@ -157,8 +166,12 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	defer control.Remove(socket)
 	var beside sync.WaitGroup
-	beside.Go(func() { control.NewServer(d.Answer).Serve(ctx, listener) })
-	beside.Go(func() { reloadOnHangup(ctx, d) })
+	beside.Go(func() {
+		if err := control.NewServer(d.Answer).Serve(ctx, listener); err != nil {
+			log.Error("the control socket is closed: ntsctl does not work until the next start", "reason", err)
+		}
+	})
+	beside.Go(func() { reloadOnHangup(ctx, d, hangup) })
 	beside.Go(func() { tellSystemd(ctx, d) })
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
@@ -170,11 +183,22 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	return err
 }
 
-// reloadOnHangup reads the configuration again at each SIGHUP.
-func reloadOnHangup(ctx context.Context, d *daemon.Daemon) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+// takeRunDir makes the run-time folder and locks it against a second daemon.
+func takeRunDir(dir string) (*store.PIDFile, error) {
+	var pid *store.PIDFile
+	err := store.MakeDir(dir, 0o750)
+	if err == nil {
+		pid, err = store.LockPID(filepath.Join(dir, pidName))
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w; run as root, or let option 'run_dir' of section 'ntsd' name a folder of this user", err)
+	}
+	return pid, err
+}
+
+// reloadOnHangup reads the configuration again at each SIGHUP. Those that come
+// while it is read count as one.
+func reloadOnHangup(ctx context.Context, d *daemon.Daemon, hangup <-chan os.Signal) {
 	for {
 		select {
 		case <-hangup:

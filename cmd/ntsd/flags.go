@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"time"
 )
@@ -80,6 +81,19 @@ func (o *options) check(stderr io.Writer) error {
 		fail(stderr, 0, "%v; see ntsd -h", err)
 	}
 	return err
+}
+
+// unheeded warns of options that change nothing yet: who asks for another user
+// must not believe that he got it.
+func (o *options) unheeded() []string {
+	var all []string
+	if o.user != "" {
+		all = append(all, fmt.Sprintf("-u %s: this version does not change its user; it stays user %d", o.user, os.Geteuid()))
+	}
+	if o.restore {
+		all = append(all, "-s: this version does not set the clock from a saved time")
+	}
+	return all
 }
 
 // banner names the program, its version and what it was built with.
