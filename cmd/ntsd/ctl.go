@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"ntsd/internal/config"
@@ -61,7 +63,8 @@ func ctlMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(stderr, "ntsctl: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	// What a file, a server or a user wrote is in it: one line, and no escapes.
+	fmt.Fprintf(stderr, "ntsctl: %s\n", status.Printable(strings.ReplaceAll(err.Error(), "\n", " ")))
 	var failure *ctlError
 	if errors.As(err, &failure) {
 		return failure.status
@@ -96,7 +99,7 @@ func (c *ctl) run(args []string) error {
 	case !ok && ctlIsLater(name):
 		return ctlFailure(exitFailed, "%s is not in this version; ntsctl help lists what is", name)
 	case !ok:
-		return ctlFailure(exitUsage, "no command %q; ntsctl help lists them", name)
+		return noCommand(name)
 	case len(words) < cmd.least || len(words) > cmd.most:
 		return ctlFailure(exitUsage, "wrong number of arguments; usage: ntsctl %s", cmd.usage())
 	}
@@ -126,6 +129,9 @@ func (o *ctlOptions) parse(args []string) (words []string, err error) {
 					return nil, ctlFailure(exitUsage, "-h needs the path of the daemon's socket")
 				}
 				o.socket = args[i]
+			}
+			if o.socket == "" {
+				return nil, ctlFailure(exitUsage, "-h needs the path of the daemon's socket")
 			}
 		default:
 			words = append(words, arg)
@@ -191,32 +197,59 @@ func (c ctlClient) do(ctx context.Context, cmd string, args ...string) (control.
 	resp, err := c.Do(ctx, control.Request{Cmd: cmd, Args: args})
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
-		return resp, ctlFailure(exitUnreachable, "no daemon answers on %s: ntsd is not running; start it with /etc/init.d/ntsd start, or say with -h where its socket is", c.Path)
+		return resp, c.absent()
 	case errors.Is(err, control.ErrPermission):
 		return resp, &ctlError{exitUnreachable, "no permission for " + c.Path + ": run ntsctl as root", err}
 	case errors.Is(err, control.ErrProtocol):
 		return resp, ctlFailure(exitFailed, "what answers on %s is not understood: restart ntsd if it was upgraded", c.Path)
 	case errors.Is(err, context.DeadlineExceeded):
 		return resp, ctlFailure(exitUnreachable, "the daemon on %s does not answer: it hangs; restart it with /etc/init.d/ntsd restart", c.Path)
+	case len(c.Path) > maxSocketPath:
+		return resp, ctlFailure(exitUsage, "the path of the socket is longer than %d bytes: %.32s...", maxSocketPath, c.Path)
 	case err != nil:
 		return resp, ctlFailure(exitUnreachable, "cannot talk to the daemon on %s: %v", c.Path, err)
 	case resp.OK:
 		return resp, nil
 	}
-	return resp, refusal(cmd, resp)
+	return resp, refusal(cmd, args, resp)
+}
+
+// maxSocketPath is how long the path of a Unix socket can be: unix(7).
+const maxSocketPath = 107
+
+// absent says why nobody answers on the socket.
+func (c ctlClient) absent() error {
+	info, err := os.Stat(c.Path)
+	switch {
+	case err == nil && info.IsDir():
+		return ctlFailure(exitUnreachable, "%s is a folder; -h wants the daemon's socket: %s", c.Path, filepath.Join(c.Path, socketName))
+	case err == nil && info.Mode().Type() != fs.ModeSocket:
+		return ctlFailure(exitUnreachable, "%s is not a socket; -h wants the daemon's: %s, unless option run_dir names another folder", c.Path, defaultSocket)
+	}
+	return ctlFailure(exitUnreachable, "no daemon answers on %s: ntsd is not running; start it with /etc/init.d/ntsd start, or say with -h where its socket is", c.Path)
 }
 
 // refusal explains why the daemon did not do what it was asked.
-func refusal(cmd string, resp control.Response) error {
+func refusal(cmd string, args []string, resp control.Response) error {
+	text := resp.Message
+	for _, layer := range []string{"control: wrong arguments: ", "control: ", "daemon: ", "engine: "} {
+		text = strings.TrimPrefix(text, layer) // people do not think in packages
+	}
 	switch resp.Code {
 	case control.CodeNoSource:
-		return ctlFailure(exitFailed, "%s: no such source; ntsctl sources -a lists them", cmd)
+		target := ""
+		if len(args) > 0 {
+			target = args[len(args)-1] + ": "
+		}
+		return ctlFailure(exitFailed, "%s: %sno such source; ntsctl sources -a lists them", cmd, target)
 	case control.CodeArguments:
-		return ctlFailure(exitUsage, "%s: %s; see ntsctl help %s", cmd, resp.Message, cmd)
-	case control.CodeUnknown, control.CodeMalformed:
+		return ctlFailure(exitUsage, "%s: %s; see ntsctl help %s", cmd, text, cmd)
+	case control.CodeMalformed:
+		return ctlFailure(exitUsage, "%s: %s", cmd, text)
+	case control.CodeUnknown:
 		return ctlFailure(exitFailed, "%s: the running daemon does not know it; restart ntsd if it was upgraded", cmd)
 	}
-	return ctlFailure(exitFailed, "%s: %s", cmd, resp.Message)
+	return ctlFailure(exitFailed, "%s: %s", cmd, text)
 }
 
 // Report fetches the daemon's report.

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -244,6 +246,16 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"serverstats"}, exitFailed, "not in this version"},
 		{[]string{"help", "rtcdata"}, exitFailed, "not in this version"},
 		{[]string{"help", "frobnicate"}, exitUsage, "no command"},
+		{[]string{"source"}, exitUsage, "but sources and sourcestats"},
+		{[]string{"burst", "8/64"}, exitUsage, "MAX <= 32, as in"},
+		{[]string{"burst", "4/8", "nobody"}, exitFailed, "burst: nobody: no such source"},
+		{[]string{"top", "--json"}, exitUsage, "ntsctl report"},
+		{[]string{"-h", "", "sources"}, exitUsage, "needs the path"},
+		{[]string{"-h", filepath.Dir(f.socket), "sources"}, exitUnreachable, "is a folder; -h wants the daemon's socket: " + f.socket},
+		{[]string{"-h", "ctl_test.go", "sources"}, exitUnreachable, "is not a socket"},
+		{[]string{"-h", "/" + strings.Repeat("x", 120), "sources"}, exitUsage, "longer than 107 bytes"},
+		{[]string{"online", "\x1b[2J"}, exitUsage, "unusable argument"},
+		{[]string{"ntpdata", "\x1b[2J"}, exitFailed, "no source ?[2J;"},
 		{[]string{"-h", "/nonexistent/ntsd.sock", "sources"}, exitUnreachable, "not running"},
 		{[]string{"-h/nonexistent/ntsd.sock", "online"}, exitUnreachable, "/etc/init.d/ntsd start"},
 	} {
@@ -263,17 +275,39 @@ func TestWaitsync(t *testing.T) {
 	if want := "try: 1, refid: 0A420001, correction: 0.000003873, skew: 0.037\n"; code != exitDone || out != want {
 		t.Errorf("got %d, %q; want %d, %q", code, out, exitDone, want)
 	}
-	for _, args := range [][]string{{"1", "0.000001"}, {"1", "0", "0.01"}} {
-		if code, _, errs := f.ntsctl(append([]string{"waitsync"}, args...)...); code != exitFailed || !strings.Contains(errs, "not synchronised after 1 tries") {
-			t.Errorf("%v: got %d, %q; want %d", args, code, errs, exitFailed)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"1", "0.000001"}, "synchronised, but after 1 try more than 1e-06 s are left to correct"},
+		{[]string{"1", "0", "0.01"}, "synchronised, but after 1 try the skew is above 0.01 ppm"},
+	} {
+		if code, _, errs := f.ntsctl(append([]string{"waitsync"}, c.args...)...); code != exitFailed || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: got %d, %q; want %d, %q", c.args, code, errs, exitFailed, c.want)
 		}
 	}
+	if code, out, _ := f.ntsctl("waitsync", "--json", "1"); code != exitDone ||
+		out != `{"try":1,"synchronised":true,"reference_id":"0A420001","correction_s":0.000003873,"skew_ppm":0.037}`+"\n" {
+		t.Errorf("--json: got %d, %s", code, out)
+	}
+	f.report.Tracking.Synchronised = false
+	if code, _, errs := f.ntsctl("waitsync", "2", "0", "0", "0"); code != exitFailed || errs !=
+		"ntsctl: waitsync: not synchronised after 2 tries: ntp1.example.net: selected, but has not set the clock yet; "+
+			"ntp2.example.net: authenticated sources are required; ntsctl sources -v says more\n" {
+		t.Errorf("got %d, %q", code, errs)
+	}
+	f.report.Tracking.Synchronised = true
 	f.asked = nil
 	f.change = func(n int, r *status.Report) { r.Tracking.Synchronised = n >= 3 }
 	if code, out, _ := f.ntsctl("waitsync", "0", "0", "0", "0"); code != exitDone || strings.Count(out, "try: ") != 3 {
 		t.Errorf("got %d, %q; want success at the third try", code, out)
 	}
 	if code, _, errs := ntsctl("-h", "/nonexistent/s", "waitsync", "1"); code != exitUnreachable {
+		t.Errorf("no daemon: got %d, %q; want %d", code, errs, exitUnreachable)
+	}
+	// A daemon that is missing is named once, not with every try.
+	if code, _, errs := ntsctl("-h", "/nonexistent/s", "waitsync", "3", "0", "0", "0"); code != exitUnreachable ||
+		strings.Count(errs, "ntsctl: waiting: no daemon answers") != 1 || strings.Count(errs, "\n") != 2 {
 		t.Errorf("no daemon: got %d, %q; want %d", code, errs, exitUnreachable)
 	}
 }
@@ -293,8 +327,12 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%v: %d, %q", args, code, out)
 		}
 	}
-	for _, line := range strings.Split(ctlSummary(), "\n") {
-		if len(line) > 100 {
+	texts := []string{ctlSummary()}
+	for _, c := range ctlCommands() {
+		texts = append(texts, c.usage(), c.more)
+	}
+	for _, line := range strings.Split(strings.Join(texts, "\n"), "\n") {
+		if len(line) > terminalWidth {
 			t.Errorf("a line of help is too long: %q", line)
 		}
 	}
@@ -317,9 +355,47 @@ func TestUnresolvedSources(t *testing.T) {
 			t.Errorf("%s: got %q, stderr %q", flag, out, errs)
 		}
 	}
+	for _, c := range []string{"sourcestats", "selectdata", "authdata"} {
+		if _, out, errs := f.ntsctl(c); strings.Contains(out, "nowhere") || !strings.Contains(errs, "no address yet for nowhere") {
+			t.Errorf("%s: got %q, stderr %q", c, out, errs)
+		}
+	}
+	if code, out, errs := f.ntsctl("ntpdata", "nowhere.example.net"); code != exitFailed || out != "" ||
+		errs != "ntsctl: ntpdata: nowhere.example.net has no address yet: no such name\n" {
+		t.Errorf("ntpdata: got %d, %q, stderr %q", code, out, errs)
+	}
 	f.report.Sources = nil
 	if code, _, errs := f.ntsctl("sources"); code != exitDone || !strings.Contains(errs, "no sources are configured") {
 		t.Errorf("no sources: got %d, stderr %q", code, errs)
+	}
+}
+
+// TestCompletion has bash complete lines as a person would type them.
+func TestCompletion(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is not installed")
+	}
+	_, script, _ := ntsctl("completion")
+	// Stands for the program when the script asks it for the sources.
+	script = "ntsctl() { case \"$*\" in *-N*) echo '^,*,ntp1.example.net,1' ;; *) echo '^,*,10.66.0.1,1' ;; esac; }\n" + script
+	for line, want := range map[string]string{
+		"ntsctl sou": "sources sourcestats", "ntsctl -n tr": "tracking", "ntsctl --j": "--json", "ntsctl help way": "",
+		"ntsctl help wait": "waitsync", "ntsctl online n": "ntp1.example.net", "ntsctl rekey 10": "10.66.0.1",
+		"ntsctl ntpdata ": "10.66.0.1 ntp1.example.net", "ntsctl -h /x online nt": "ntp1.example.net", "ntsctl tracking x": "",
+		"ntsctl -h /dev/nul": "/dev/null",
+	} {
+		words := strings.Split(line, " ")
+		var set strings.Builder
+		for _, w := range words {
+			fmt.Fprintf(&set, " '%s'", w)
+		}
+		cmd := exec.Command(bash, "--norc", "-c", script+fmt.Sprintf(
+			"\nCOMP_WORDS=(%s); COMP_CWORD=%d; _ntsctl; echo \"${COMPREPLY[*]}\"", set.String(), len(words)-1))
+		out, err := cmd.CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != want {
+			t.Errorf("%q: got %q, %v; want %q", line, got, err, want)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"ntsd/internal/control"
 )
 
 // ctlCommand is one command of ntsctl: how it is called, what it does, one
@@ -24,16 +26,16 @@ func ctlCommands() []ctlCommand { return append(ctlViews(), ctlActions()...) }
 
 func ctlViews() []ctlCommand {
 	return []ctlCommand{
-		{"sources", "[-a] [-v]", "the servers: which one is followed, reachability, last sample", "-v adds a legend, and in words why a server is not selected, its TLS and its certificate.", "ntsctl -n sources", 0, 0, (*ctl).table},
+		{"sources", "[-a] [-v]", "the servers: which is followed, reach, last sample", "-v adds a legend, and in words why a server is not selected, its TLS and its\ncertificate.", "ntsctl -n sources", 0, 0, (*ctl).table},
 		{"tracking", "[-v]", "the clock: reference, offset, frequency, error bounds", "", "ntsctl tracking", 0, 0, (*ctl).table},
 		{"authdata", "[-a] [-v]", "NTS: keys, cookies, last key establishment", "Type is the AEAD's number: 15 AES-SIV-CMAC-256, 30 AES-128-GCM-SIV.", "ntsctl authdata -v", 0, 0, (*ctl).table},
 		{"sourcestats", "[-a] [-v]", "the servers: samples, frequency, jitter", "", "ntsctl -c sourcestats", 0, 0, (*ctl).table},
-		{"selectdata", "[-a] [-v]", "the selection: state, options, interval of each server", "", "ntsctl selectdata -v", 0, 0, (*ctl).table},
+		{"selectdata", "[-a] [-v]", "the selection: state, options, interval", "", "ntsctl selectdata -v", 0, 0, (*ctl).table},
 		{"ntpdata", "[ADDRESS]", "the last valid reply of each server, or of one", "", "ntsctl ntpdata 192.0.2.1", 0, 1, (*ctl).table},
 		{"activity", "", "how many sources are online, offline, unresolved", "", "ntsctl activity", 0, 0, (*ctl).table},
 		{"report", "", "everything above in one JSON object", "", "ntsctl report | jsonfilter -e '@.tracking.stratum'", 0, 0, (*ctl).report},
 		{"top", "", "all of it, live", "Keys: q quit, n names or addresses, s sort, v words.", "ntsctl top", 0, 0, (*ctl).top},
-		{"waitsync", "[TRIES [CORRECTION [SKEW [INTERVAL]]]]", "wait until the clock is synchronised", "Asks every INTERVAL seconds (10), at most TRIES times (0: for ever), until what is left to\ncorrect is at most CORRECTION seconds and the skew at most SKEW ppm (0: not checked).\nExit status 1 when that did not happen.", "ntsctl waitsync 60 0.01", 0, 4, (*ctl).waitsync},
+		{"waitsync", "[TRIES [CORRECTION [SKEW [INTERVAL]]]]", "wait until the clock is synchronised", "Asks every INTERVAL seconds (10), at most TRIES times (0: for ever), until what\nis left to correct is at most CORRECTION seconds and the skew at most SKEW ppm\n(0: not checked). Exit status 1 when that did not happen. What a long wait is\nfor is said on standard error.", "ntsctl waitsync 60 0.01", 0, 4, (*ctl).waitsync},
 	}
 }
 
@@ -41,7 +43,7 @@ func ctlActions() []ctlCommand {
 	target := "SOURCE is an address or a configured name; without it all are meant."
 	return []ctlCommand{
 		{"makestep", "[-y]", "step the clock now by what is left to correct", "Asks first when on a terminal; -y says yes.", "ntsctl makestep -y", 0, 0, (*ctl).makestep},
-		{"burst", "GOOD/MAX [SOURCE]", "measure quickly: GOOD good replies of MAX requests", target, "ntsctl burst 4/8", 1, 2, (*ctl).action},
+		{"burst", "GOOD/MAX [SOURCE]", "measure quickly: GOOD replies of MAX requests", target + fmt.Sprintf("\nMAX is at most %d.", control.MaxBurst), "ntsctl burst 4/8", 1, 2, (*ctl).action},
 		{"online", "[SOURCE]", "poll again", target, "ntsctl online", 0, 1, (*ctl).action},
 		{"offline", "[SOURCE]", "stop polling", target, "ntsctl offline ntp.example.net", 0, 1, (*ctl).action},
 		{"onoffline", "[SOURCE]", "online where there is a route, else offline", target, "ntsctl onoffline", 0, 1, (*ctl).action},
@@ -74,16 +76,33 @@ func ctlFind(name string) (ctlCommand, bool) {
 	return ctlCommand{}, false
 }
 
+// noCommand says so, with the commands that may have been meant.
+func noCommand(name string) error {
+	var near []string
+	for _, c := range ctlCommands() {
+		if len(name) > 1 && (strings.HasPrefix(c.name, name) || strings.HasPrefix(name, c.name)) {
+			near = append(near, c.name)
+		}
+	}
+	if len(near) > 0 {
+		return ctlFailure(exitUsage, "no command %q, but %s; ntsctl help lists them", name, strings.Join(near, " and "))
+	}
+	return ctlFailure(exitUsage, "no command %q; ntsctl help lists them", name)
+}
+
+// usageWidth is the first column of help; the second fits a terminal.
+const usageWidth = 24
+
 // ctlSummary is the text of help.
 func ctlSummary() string {
 	var b strings.Builder
 	b.WriteString("usage: ntsctl [FLAGS] COMMAND [ARGUMENTS]\n\n")
 	for _, c := range ctlCommands() {
 		usage := c.usage()
-		if len(usage) > 28 {
+		if len(usage) > usageWidth {
 			usage = c.name + " ..."
 		}
-		fmt.Fprintf(&b, "  %-28s %s\n", usage, c.what)
+		fmt.Fprintf(&b, "  %-*s %s\n", usageWidth, usage, c.what)
 	}
 	b.WriteString(`
   -n  addresses instead of names      -N  configured names in full
@@ -109,7 +128,7 @@ func (c *ctl) help(words []string) error {
 	case !ok && ctlIsLater(name):
 		return ctlFailure(exitFailed, "%s is not in this version", name)
 	case !ok:
-		return ctlFailure(exitUsage, "no command %q; ntsctl help lists them", name)
+		return noCommand(name)
 	}
 	text := fmt.Sprintf("usage: ntsctl %s\n\n%s.\n", cmd.usage(), strings.ToUpper(cmd.what[:1])+cmd.what[1:])
 	if cmd.more != "" {
@@ -118,14 +137,51 @@ func (c *ctl) help(words []string) error {
 	return c.print(text + "\nExample: " + cmd.example + "\n")
 }
 
-// completion prints what bash needs to complete the commands.
+// completion prints what bash needs to complete commands, flags, and the
+// sources that the running daemon knows.
 func (c *ctl) completion([]string) error {
-	var names []string
+	var names, targets []string
 	for _, cmd := range ctlCommands() {
 		names = append(names, cmd.name)
+		if strings.Contains(cmd.args, "SOURCE") || strings.Contains(cmd.args, "ADDRESS") {
+			targets = append(targets, cmd.name)
+		}
 	}
-	return c.print(fmt.Sprintf("complete -W '%s' ntsctl\n", strings.Join(names, " ")))
+	return c.print(strings.NewReplacer(
+		"COMMANDS", strings.Join(names, " "), "TARGETS", strings.Join(targets, "|"),
+	).Replace(completionScript))
 }
+
+// completionScript needs bash alone, without the package bash-completion.
+const completionScript = `_ntsctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} cmd= i words flags=()
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-h) i=$((i + 1)); flags=(-h "${COMP_WORDS[i]}") ;;
+		-*) ;;
+		*) cmd=${cmd:-${COMP_WORDS[i]}} ;;
+		esac
+	done
+	if [ "${COMP_WORDS[COMP_CWORD-1]}" = -h ]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+	fi
+	case $cmd in
+	'' | help) words='COMMANDS' ;;
+	TARGETS)
+		words=$(ntsctl "${flags[@]}" -N -a -c sources 2>/dev/null | cut -d, -f3)
+		words+=" $(ntsctl "${flags[@]}" -a -c sources 2>/dev/null | cut -d, -f3)" ;;
+	*) words= ;;
+	esac
+	case $cur in
+	-*) words='-n -N -c -a -v -y -h --csv --json --help --version' ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" | sort -u)
+}
+complete -F _ntsctl ntsctl
+`
 
 // version prints the client's version; the daemon's is in report.
 func (c *ctl) version([]string) error { return c.print("ntsctl (ntsd) version " + version + "\n") }
@@ -133,7 +189,7 @@ func (c *ctl) version([]string) error { return c.print("ntsctl (ntsd) version " 
 // print writes to standard output.
 func (c *ctl) print(text string) error {
 	if _, err := fmt.Fprint(c.stdout, text); err != nil {
-		return ctlFailure(exitFailed, "cannot write: %v", err)
+		return writeFailure(err)
 	}
 	return nil
 }

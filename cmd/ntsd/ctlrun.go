@@ -6,26 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"os/signal"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"ntsd/internal/control"
 	"ntsd/internal/status"
-)
-
-// Implementation constants.
-const (
-	// waitInterval and leastWait are chronyc's.
-	waitInterval = 10 * time.Second
-	leastWait    = 100 * time.Millisecond
-	// localReference is the reference ID of a clock that is its own reference:
-	// not what waitsync waits for.
-	localReference = "7F7F0101"
 )
 
 // table shows one of chronyc's reports.
@@ -38,8 +28,10 @@ func (c *ctl) table(words []string) error {
 	if err != nil {
 		return err
 	}
-	if target != "" && !known(r, target) {
-		return ctlFailure(exitFailed, "no source %s; ntsctl sources lists them", target)
+	if target != "" {
+		if err := c.check(r, name, target); err != nil {
+			return err
+		}
 	}
 	if c.opts.json {
 		err = status.JSON(c.stdout, r, name, target)
@@ -47,12 +39,42 @@ func (c *ctl) table(words []string) error {
 		err = c.render(r, name, target)
 	}
 	if err != nil {
-		return ctlFailure(exitFailed, "%v", err)
+		return writeFailure(err)
 	}
-	if o := c.opts.table; name == "sources" && !c.opts.json && !o.CSV && !o.All && !o.Verbose {
+	perSource := slices.Contains([]string{"sources", "sourcestats", "selectdata", "authdata"}, name)
+	if o := c.opts.table; perSource && !c.opts.json && !o.CSV && !o.All && !o.Verbose {
 		c.missing(r)
 	}
 	return nil
+}
+
+// check explains why nothing can be shown of target: there is no such source,
+// or none of that name has an address, and so no reply.
+func (c *ctl) check(r status.Report, name, target string) error {
+	why, found := "", false
+	for i := range r.Sources {
+		s := &r.Sources[i]
+		if !s.Is(target) {
+			continue
+		}
+		if s.Address != "" || c.opts.json {
+			return nil
+		}
+		why, found = s.Selection.Why, true
+	}
+	if !found {
+		return ctlFailure(exitFailed, "%s: no source %s; ntsctl sources -a lists them", name, target)
+	}
+	return ctlFailure(exitFailed, "%s: %s has no address yet: %s", name, target, why)
+}
+
+// writeFailure says that the answer could not be written.
+func writeFailure(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return ctlFailure(exitFailed, "cannot write the answer: %v", err)
 }
 
 // missing names on standard error what chronyc's table leaves out: a script
@@ -89,16 +111,6 @@ func (c *ctl) render(r status.Report, name, target string) error {
 	return err
 }
 
-// known reports whether the report has a source that target means.
-func known(r status.Report, target string) bool {
-	for i := range r.Sources {
-		if r.Sources[i].Is(target) {
-			return true
-		}
-	}
-	return false
-}
-
 // report prints everything as JSON.
 func (c *ctl) report([]string) error {
 	r, err := c.client.Report(context.Background())
@@ -106,7 +118,7 @@ func (c *ctl) report([]string) error {
 		return err
 	}
 	if err := status.JSON(c.stdout, r, "", ""); err != nil {
-		return ctlFailure(exitFailed, "%v", err)
+		return writeFailure(err)
 	}
 	return nil
 }
@@ -115,7 +127,8 @@ func (c *ctl) report([]string) error {
 func (c *ctl) action(words []string) error {
 	if words[0] == control.CmdBurst {
 		if _, _, err := control.ParseBurst(words[1]); err != nil {
-			return ctlFailure(exitUsage, "burst: %s is not GOOD/MAX, as in ntsctl burst 4/8", words[1])
+			return ctlFailure(exitUsage, "burst: %q is not GOOD/MAX with 1 <= GOOD <= MAX <= %d, as in ntsctl burst 4/8",
+				words[1], control.MaxBurst)
 		}
 	}
 	if _, err := c.client.do(context.Background(), words[0], words[1:]...); err != nil {
@@ -169,72 +182,11 @@ func (c *ctl) interactive() bool {
 	return ok && isTerminal(in) && isTerminal(c.stdout)
 }
 
-// wait holds waitsync's arguments; 0 means unchecked.
-type wait struct {
-	tries      int
-	correction float64 // seconds
-	skew       float64 // ppm
-	interval   time.Duration
-}
-
-// parseWait reads waitsync's arguments.
-func parseWait(args []string) (wait, error) {
-	numbers := [4]float64{3: waitInterval.Seconds()}
-	for i, a := range args {
-		x, err := strconv.ParseFloat(a, 64)
-		if err != nil || !(x >= 0) || x > math.MaxInt32 {
-			return wait{}, ctlFailure(exitUsage, "waitsync: %q is not a number; see ntsctl help waitsync", a)
-		}
-		numbers[i] = x
-	}
-	return wait{
-		tries: int(numbers[0]), correction: numbers[1], skew: numbers[2],
-		interval: max(leastWait, time.Duration(numbers[3]*float64(time.Second))),
-	}, nil
-}
-
-// reached reports whether t is what is waited for.
-func (w wait) reached(t *status.Tracking) bool {
-	return t.Synchronised && t.ReferenceID != "00000000" && t.ReferenceID != localReference &&
-		(w.correction == 0 || math.Abs(t.CorrectionS) <= w.correction) &&
-		(w.skew == 0 || t.SkewPPM <= w.skew)
-}
-
-// waitsync polls tracking until the clock is synchronised. A daemon that is
-// not there yet is waited for too: at boot this may be called first.
-func (c *ctl) waitsync(words []string) error {
-	w, err := parseWait(words[1:])
-	if err != nil {
-		return err
-	}
-	for try := 1; ; try++ {
-		r, err := c.client.Report(context.Background())
-		if err == nil {
-			t := &r.Tracking
-			format := "try: %d, refid: %s, correction: %.9f, skew: %.3f\n"
-			if c.opts.table.CSV {
-				format = "%d,%s,%.9f,%.3f\n"
-			}
-			if err := c.print(fmt.Sprintf(format, try, t.ReferenceID, math.Abs(t.CorrectionS), t.SkewPPM)); err != nil {
-				return err
-			}
-			if w.reached(t) {
-				return nil
-			}
-			err = ctlFailure(exitFailed, "waitsync: not synchronised after %d tries; ntsctl sources -v says why", try)
-		}
-		if w.tries > 0 && try >= w.tries || errors.Is(err, control.ErrPermission) {
-			return err
-		}
-		if try == 1 && r.Time == 0 {
-			fmt.Fprintf(c.stderr, "ntsctl: waiting for the daemon: %v\n", err)
-		}
-		time.Sleep(w.interval)
-	}
-}
-
 // top shows the live view until q, Ctrl-C or a hang-up.
 func (c *ctl) top([]string) error {
+	if c.opts.json || c.opts.table.CSV {
+		return ctlFailure(exitUsage, "top shows tables only; ntsctl report has all of it as JSON")
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	o := TopOptions{Table: c.opts.table}

@@ -22,8 +22,9 @@ const (
 	maxArgs     = 8
 	maxArg      = 255 // a host name is at most 253 characters
 	maxCommand  = 32
-	// maxBurst is the most requests one burst may ask for.
-	maxBurst = 64
+	// MaxBurst is the most requests one burst may ask for: at one every two
+	// seconds a minute's worth. Package assoc sends no more.
+	MaxBurst = 32
 )
 
 // The commands. Those without a remark take no argument.
@@ -140,8 +141,8 @@ func ParseBurst(s string) (good, most int, err error) {
 	a, b, ok := strings.Cut(s, "/")
 	good, errGood := strconv.Atoi(a)
 	most, errMost := strconv.Atoi(b)
-	if !ok || errGood != nil || errMost != nil || good < 1 || most < good || most > maxBurst {
-		return 0, 0, fmt.Errorf("%w: %q is not GOOD/MAX with 1 <= GOOD <= MAX <= %d", ErrArguments, s, maxBurst)
+	if !ok || errGood != nil || errMost != nil || good < 1 || most < good || most > MaxBurst {
+		return 0, 0, fmt.Errorf("%w: %q is not GOOD/MAX with 1 <= GOOD <= MAX <= %d", ErrArguments, s, MaxBurst)
 	}
 	return good, most, nil
 }

@@ -3,7 +3,10 @@ package control
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,7 +62,7 @@ func TestEvent(t *testing.T) {
 		{Request{Cmd: CmdBurst}, event.Command{}, false, ErrArguments},
 		{Request{Cmd: CmdBurst, Args: []string{"3/2"}}, event.Command{}, false, ErrArguments},
 		{Request{Cmd: CmdBurst, Args: []string{"0/2"}}, event.Command{}, false, ErrArguments},
-		{Request{Cmd: CmdBurst, Args: []string{"1/65"}}, event.Command{}, false, ErrArguments},
+		{Request{Cmd: CmdBurst, Args: []string{"1/33"}}, event.Command{}, false, ErrArguments},
 		{Request{Cmd: CmdBurst, Args: []string{"1"}}, event.Command{}, false, ErrArguments},
 		{Request{Cmd: CmdMakeStep, Args: []string{"1", "3"}}, event.Command{}, false, ErrArguments},
 		{Request{Cmd: CmdOnline, Args: []string{"a", "b"}}, event.Command{}, false, ErrArguments},
@@ -70,6 +73,26 @@ func TestEvent(t *testing.T) {
 		if ok != c.ok || !errors.Is(err, c.err) || err == nil && got != c.want {
 			t.Errorf("%+v: got %+v, %v, %v; want %+v, %v, %v", c.req, got, ok, err, c.want, c.ok, c.err)
 		}
+	}
+}
+
+// TestBurstLimit: what a burst may ask for is what is sent, and the refusal
+// says how much that is.
+func TestBurstLimit(t *testing.T) {
+	source, err := os.ReadFile("../assoc/poll.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?i)\bmaxBurst\s+= (\d+)`).FindSubmatch(source)
+	if m == nil || string(m[1]) != strconv.Itoa(MaxBurst) {
+		t.Errorf("package assoc sends at most %s requests in a burst, control accepts %d", m, MaxBurst)
+	}
+	most := strconv.Itoa(MaxBurst)
+	if _, n, err := ParseBurst("1/" + most); err != nil || n != MaxBurst {
+		t.Errorf("1/%s: got %d, %v", most, n, err)
+	}
+	if _, _, err := ParseBurst("1/33"); !errors.Is(err, ErrArguments) || !strings.Contains(err.Error(), "MAX <= "+most) {
+		t.Errorf("1/33: got %v, want the limit in the error", err)
 	}
 }
 
