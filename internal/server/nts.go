@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"ntsd/internal/nts"
+	"ntsd/internal/siv"
 	"ntsd/internal/wire"
 )
 
@@ -23,9 +24,8 @@ type scratch struct {
 	opened  [nts.MaxRequestLen]byte // decrypted fields of the request
 }
 
-// replyNTS answers a request with NTS fields. in is its header, out that of
-// the reply.
-func (s *Server) replyNTS(dst []byte, req *nts.ServerRequest, in, out wire.Header) ([]byte, Verdict) {
+// replyNTS answers a request with NTS fields. out is the header of the reply.
+func (s *Server) replyNTS(dst []byte, req *nts.ServerRequest, out wire.Header) ([]byte, Verdict) {
 	if s.cfg.Cookies == nil {
 		return dst, DropNTS
 	}
@@ -34,16 +34,20 @@ func (s *Server) replyNTS(dst []byte, req *nts.ServerRequest, in, out wire.Heade
 	// authenticate the request, it SHOULD respond with a Kiss-o'-Death (KoD)
 	// packet ... with kiss code NTSN".
 	if err := s.cfg.Cookies.Open(req.Cookie, keys); err != nil {
-		return nak(dst, req, in, out)
+		return nts.AppendKiss(dst, out, req, wire.KissNTSN), NAK
 	}
-	c2s, s2c, err := s.schedules.of(keys)
+	c2s, err := siv.New(keys.Algorithm, keys.C2S())
 	if err != nil {
-		return nak(dst, req, in, out)
+		return nts.AppendKiss(dst, out, req, wire.KissNTSN), NAK
 	}
 	switch err := req.Verify(c2s, s.nts.opened[:0]); {
 	case errors.Is(err, nts.ErrAuthentic):
-		return nak(dst, req, in, out)
+		return nts.AppendKiss(dst, out, req, wire.KissNTSN), NAK
 	case err != nil:
+		return dst, DropFormat
+	}
+	s2c, err := siv.New(keys.Algorithm, keys.S2C())
+	if err != nil {
 		return dst, DropFormat
 	}
 	nonce, cookies, ok := s.newCookies(req.MaxNewCookies())
@@ -51,13 +55,6 @@ func (s *Server) replyNTS(dst []byte, req *nts.ServerRequest, in, out wire.Heade
 		return dst, DropRandom
 	}
 	return nts.AppendServerResponse(dst, out, req, cookies, s2c, nonce), AnsweredNTS
-}
-
-// nak refuses in basic mode: only what is authenticated is told when the reply
-// before left.
-func nak(dst []byte, req *nts.ServerRequest, in, out wire.Header) ([]byte, Verdict) {
-	out.Origin, out.Transmit = in.Transmit, out.Receive
-	return nts.AppendKiss(dst, out, req, wire.KissNTSN), NAK
 }
 
 // newCookies returns a nonce and n new cookies, one behind the other. One read
