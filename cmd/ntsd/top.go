@@ -92,7 +92,7 @@ func RunTop(ctx context.Context, client reporter, out io.Writer, o TopOptions) e
 	tick := time.NewTicker(o.Interval)
 	defer tick.Stop()
 	for frames := 1; ; frames++ {
-		if err := t.screen.draw(t.frame()); err != nil {
+		if err := t.screen.draw(t.frame(), t.footer()); err != nil {
 			return fmt.Errorf("top: %w", err)
 		}
 		if o.Frames > 0 && frames >= o.Frames {
@@ -155,7 +155,8 @@ func (t *top) frame() string {
 	slices.SortStableFunc(r.Sources, func(x, y status.Source) int { return order.compare(&x, &y) })
 	b.WriteString(headline(&r))
 	if t.err != nil {
-		fmt.Fprintf(&b, "! %v\n", t.err)
+		_, clock, _ := strings.Cut(r.Time.String(), "T")
+		fmt.Fprintf(&b, "! %s; what follows is of %s\n", status.Printable(t.err.Error()), clock)
 	}
 	b.WriteString(t.clockLines())
 	o := t.opts.Table
@@ -170,13 +171,50 @@ func (t *top) frame() string {
 	}
 	b.WriteString("\n")
 	_ = status.RenderTracking(&b, r, o)
-	if t.screen.live && t.opts.Keyboard != nil {
-		fmt.Fprintf(&b, "\nq quit  n names/addresses  s sort (%s)  v words\n", order.name)
-	}
 	return b.String()
 }
 
-// headline says the most important things in one line.
+// footer is what stays in sight on a screen that is too small: what the daemon
+// said last, and the keys.
+func (t *top) footer() []string {
+	var lines []string
+	if text := lastWords(&t.report); text != "" {
+		lines = append(lines, text)
+	}
+	if t.screen.live && t.opts.Keyboard != nil {
+		keys := "q quit  n names/addresses  s sort (" + topOrders()[t.order].name + ")  v words"
+		if cols, _ := t.screen.size(); cols > 0 && cols < len(keys) {
+			keys = "q quit  n names  s sort  v words"
+		}
+		lines = append(lines, keys)
+	}
+	return lines
+}
+
+// lastWords is the daemon's last log line, and before it what is wrong in the
+// configuration, which may be long past.
+func lastWords(r *status.Report) string {
+	var parts []string
+	switch n := len(r.Daemon.Warnings); {
+	case n == 1:
+		parts = append(parts, r.Daemon.Warnings[0])
+	case n > 1:
+		parts = append(parts, fmt.Sprintf("%d remarks on the configuration: see ntsctl tracking -v", n))
+	}
+	if n := len(r.Daemon.Log); n > 0 {
+		line := r.Daemon.Log[n-1]
+		text := line.Level + " " + line.Text
+		if age := time.Duration(r.Time - line.Time); age >= 0 { // the clock may have been stepped since
+			text = status.Duration(age.Seconds()) + " ago: " + text
+		}
+		// The newest first: the end of a long line is cut.
+		parts = append([]string{text}, parts...)
+	}
+	return strings.Join(parts, " | ")
+}
+
+// headline says the most important things in one line, and in a second one why
+// the clock is not synchronised.
 func headline(r *status.Report) string {
 	text := "ntsd " + r.Daemon.Version + "  up " + status.Duration(r.Daemon.UptimeS)
 	if r.Daemon.DryRun {
@@ -184,7 +222,7 @@ func headline(r *status.Report) string {
 	}
 	t := &r.Tracking
 	if !t.Synchronised {
-		return text + "  NOT SYNCHRONISED for " + status.Duration(t.SinceAgo) + "\n"
+		return text + "  NOT SYNCHRONISED for " + status.Duration(t.SinceAgo) + "\n" + r.Trouble() + "\n"
 	}
 	by := t.ReferenceName
 	if by == "" {

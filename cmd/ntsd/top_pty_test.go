@@ -5,11 +5,15 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"ntsd/internal/status"
 )
 
 // terminal is a pseudo-terminal: what the program sees, and the person's side
@@ -18,8 +22,8 @@ type terminal struct {
 	tty, person *os.File
 }
 
-// openTerminal makes one of rows by 100 characters.
-func openTerminal(t *testing.T, rows uint16) terminal {
+// openTerminal makes one of rows by cols characters.
+func openTerminal(t *testing.T, rows, cols uint16) terminal {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -39,7 +43,7 @@ func openTerminal(t *testing.T, rows uint16) terminal {
 		t.Skipf("no pseudo-terminals here: %v", err)
 	}
 	t.Cleanup(func() { tty.Close() })
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: 100}); err != nil {
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols}); err != nil {
 		t.Fatal(err)
 	}
 	return terminal{tty: tty, person: person}
@@ -67,7 +71,7 @@ func (x terminal) readUntil(t *testing.T, want string) string {
 func TestTopOnTerminal(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "1")
-	x := openTerminal(t, 12)
+	x := openTerminal(t, 12, 100)
 	before, err := unix.IoctlGetTermios(int(x.tty.Fd()), unix.TCGETS)
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +107,43 @@ func TestTopOnTerminal(t *testing.T) {
 	}
 }
 
+// TestTopFits: on every terminal no line is longer than it is wide, no more
+// lines than it is high, and the last words and the keys are in sight.
+func TestTopFits(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
+	for _, size := range []struct{ rows, cols uint16 }{{24, 40}, {24, 80}, {60, 200}, {3, 20}, {1, 80}} {
+		x := openTerminal(t, size.rows, size.cols)
+		done := make(chan error, 1)
+		src := &reports{change: func(_ int, r *status.Report) error {
+			r.Daemon.Log = []status.LogLine{{Level: "INFO", Text: "the last words"}}
+			return nil
+		}}
+		o := TopOptions{Interval: time.Hour, Keyboard: x.tty, Table: status.Options{Verbose: true}}
+		go func() { done <- RunTop(context.Background(), src, x.tty, o) }()
+		got := x.readUntil(t, clearBelow)
+		_, _ = x.person.WriteString("q")
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		_, got, _ = strings.Cut(got, screenHome)
+		got, _, _ = strings.Cut(got, clearBelow)
+		got = regexp.MustCompile(`\x1b\[[0-9;]*[mK]`).ReplaceAllString(got, "")
+		lines := strings.Split(strings.ReplaceAll(got, "\r", ""), "\n")
+		if len(lines) > int(size.rows) {
+			t.Errorf("%+v: %d lines", size, len(lines))
+		}
+		for _, l := range lines {
+			if utf8.RuneCountInString(l) > int(size.cols) {
+				t.Errorf("%+v: too wide: %q", size, l)
+			}
+		}
+		if n := len(lines); size.rows >= 3 && (!strings.HasPrefix(lines[n-1], "q quit") || !strings.Contains(lines[n-2], " ago: INFO")) {
+			t.Errorf("%+v: got %q at the bottom", size, lines[n-2:])
+		}
+	}
+}
+
 func TestMakestepAsks(t *testing.T) {
 	f := startFake(t)
 	for _, c := range []struct {
@@ -119,7 +160,7 @@ func TestMakestepAsks(t *testing.T) {
 		f.mu.Lock()
 		f.asked = nil
 		f.mu.Unlock()
-		x := openTerminal(t, 24)
+		x := openTerminal(t, 24, 80)
 		_, _ = x.person.WriteString(c.answer)
 		var errs strings.Builder
 		code := ctlMain(append([]string{"-h", f.socket}, c.args...), x.tty, x.tty, &errs)

@@ -44,7 +44,7 @@ func TestTopPlainFrames(t *testing.T) {
 	for _, want := range []string{
 		"ntsd 1.0  up 1d 2h  synchronised to ntp1.example.net (NTS), stratum 2\n",
 		"^* 10.66.0.1 ", "10.66.0.1                    NTS     1   30", "Reference ID    : 0A420001 (10.66.0.1)",
-		"! gone\n", "▁▃█  +1000ns to +4000ns", "error at most 11us",
+		"! gone; what follows is of 23:15:19Z\n", "▁▃█  +1000ns to +4000ns", "error at most 11us",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
@@ -101,6 +101,57 @@ func TestTopKeys(t *testing.T) {
 	}
 	if tp.press('q') {
 		t.Error("q does not quit")
+	}
+}
+
+// TestTopSaysWhy: a clock that is not synchronised has its reason in sight, and
+// so have the daemon's last words.
+func TestTopSaysWhy(t *testing.T) {
+	var out strings.Builder
+	src := &reports{change: func(_ int, r *status.Report) error {
+		r.Tracking = status.Tracking{SinceAgo: 5}
+		for i := range r.Sources {
+			r.Sources[i].Selection = status.Selection{Letter: "M", State: "has too few samples yet", Why: "certificate expired"}
+		}
+		r.Daemon.Warnings = []string{"warning: /etc/config/ntsd:7: something"}
+		r.Daemon.Log = []status.LogLine{{Level: "INFO", Text: "old"}, {Time: r.Time - 61e9, Level: "WARN", Text: "NTS key establishment failed"}}
+		return nil
+	}}
+	if err := RunTop(t.Context(), src, &out, TopOptions{Frames: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"NOT SYNCHRONISED for 5s\nall 2 sources: certificate expired\n",
+		"\n\n1m 1s ago: WARN NTS key establishment failed | warning: /etc/config/ntsd:7: something\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), " old") {
+		t.Errorf("an old line is shown:\n%s", out.String())
+	}
+	r := status.Report{Daemon: status.Daemon{Warnings: []string{"a", "b"}, Log: []status.LogLine{{Time: 1, Level: "INFO", Text: "x"}}}}
+	if got, want := lastWords(&r), "INFO x | 2 remarks on the configuration: see ntsctl tracking -v"; got != want {
+		t.Errorf("after a step back: got %q, want %q", got, want)
+	}
+}
+
+func TestFit(t *testing.T) {
+	for _, c := range []struct {
+		line string
+		cols int
+		want string
+	}{
+		{"abc", 0, "abc"},
+		{"abc", 3, "abc"},
+		{"abcd", 3, "abc"},
+		{"▁▃█x", 3, "▁▃█"},
+		{"\x1b[1;32mabcd\x1b[0m", 3, "\x1b[1;32mabc\x1b[0m"},
+	} {
+		if got := fit(c.line, c.cols); got != c.want {
+			t.Errorf("fit(%q, %d) = %q, want %q", c.line, c.cols, got, c.want)
+		}
 	}
 }
 

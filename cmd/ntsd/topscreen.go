@@ -104,24 +104,57 @@ func (s *screen) readKeys(fd int) {
 	}
 }
 
-// draw shows one frame: over the last one on a terminal, below it otherwise. On
-// a terminal that is not high enough the last line stays, because it names the
-// keys, and the lines before it are cut.
-func (s *screen) draw(frame string) error {
+// draw shows one frame: over the last one on a terminal, below it otherwise.
+// On a terminal lines are cut to its width; where it is not high enough the
+// footer stays, and the lines before it are cut.
+func (s *screen) draw(frame string, footer []string) error {
 	s.frames++
+	lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
+	if len(footer) > 0 {
+		lines = append(lines, "")
+	}
 	if !s.live {
 		if s.frames > 1 {
-			frame = "\n" + frame
+			lines = append([]string{""}, lines...)
 		}
-		_, err := io.WriteString(s.out, frame)
+		_, err := io.WriteString(s.out, strings.Join(append(lines, footer...), "\n")+"\n")
 		return wrapDraw(err)
 	}
-	lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
-	if rows := s.rows(); rows > 0 && len(lines) > rows {
-		lines = append(lines[:rows-1:rows-1], lines[len(lines)-1])
+	cols, rows := s.size()
+	if rows > 0 {
+		footer = footer[max(0, len(footer)-rows+1):] // at least one line of the frame
+		lines = lines[:min(len(lines), rows-len(footer))]
+	}
+	lines = append(lines, footer...)
+	for i := range lines {
+		lines[i] = fit(lines[i], cols)
 	}
 	_, err := io.WriteString(s.out, screenHome+strings.Join(lines, clearLine+"\r\n")+clearLine+clearBelow)
 	return wrapDraw(err)
+}
+
+// fit cuts a line to cols columns, 0 meaning no limit: terminals that do not
+// wrap write what is too long into their last column. Colours stay whole.
+func fit(line string, cols int) string {
+	if cols <= 0 {
+		return line
+	}
+	var b strings.Builder
+	shown, escape := 0, false
+	for _, r := range line {
+		switch {
+		case r == '\x1b':
+			escape = true
+			b.WriteRune(r)
+		case escape:
+			escape = r != 'm'
+			b.WriteRune(r)
+		case shown < cols:
+			shown++
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func wrapDraw(err error) error {
@@ -131,13 +164,16 @@ func wrapDraw(err error) error {
 	return nil
 }
 
-// rows is the terminal's height, 0 when it does not say.
-func (s *screen) rows() int {
+// size is the terminal's width and height, 0 where it does not say.
+func (s *screen) size() (cols, rows int) {
+	if s.tty == nil {
+		return 0, 0
+	}
 	size, err := unix.IoctlGetWinsize(int(s.tty.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return int(size.Row)
+	return int(size.Col), int(size.Row)
 }
 
 // close gives the terminal back as it was.

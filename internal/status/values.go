@@ -29,6 +29,9 @@ func (t *Time) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// String is the time as in JSON, in whole seconds.
+func (t Time) String() string { return clock.Wall(t).Time().Format(time.RFC3339) }
+
 // decimal renders t as seconds since 1970 with nine decimals.
 func (t Time) decimal() string {
 	sec, nsec := clock.Wall(t).Unix()
