@@ -30,7 +30,7 @@ func (m *memory) list() []nts.Session {
 
 func (m *memory) Sessions() ([]nts.Session, []error)   { return m.list(), nil }
 func (m *memory) Backoffs() ([]event.Backoff, []error) { return m.backoff, nil }
-func (m *memory) SaveBackoff(b event.Backoff) error { m.backoff = append(m.backoff, b); return nil }
+func (m *memory) SaveBackoff(b event.Backoff) error    { m.backoff = append(m.backoff, b); return nil }
 
 func (m *memory) DropSession(a netip.Addr, p uint16) error {
 	m.mu.Lock()
