@@ -6,6 +6,10 @@
 // may say about its clock, and the moment at which the reply leaves. It sends
 // what comes back to the request's sender, from the address that was asked.
 //
+// Who is answered is the Policy's: addresses that are allowed, interfaces,
+// a limit on the rate of each client. What is remembered of clients is in
+// Clients, of bounded size, which workers may share.
+//
 // Two bounds hold for every reply: one per request, and never longer than the
 // request (RFC 8915 section 8.4), so a forged source address gains an attacker
 // nothing.

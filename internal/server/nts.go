@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"ntsd/internal/nts"
-	"ntsd/internal/siv"
 	"ntsd/internal/wire"
 )
 
@@ -24,8 +23,8 @@ type scratch struct {
 	opened  [nts.MaxRequestLen]byte // decrypted fields of the request
 }
 
-// replyNTS answers a request with NTS fields. out is the header of the reply.
-func (s *Server) replyNTS(dst []byte, req *nts.ServerRequest, out wire.Header) ([]byte, Verdict) {
+// replyNTS answers a request with NTS fields.
+func (s *Server) replyNTS(dst []byte, req *nts.ServerRequest, a *answer) ([]byte, Verdict) {
 	if s.cfg.Cookies == nil {
 		return dst, DropNTS
 	}
@@ -34,27 +33,30 @@ func (s *Server) replyNTS(dst []byte, req *nts.ServerRequest, out wire.Header) (
 	// authenticate the request, it SHOULD respond with a Kiss-o'-Death (KoD)
 	// packet ... with kiss code NTSN".
 	if err := s.cfg.Cookies.Open(req.Cookie, keys); err != nil {
-		return nts.AppendKiss(dst, out, req, wire.KissNTSN), NAK
+		return nts.AppendKiss(dst, a.out, req, wire.KissNTSN), NAK
 	}
-	c2s, err := siv.New(keys.Algorithm, keys.C2S())
+	c2s, s2c, err := s.schedules.of(keys)
 	if err != nil {
-		return nts.AppendKiss(dst, out, req, wire.KissNTSN), NAK
+		return nts.AppendKiss(dst, a.out, req, wire.KissNTSN), NAK
 	}
 	switch err := req.Verify(c2s, s.nts.opened[:0]); {
 	case errors.Is(err, nts.ErrAuthentic):
-		return nts.AppendKiss(dst, out, req, wire.KissNTSN), NAK
+		return nts.AppendKiss(dst, a.out, req, wire.KissNTSN), NAK
 	case err != nil:
-		return dst, DropFormat
-	}
-	s2c, err := siv.New(keys.Algorithm, keys.S2C())
-	if err != nil {
 		return dst, DropFormat
 	}
 	nonce, cookies, ok := s.newCookies(req.MaxNewCookies())
 	if !ok {
 		return dst, DropRandom
 	}
-	return nts.AppendServerResponse(dst, out, req, cookies, s2c, nonce), AnsweredNTS
+	v := AnsweredNTS
+	if s.complete(a) == AnsweredInterleaved {
+		v = AnsweredNTSInterleaved
+	}
+	if a.client != nil {
+		a.client.flags |= byNTS | proven
+	}
+	return nts.AppendServerResponse(dst, a.out, req, cookies, s2c, nonce), v
 }
 
 // newCookies returns a nonce and n new cookies, one behind the other. One read

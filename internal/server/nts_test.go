@@ -58,6 +58,11 @@ func (c *ntsClient) request(t testing.TB, cookie []byte, placeholders int) []byt
 		aead, c.bytes(c.alg.NonceSize()))
 }
 
+// appendRequest is request for a header of its own.
+func appendRequest(h wire.Header, c *ntsClient, cookie []byte, aead siv.AEAD) []byte {
+	return nts.AppendClientRequest(nil, h, c.uid, cookie, 0, aead, c.bytes(c.alg.NonceSize()))
+}
+
 func (c *ntsClient) open(pkt []byte) (nts.Reply, error) {
 	aead, err := siv.New(c.alg, c.s2c)
 	if err != nil {

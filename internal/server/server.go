@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"ntsd/internal/clock"
@@ -29,18 +30,38 @@ type Config struct {
 	Cookies *nts.Keyring
 	// Rand gives the nonces of NTS replies. It may be nil without Cookies.
 	Rand io.Reader
+	// Policy says who is answered; nil: everybody.
+	Policy *Policy
+}
+
+// Policy says who is answered, and how. It does not change once made, so all
+// workers share it.
+type Policy struct {
+	Access      *Access   // nil: every address
+	Interfaces  []uint32  // the indices of those to serve on; empty: all
+	RateLimit   RateLimit // needs Request.Clients
+	Interleaved bool      // likewise: RFC 9769
 }
 
 // Server answers requests and counts what became of them. It is for one
 // goroutine at a time: workers have one each and add up their Counts.
 type Server struct {
-	cfg    Config
-	counts Counts
-	nts    scratch
+	cfg       Config
+	counts    Counts
+	nts       scratch
+	schedules schedules
 }
 
 // New returns a Server.
-func New(cfg Config) *Server { return &Server{cfg: cfg} }
+func New(cfg Config) *Server {
+	if cfg.Policy == nil {
+		cfg.Policy = new(Policy)
+	}
+	return &Server{cfg: cfg}
+}
+
+// SetPolicy replaces the policy: interfaces come and go while requests come in.
+func (s *Server) SetPolicy(p *Policy) { s.cfg.Policy = p }
 
 // SetCookies replaces the cookie keys: they rotate while requests come in.
 func (s *Server) SetCookies(ring *nts.Keyring) { s.cfg.Cookies = ring }
@@ -54,6 +75,12 @@ type Request struct {
 	From     netip.AddrPort
 	Local    netip.Addr // where it was sent to; the zero Addr when unknown
 	Received clock.Wall // when it arrived: best taken by the kernel
+
+	Interface uint32     // the index of the one it came in on; 0: unknown
+	At        clock.Mono // when it arrived, to a millisecond or so; only for Clients
+	// Clients is the memory that From belongs to; nil: none. It is locked for
+	// the call where several workers share it.
+	Clients *Clients
 }
 
 // System is what a reply says about the clock behind it (RFC 5905 section
@@ -99,24 +126,102 @@ func (s *Server) reply(dst []byte, req Request, now clock.Wall, sys *System) ([]
 	if !ok {
 		return dst, DropMode
 	}
-	out := header(in, mode, req.Received, now, sys)
-	if len(req.Data) == wire.HeaderLen {
-		return out.Append(dst), Answered
+	if v := s.cfg.Policy.judge(&req); v != Answered {
+		return dst, v
 	}
-	fields, err := nts.ParseServerRequest(req.Data)
+	out := header(in, mode, req.Received, now, sys)
+	client, judged := s.visit(&req)
+	switch judged {
+	case above:
+		return dst, DropRate
+	case kissed:
+		return s.kiss(dst, req.Data, out)
+	}
+	a := answer{req: &req, client: client, in: in, out: out}
+	if len(req.Data) == wire.HeaderLen {
+		v := s.complete(&a)
+		return a.out.Append(dst), v
+	}
+	return s.replyExtended(dst, &a)
+}
+
+// answer is a reply in the making.
+type answer struct {
+	req     *Request
+	client  *record // nil: nothing is remembered
+	in, out wire.Header
+}
+
+// complete is called once it is sure that the reply goes out: it remembers the
+// reply for interleaved mode, or turns it into one.
+func (s *Server) complete(a *answer) Verdict {
+	if a.client == nil || !s.cfg.Policy.Interleaved || a.out.Mode != wire.ModeServer {
+		return Answered
+	}
+	return a.req.Clients.interleave(a.client, a.in, &a.out)
+}
+
+// replyExtended answers a request that is longer than a header.
+func (s *Server) replyExtended(dst []byte, a *answer) ([]byte, Verdict) {
+	fields, err := nts.ParseServerRequest(a.req.Data)
 	switch {
-	case err == nil && mode == wire.ModeServer:
-		return s.replyNTS(dst, &fields, out)
+	case err == nil && a.out.Mode == wire.ModeServer:
+		return s.replyNTS(dst, &fields, a)
 	case err == nil: // RFC 8915 §5.4, §5.6: "MUST NOT be included" in other modes
 		return dst, DropMode
 	case !errors.Is(err, nts.ErrNotNTS):
 		return dst, DropFormat
-	case hasMAC(req.Data):
+	case hasMAC(a.req.Data):
 		return dst, DropMAC
-	case mode != wire.ModeServer: // RFC 8915 §5.3: the identifier is not defined there
-		return out.Append(dst), Answered
 	}
-	return nts.AppendPlainResponse(dst, out, &fields), Answered
+	v := s.complete(a)
+	if a.out.Mode != wire.ModeServer { // RFC 8915 §5.3: the identifier is not defined there
+		return a.out.Append(dst), v
+	}
+	return nts.AppendPlainResponse(dst, a.out, &fields), v
+}
+
+// judge returns Answered, or why the policy forbids it.
+func (p *Policy) judge(req *Request) Verdict {
+	if len(p.Interfaces) > 0 && req.Interface != 0 && !slices.Contains(p.Interfaces, req.Interface) {
+		return DropInterface
+	}
+	if p.Access != nil && !p.Access.Allowed(req.From.Addr()) {
+		return DropAccess
+	}
+	return Answered
+}
+
+// visit notes the request in the memory of clients, where there is one, and
+// asks the rate limit.
+func (s *Server) visit(req *Request) (*record, judgement) {
+	if req.Clients == nil {
+		return nil, within
+	}
+	r := req.Clients.visit(req.From.Addr(), req.At)
+	return r, req.Clients.judge(&s.cfg.Policy.RateLimit, r, req.At)
+}
+
+// kiss tells the client to poll less often (RFC 5905 section 7.4: RATE), at
+// least as slowly as the limit wants it. A reply that could not be believed
+// anyway is not sent.
+func (s *Server) kiss(dst, data []byte, out wire.Header) ([]byte, Verdict) {
+	if out.Mode != wire.ModeServer {
+		return dst, DropRate
+	}
+	out.Poll = max(out.Poll, s.cfg.Policy.RateLimit.Interval)
+	out.Leap, out.Stratum, out.ReferenceID = wire.LeapUnknown, 0, wire.KissRate.ReferenceID()
+	if len(data) == wire.HeaderLen {
+		return out.Append(dst), KissRate
+	}
+	fields, err := nts.ParseServerRequest(data)
+	switch {
+	case err == nil:
+		return nts.AppendKiss(dst, out, &fields, wire.KissRate), KissRate
+	case errors.Is(err, nts.ErrNotNTS) && !hasMAC(data):
+		return nts.AppendPlainResponse(dst, out, &fields), KissRate
+	}
+	return dst, DropRate
 }
 
 // answerable reports whether a reply to the sender can only reach the sender.
@@ -132,6 +237,11 @@ func answerable(req Request) bool {
 		return false
 	}
 	local := req.Local.Unmap()
+	// From loopback to another address of ours: nobody's program does that, but
+	// a packet from outside may claim it.
+	if from.IsLoopback() && local.IsValid() && !local.IsLoopback() {
+		return false
+	}
 	return !local.IsMulticast() && local != limitedBroadcast
 }
 

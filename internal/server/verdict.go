@@ -5,48 +5,59 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Answered    Verdict = iota // plain reply
-	AnsweredNTS                // authenticated reply with fresh cookies
-	NAK                        // NTS NAK: the cookie or the request did not open
-	DropShort                  // no room for a header
-	DropVersion                // not NTPv1 to NTPv4
-	DropMode                   // not a client's request
-	DropSource                 // an address or port that must not be answered
-	DropFormat                 // malformed extension fields
-	DropMAC                    // symmetric key authentication, which is not offered
-	DropNTS                    // NTS fields that cannot be answered, or NTS is off
-	DropRandom                 // no randomness for a nonce
-	verdicts                   // how many there are
+	Answered               Verdict = iota // plain reply
+	AnsweredInterleaved                   // the same in interleaved mode (RFC 9769)
+	AnsweredNTS                           // authenticated reply with fresh cookies
+	AnsweredNTSInterleaved                // the same in interleaved mode
+	NAK                                   // NTS NAK: the cookie or the request did not open
+	KissRate                              // told to poll less often
+	DropShort                             // no room for a header
+	DropVersion                           // not NTPv1 to NTPv4
+	DropMode                              // not a client's request
+	DropSource                            // an address or port that must not be answered
+	DropInterface                         // came in where it is not served
+	DropAccess                            // not allowed
+	DropRate                              // above the rate limit
+	DropFormat                            // malformed extension fields
+	DropMAC                               // symmetric key authentication, which is not offered
+	DropNTS                               // NTS fields that cannot be answered, or NTS is off
+	DropRandom                            // no randomness for a nonce
+	verdicts                              // how many there are
 )
 
+// Verdicts is how many different verdicts there are.
+const Verdicts = int(verdicts)
+
 // Replies reports whether a reply goes with the verdict.
-func (v Verdict) Replies() bool { return v <= NAK }
+func (v Verdict) Replies() bool { return v <= KissRate }
+
+// Interleaved reports whether the reply is one of interleaved mode, whose
+// client will ask when it really left.
+func (v Verdict) Interleaved() bool { return v == AnsweredInterleaved || v == AnsweredNTSInterleaved }
 
 // String returns the verdict's name as counters show it.
 func (v Verdict) String() string {
-	switch v {
-	case Answered:
-		return "answered"
-	case AnsweredNTS:
-		return "answered_nts"
-	case NAK:
-		return "nak"
-	case DropShort:
-		return "drop_short"
-	case DropVersion:
-		return "drop_version"
-	case DropMode:
-		return "drop_mode"
-	case DropSource:
-		return "drop_source"
-	case DropFormat:
-		return "drop_format"
-	case DropMAC:
-		return "drop_mac"
-	case DropNTS:
-		return "drop_nts"
-	case DropRandom:
-		return "drop_random"
+	names := [...]string{
+		Answered:               "answered",
+		AnsweredInterleaved:    "answered_interleaved",
+		AnsweredNTS:            "answered_nts",
+		AnsweredNTSInterleaved: "answered_nts_interleaved",
+		NAK:                    "nak",
+		KissRate:               "kiss_rate",
+		DropShort:              "drop_short",
+		DropVersion:            "drop_version",
+		DropMode:               "drop_mode",
+		DropSource:             "drop_source",
+		DropInterface:          "drop_interface",
+		DropAccess:             "drop_access",
+		DropRate:               "drop_rate",
+		DropFormat:             "drop_format",
+		DropMAC:                "drop_mac",
+		DropNTS:                "drop_nts",
+		DropRandom:             "drop_random",
+	}
+	if int(v) < len(names) {
+		return names[v]
 	}
 	return "unknown"
 }

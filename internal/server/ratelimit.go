@@ -1,0 +1,55 @@
+package server
+
+import (
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/ntptime"
+)
+
+// RateLimit bounds the replies to one address, with chrony's meaning. The zero
+// value limits nothing.
+type RateLimit struct {
+	Enabled  bool
+	Interval ntptime.Exponent // between replies in the long run, -19 to 12
+	Burst    uint8            // replies in a row, at least 1
+	// Leak answers one in 2^Leak of the requests above the limit all the same.
+	// Whoever floods us in a victim's name can therefore not silence us for
+	// the victim.
+	Leak uint8
+	// Kiss answers one in 2^Kiss of the rest with the kiss-o'-death RATE (RFC
+	// 5905 section 7.4); 0: none.
+	Kiss uint8
+}
+
+// judgement is what the limit says of one request.
+type judgement uint8
+
+const (
+	within judgement = iota // answer
+	above                   // say nothing
+	kissed                  // say RATE
+)
+
+// judge charges a request to its client's bucket: due is when the bucket of
+// Burst replies would be full again. A request that is answered by leak is not
+// charged.
+func (c *Clients) judge(l *RateLimit, r *record, now clock.Mono) judgement {
+	if !l.Enabled {
+		return within
+	}
+	interval := l.Interval.Duration()
+	start := max(r.due, now)
+	if start.Sub(now) <= time.Duration(l.Burst-min(l.Burst, 1))*interval {
+		r.due = start.Add(interval)
+		return within
+	}
+	if c.oneIn(l.Leak) {
+		return within
+	}
+	r.dropped = increment(r.dropped)
+	if l.Kiss > 0 && c.oneIn(l.Kiss) {
+		return kissed
+	}
+	return above
+}
