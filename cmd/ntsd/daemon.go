@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/daemon"
 	"ntsd/internal/linux/udp"
+	"ntsd/internal/ntske"
 	"ntsd/internal/resolve"
 	"ntsd/internal/store"
 )
@@ -148,7 +149,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 			return next, diags
 		},
 		Clock: kept{clk, cfg.Main.RTCSync}, Network: network{clk},
-		KE: newKeyExchange(resolver), Resolver: names{resolver},
+		KE: &keyExchange{client: ntske.NewClient()}, Resolver: names{resolver},
 		Store: &files{dir: run}, Rand: rand.Reader, Floor: buildTime(), Log: log, Journal: journal, Version: version, DryRun: dry,
 	})
 	d.Describe(diagnostics)

@@ -16,6 +16,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
+	"ntsd/internal/ntske"
 	"ntsd/internal/resolve"
 )
 
@@ -79,7 +80,7 @@ func query(o options, cfg *config.Config, clk steered) (*event.Exit, string) {
 	resolver := &resolve.Resolver{}
 	d := daemon.New(daemon.Options{
 		Config: cfg, Clock: untouched{kept{clk, false}}, Network: network{clk},
-		KE: newKeyExchange(resolver), Resolver: names{resolver},
+		KE: &keyExchange{client: ntske.NewClient()}, Resolver: names{resolver},
 		Store: nothing{}, Rand: rand.Reader, Floor: buildTime(), Log: slog.New(trouble), Version: version, OneShot: true,
 	})
 	exit, err := d.Run(ctx)

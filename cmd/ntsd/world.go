@@ -141,7 +141,11 @@ func (k *keyExchange) Exchange(ctx context.Context, ke event.StartKE, trust daem
 	if err != nil {
 		return failedKE(ke, err)
 	}
-	return event.KEDone{Source: ke.Source, Attempt: ke.Attempt, Session: result.Session, Info: result.Info}
+	done := event.KEDone{Source: ke.Source, Attempt: ke.Attempt, Session: result.Session, Info: result.Info}
+	if !result.Session.NTPAddr.Addr().IsValid() {
+		done.NTPHost = result.NTPServer // for the engine to resolve, as often as it takes
+	}
+	return done
 }
 
 func failedKE(ke event.StartKE, err error) event.KEDone {
@@ -189,16 +193,6 @@ func (k *keyExchange) pool(ke event.StartKE, trust daemon.Trust) (*x509.CertPool
 	}
 	k.roots[key] = pool
 	return pool, nil
-}
-
-// newKeyExchange returns a key exchange that resolves negotiated names as the
-// configured ones are.
-func newKeyExchange(r *resolve.Resolver) *keyExchange {
-	client := ntske.NewClient()
-	client.Resolve = func(ctx context.Context, name string) ([]netip.Addr, error) {
-		return r.Lookup(ctx, name, resolve.Any)
-	}
-	return &keyExchange{client: client}
 }
 
 // names resolves by DNS.

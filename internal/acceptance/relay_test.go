@@ -17,7 +17,7 @@ import (
 	"ntsd/internal/wire"
 )
 
-// Types of extension fields (RFC 8915 section 7.8), written here once more: a
+// Types of extension fields (RFC 8915 section 7.5), written here once more: a
 // test that took them from the product would not notice that they changed.
 const (
 	extUniqueID      = 0x0104

@@ -110,7 +110,7 @@ func New(cfg Config, env *Env, now clock.Reading) *Assoc {
 	return a
 }
 
-// begin starts polling, with a burst if that is configured. RFC 8633 §4.6: a
+// begin starts polling, with a burst if that is configured. RFC 8633: a
 // power cut must not make all clients of a region ask at once.
 func (a *Assoc) begin(now clock.Reading) {
 	if a.cfg.IBurst {

@@ -73,7 +73,7 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 }
 
 // measure computes offset and delay on the undisciplined scale (RFC 5905
-// section 8, figure 18).
+// section 8, figure 15).
 func (a *Assoc) measure(now clock.Reading, ev event.Received, hdr wire.Header) (Exchange, filter.Sample) {
 	trip := ev.Received.At.Sub(ev.Sent.At)
 	response := hdr.Transmit.Sub(hdr.Receive)

@@ -11,7 +11,7 @@ import (
 // Implementation constants.
 const (
 	startSpread   = 200 * time.Millisecond // of the first requests of several sources
-	burstInterval = 2 * time.Second        // RFC 5905 appendix A.5.7.1: BTIME
+	burstInterval = 2 * time.Second        // RFC 5905 appendix A.5.7: BTIME
 	iburstGood    = 4                      // samples that end the burst at the start
 	iburstMax     = 8                      // requests in it at most
 	// settleGap is the first interval of those requests that the burst at the
@@ -78,7 +78,7 @@ func (a *Assoc) schedule(sent clock.Mono) {
 }
 
 // interval returns the time to the next request with some jitter: RFC 8633
-// §4.6 wants no clients in step with each other.
+// wants no clients in step with each other.
 func (a *Assoc) interval() time.Duration {
 	d := a.Poll().Duration()
 	switch {

@@ -63,7 +63,7 @@ func (a *Assoc) match(ev event.Received) (wire.Header, Verdict) {
 		return wire.Header{}, VerdictStale
 	case unmapped(ev.From) != unmapped(rq.to):
 		return wire.Header{}, VerdictAddress
-	case rq.answered: // RFC 5905 §8 test 1
+	case rq.answered: // RFC 5905 §9.2, figure 22: duplicate
 		return wire.Header{}, VerdictDuplicate
 	}
 	hdr, err := wire.ParseHeader(ev.Data)
@@ -74,7 +74,7 @@ func (a *Assoc) match(ev event.Received) (wire.Header, Verdict) {
 		return hdr, VerdictVersion
 	case hdr.Mode != wire.ModeServer:
 		return hdr, VerdictMode
-	case hdr.Origin != rq.transmit: // RFC 5905 §8 test 2
+	case hdr.Origin != rq.transmit: // RFC 5905 §9.2, figure 22: bogus
 		return hdr, VerdictOrigin
 	}
 	return hdr, VerdictAccepted

@@ -55,7 +55,7 @@ func (a *Assoc) send(now clock.Reading, out []event.Action) []event.Action {
 	}
 	a.closeAt = now.Mono.Add(replyWindow)
 	a.counters.sent++
-	// draft-ietf-ntp-data-minimization §4: nothing but the transmit timestamp,
+	// RFC 8915 §9.1, draft-ietf-ntp-data-minimization: nothing but the transmit timestamp,
 	// which is random and so doubles as a nonce against off-path forgers.
 	hdr := wire.Header{Version: wire.Version, Mode: wire.ModeClient, Precision: 0x20, Transmit: a.request.transmit}
 	data := make([]byte, 0, wire.HeaderLen)

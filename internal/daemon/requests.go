@@ -10,8 +10,9 @@ import (
 // Implementation constants.
 const (
 	// maxReplies is how many datagrams one request's socket hands on: the
-	// reply, and room for duplicates and forgeries before it is closed.
-	maxReplies = 8
+	// reply, and room for duplicates and forgeries. Whoever guesses the port
+	// must send more than that to hide the reply.
+	maxReplies = 64
 	// maxDatagram is the largest reply that is read. No NTP packet that we ask
 	// for is longer than an Ethernet frame.
 	maxDatagram = 2048

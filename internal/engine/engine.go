@@ -178,7 +178,7 @@ func (e *Engine) prepare(now clock.Reading) {
 // that starts now.
 func (e *Engine) verify(now clock.Reading) event.Verify {
 	if e.cfg.NoCertTimeCheck && !e.sync.ever {
-		return event.Verify{Tentative: true}
+		return event.Verify{Tentative: true, At: now.Wall, Floor: e.cfg.Floor}
 	}
 	return event.Verify{At: now.Wall}
 }

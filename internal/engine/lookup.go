@@ -141,7 +141,8 @@ func (e *Engine) lookupFailed(now clock.Reading, l *lookup, ev event.Resolved, o
 }
 
 // sameFamily returns the first address of the family of like, or else the
-// first. RFC 8915 leaves it open; what reached one server reaches the other.
+// first (RFC 8915 §4.1.7 asks servers for it): what reached one server reaches
+// the other.
 func sameFamily(addrs []netip.Addr, like netip.Addr) netip.Addr {
 	for _, a := range addrs {
 		if a.Is4() == like.Is4() {

@@ -52,7 +52,7 @@ func (m *memory) park(s nts.Session) {
 	m.sessions = append(m.sessions, s)
 }
 
-// index finds the session of a source at an address. RFC 8915 §5.7: never
+// index finds the session of a source at an address. RFC 8915 §4.1.7: never
 // those of another server, even of the same name.
 func (m *memory) index(cfg *Source, addr netip.Addr) int {
 	return slices.IndexFunc(m.sessions, func(s nts.Session) bool {

@@ -327,11 +327,11 @@ func TestCertificateTimes(t *testing.T) {
 	}
 	w = newWorld(t, 16, -time.Hour)
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	cfg.NoCertTimeCheck = true
+	cfg.NoCertTimeCheck, cfg.Floor = true, epoch.Add(-365*24*time.Hour)
 	w.start(cfg)
 	w.run(10 * time.Minute)
-	if v := w.kes[0].Verify; v != (event.Verify{Tentative: true}) {
-		t.Errorf("verify = %+v, want no dates", v)
+	if v := w.kes[0].Verify; !v.Tentative || v.Floor != cfg.Floor {
+		t.Errorf("verify = %+v, want no dates but the floor", v)
 	}
 	out, _ := w.eng.HandleCommand(w.now, event.Command{Kind: event.CommandRekey}, nil)
 	w.perform(out)

@@ -47,7 +47,7 @@ func (e *Engine) System(now clock.Reading) System {
 		ReferenceTime: e.clock.Stats().ReferenceTime,
 		RootDelay:     e.clock.RootDelay(), RootDispersion: e.clock.RootDispersion(now),
 	}
-	// RFC 5905 §11.1: root distance above the maximum: not synchronised.
+	// Our rule: beyond the maximum root distance nothing that we say is true.
 	if !e.sync.on || s.RootDelay/2+s.RootDispersion >= maxRootDistance {
 		return System{Leap: event.LeapUnsynchronised}
 	}

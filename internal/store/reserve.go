@@ -24,8 +24,8 @@ var errNotStrict = errors.New("not from a strict key establishment")
 // check the time against. Each keeps its first ReserveCookies cookies.
 //
 // To spend one, save the reserve without it first. When that succeeds, file
-// and folder are on the disk, and the cookie may leave: RFC 8915 §5.7 forbids
-// to send it twice, also over a power cut.
+// and folder are on the disk, and the cookie may leave: RFC 8915 §5.7 wants
+// no cookie sent twice, also over a power cut.
 func SaveReserve(path string, sessions []nts.Session) error {
 	var b []byte
 	n := 0

@@ -17,8 +17,8 @@ import (
 	"ntsd/internal/clock"
 )
 
-// Client ports. RFC 9109 section 3 wants an unpredictable source port for each
-// request, so we choose it ourselves from 16384 to 65535: 15.6 bits, whatever
+// Client ports. RFC 9109 section 4 wants unpredictable source ports; we take a
+// new one for each request, and choose it ourselves from 16384 to 65535: 15.6 bits, whatever
 // net.ipv4.ip_local_port_range says (14.8 bits by default, and administrators
 // narrow it). Below lie most ports that services on a router are given.
 const (
