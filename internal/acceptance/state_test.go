@@ -303,6 +303,37 @@ func TestSessionsBelongToTheirName(t *testing.T) {
 	}
 }
 
+// TestFullDisk: when sessions cannot be written any more, the log says so once,
+// time goes on, and a crash then makes new keys rather than send an old cookie
+// again; when there is room again, saving goes on.
+func TestFullDisk(t *testing.T) {
+	w := newWorld(t)
+	r := w.relayed(relayConfig{})
+	config := w.config(relaySource(r))
+	d := w.start(config)
+	d.synchronised()
+	// In the way of the temporary file that replaces the session.
+	obstacle := filepath.Join(w.run, "."+r.host()+".nts.tmp")
+	if err := os.MkdirAll(filepath.Join(obstacle, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.untilLog("cannot save a session")
+	n := len(r.seen())
+	eventually(t, "more requests", func() bool { return len(r.seen()) >= n+3 })
+	if got := d.count("cannot save a session"); got != 1 {
+		t.Errorf("told %d times, want once", got)
+	}
+	d.kill()
+	d = w.start(config)
+	d.synchronised()
+	noRepeats(t, r.seen())
+	if err := os.RemoveAll(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	d.untilLog("can save a session again")
+	fileMode(t, w.session(r.host(), kePort), 0o600)
+}
+
 // TestSecondDaemonIsRefused: two daemons do not share a folder: the second
 // says who has it.
 func TestSecondDaemonIsRefused(t *testing.T) {
