@@ -35,7 +35,7 @@ func TestNtsdChronyLostKeys(t *testing.T) {
 	line, _ := srv.commandSocket()
 	proc := srv.StartChronyServer(l.peers, cert, line)
 	addr := srv.IPv4.String()
-	d := l.ntsd("router", source(addr, -1))
+	d := l.ntsd("router", source(addr, 0))
 	d.untilSource(addr, "three replies", func(s *status.Source) bool { return s.Reach&7 == 7 })
 	if got := srv.counters(l.peers); got.accepted != 1 {
 		t.Errorf("before: got %d key establishments, want 1", got.accepted)
@@ -59,7 +59,7 @@ func TestNtsdChronyLostKeys(t *testing.T) {
 	if s.Auth.NAKs == 0 || s.Auth.KEs != 2 || s.Auth.Cookies != nts.MaxCookies {
 		t.Errorf("got %+v, want a NAK, two key establishments, eight cookies", s.Auth)
 	}
-	if got := srv.counters(l.peers); got.accepted != 1 || got.authenticated < 3 {
+	if got := srv.counters(l.peers); got.accepted != 1 || !l.peers.Newer && got.authenticated < 3 {
 		t.Errorf("after: got %+v, want 1 key establishment, 3 packets or more", got)
 	}
 	fields := strings.Fields(row(t, d.ask("-n", "authdata"), addr))

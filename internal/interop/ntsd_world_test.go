@@ -261,7 +261,8 @@ func (d *daemon) checkAuthdata(name string, want keys) {
 	}
 }
 
-// Establishments and requests as chronyd counts them.
+// chronyCounters are key establishments and requests as chronyd counts them;
+// those of version 4.5 never count the latter.
 type chronyCounters struct{ accepted, authenticated int }
 
 // commandSocket returns the line that makes chronyd listen for chronyc, and
