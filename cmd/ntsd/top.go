@@ -154,6 +154,10 @@ func (t *top) frame() string {
 	order := topOrders()[t.order]
 	slices.SortStableFunc(r.Sources, func(x, y status.Source) int { return order.compare(&x, &y) })
 	b.WriteString(headline(&r))
+	cols, _ := t.screen.size()
+	for _, line := range r.Troubles() {
+		b.WriteString(wrap(line, cols))
+	}
 	if t.err != nil {
 		_, clock, _ := strings.Cut(r.Time.String(), "T")
 		fmt.Fprintf(&b, "! %s; what follows is of %s\n", status.Printable(t.err.Error()), clock)
@@ -213,8 +217,7 @@ func lastWords(r *status.Report) string {
 	return strings.Join(parts, " | ")
 }
 
-// headline says the most important things in one line, and in a second one why
-// the clock is not synchronised.
+// headline says the most important things in one line.
 func headline(r *status.Report) string {
 	text := "ntsd " + r.Daemon.Version + "  up " + status.Duration(r.Daemon.UptimeS)
 	if r.Daemon.DryRun {
@@ -222,7 +225,7 @@ func headline(r *status.Report) string {
 	}
 	t := &r.Tracking
 	if !t.Synchronised {
-		return text + "  NOT SYNCHRONISED for " + status.Duration(t.SinceAgo) + "\n" + r.Trouble() + "\n"
+		return text + "  NOT SYNCHRONISED for " + status.Duration(t.SinceAgo) + "\n"
 	}
 	by := t.ReferenceName
 	if by == "" {

@@ -155,6 +155,25 @@ func TestFit(t *testing.T) {
 	}
 }
 
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		cols int
+		want string
+	}{
+		{"", 10, "\n"},
+		{"aa bb cc", 0, "aa bb cc\n"},
+		{"aa bb cc", 8, "aa bb cc\n"},
+		{"aa bb cc", 7, "aa bb\n  cc\n"},
+		{"ää bb cc dd", 6, "ää bb\n  cc\n  dd\n"},
+		{"much-too-long a", 4, "much-too-long\n  a\n"},
+	} {
+		if got := wrap(c.text, c.cols); got != c.want {
+			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.cols, got, c.want)
+		}
+	}
+}
+
 func TestSparkline(t *testing.T) {
 	for _, c := range []struct {
 		in   []float64

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -155,6 +156,29 @@ func fit(line string, cols int) string {
 		}
 	}
 	return b.String()
+}
+
+// wrap breaks a text between words into lines of at most cols columns, 0
+// meaning no limit; those after the first are indented.
+func wrap(text string, cols int) string {
+	const indent = "  "
+	var b strings.Builder
+	room := cols
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case cols > 0 && n+1 > room:
+			b.WriteString("\n" + indent)
+			room = cols - len(indent)
+		default:
+			b.WriteByte(' ')
+			room--
+		}
+		b.WriteString(word)
+		room -= n
+	}
+	return b.String() + "\n"
 }
 
 func wrapDraw(err error) error {

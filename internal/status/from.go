@@ -127,7 +127,7 @@ func sourceFrom(s *engine.SourceState, now, selected clock.Mono) Source {
 			EstimatedOffsetS: seconds(-s.Offset), StdDevS: seconds(s.Stats.StdDev),
 		},
 		Selection: Selection{
-			Letter: letter(s.Letter), State: fmt.Sprint(s.State), Why: clean(s.Why),
+			Letter: letter(s.Letter), State: fmt.Sprint(s.State), Why: reasonText(s.Why),
 			Configured: options(s.Options), Effective: options(s.Effective),
 			Score: millionths(s.Score), Leap: leap(s.Leap),
 			// Negating an interval swaps its ends.
@@ -178,7 +178,7 @@ func authFrom(a *engine.Auth, now clock.Mono) Auth {
 		LastKE: Never, Attempts: a.Attempts, NAKs: a.NAKs,
 		Cookies: a.Cookies, CookieBytes: a.CookieLen, KEs: a.KERuns,
 		KEAddress: address(a.KEAddr), KEPort: int(a.KEPort),
-		NextKE: Never, LastError: clean(a.LastError), MaxPlaceholders: a.MaxPlaceholders,
+		NextKE: Never, LastError: reasonText(a.LastError), MaxPlaceholders: a.MaxPlaceholders,
 	}
 	if a.AEAD != 0 {
 		out.AEADName = fmt.Sprint(a.AEAD)
@@ -290,6 +290,15 @@ func clean(s string) string {
 		s = s[:maxText]
 	}
 	return Printable(s)
+}
+
+// reasonText is clean for an error that became a reason: people do not think in
+// packages.
+func reasonText(s string) string {
+	for _, layer := range []string{"ntske: ", "nts: ", "udp: ", "resolve: ", "daemon: "} {
+		s = strings.TrimPrefix(s, layer)
+	}
+	return clean(s)
 }
 
 func cleanAll(texts []string) []string {

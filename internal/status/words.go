@@ -14,9 +14,8 @@ import (
 	"ntsd/internal/selection"
 )
 
-// maxTroubles bounds how many reasons for a missing synchronisation are named
-// in one line.
-const maxTroubles = 2
+// maxTroubles bounds how many reasons for a missing synchronisation are named.
+const maxTroubles = 3
 
 // The legends stand above the tables with -v.
 const (
@@ -55,8 +54,15 @@ NAK        refusals of our cookie         Cook, CLen  cookies left, their bytes
 
 // sourceWords says in words what a row of sources leaves open.
 func sourceWords(r *Report, s *Source) []string {
-	out := stateWords(r, s)
-	if len(out) > 0 && s.Address != "" && s.Address != s.Name {
+	told := *s
+	if s.Address != "" && s.Selection.Why == s.Auth.LastError {
+		told.Selection.Why = "" // authWords say it
+	}
+	out := stateWords(r, &told)
+	if s.Address == "" {
+		return out // without an address there is nothing to authenticate
+	}
+	if s.Address != s.Name {
 		out[0] = s.Address + ": " + out[0]
 	}
 	return append(out, authWords(r, s)...)
@@ -65,16 +71,20 @@ func sourceWords(r *Report, s *Source) []string {
 // stateWords says what the selection made of a source, and why.
 func stateWords(_ *Report, s *Source) []string {
 	text := s.Selection.State
-	if s.Selection.Why != "" && s.Selection.Why != text {
-		text += ": " + s.Selection.Why
-	} else if more := s.reason(); more != "" {
-		text += ": " + more
+	if text == selection.StateNotReady.String() && s.LastRx == Never {
+		text = "has no sample yet"
+	}
+	why := s.Selection.Why
+	if why == s.Selection.State {
+		why = ""
 	}
 	if s.Address == "" {
 		text = "no address known yet"
-		if s.Selection.Why != "" {
-			text += ": " + s.Selection.Why
-		}
+	} else if why == "" {
+		why = s.reason()
+	}
+	if why != "" {
+		text += ": " + why
 	}
 	if !s.Online && s.Selection.State != selection.StateOffline.String() {
 		text += " (offline)"
@@ -174,34 +184,40 @@ func keTrouble(a *Auth) string {
 	return text
 }
 
-// Trouble says in one line why the clock is not synchronised, by what most
-// sources lack; it is empty when the clock is.
-func (r *Report) Trouble() string {
+// Trouble says in one line why the clock is not synchronised; it is empty when
+// the clock is.
+func (r *Report) Trouble() string { return strings.Join(r.Troubles(), "; ") }
+
+// Troubles says why the clock is not synchronised, one reason per line, those
+// of most sources first and at most maxTroubles. It is empty when the clock is
+// synchronised.
+func (r *Report) Troubles() []string {
 	if r.Tracking.Synchronised {
-		return ""
+		return nil
 	}
 	if len(r.Sources) == 0 {
-		return "no sources are configured"
+		return []string{"no sources are configured"}
 	}
 	var whys []string // in the order of the list
 	names := make(map[string][]string)
+	weight := make(map[string]int)
 	for i := range r.Sources {
 		s := &r.Sources[i]
-		why := s.Selection.Why
-		switch {
-		case s.Selection.Letter == "*" || s.Selection.Letter == "+":
-			why = "selected, but has not set the clock yet"
-		case why == "" || why == s.Selection.State:
-			why = stateWords(r, s)[0]
-		}
+		why := s.trouble(r)
 		if len(names[why]) == 0 {
 			whys = append(whys, why)
 		}
 		names[why] = append(names[why], s.Name)
+		if !s.Selection.Configured.NoSelect && s.Online { // others are left out on purpose
+			weight[why]++
+		}
 	}
-	slices.SortStableFunc(whys, func(a, b string) int { return len(names[b]) - len(names[a]) })
-	var parts []string
+	slices.SortStableFunc(whys, func(a, b string) int { return weight[b] - weight[a] })
+	var out []string
 	for i, why := range whys {
+		if i == maxTroubles {
+			return append(out, fmt.Sprintf("and %d more", len(whys)-i))
+		}
 		who := names[why][0]
 		switch n := len(names[why]); {
 		case n == len(r.Sources) && n > 1:
@@ -209,13 +225,21 @@ func (r *Report) Trouble() string {
 		case n > 1:
 			who = fmt.Sprintf("%d of %d sources", n, len(r.Sources))
 		}
-		if i == maxTroubles {
-			parts = append(parts, "and more")
-			break
-		}
-		parts = append(parts, who+": "+why)
+		out = append(out, who+": "+why)
 	}
-	return strings.Join(parts, "; ")
+	return out
+}
+
+// trouble says why the source does not set the clock.
+func (s *Source) trouble(r *Report) string {
+	t := &s.Selection
+	switch {
+	case t.Letter == "*" || t.Letter == "+":
+		return "selected, but has not set the clock yet"
+	case t.Why == "" || t.Why == t.State || s.Address == "":
+		return stateWords(r, s)[0]
+	}
+	return t.Why
 }
 
 // validity says how a certificate's dates look from now.
@@ -253,7 +277,9 @@ func trackingWords(r *Report) []string {
 	}
 	if !t.Synchronised {
 		out[1] = fmt.Sprintf("%-16s: unknown", "Clock error")
-		out = append(out, fmt.Sprintf("%-16s: %s", "What is missing", r.Trouble()))
+		for _, line := range r.Troubles() {
+			out = append(out, fmt.Sprintf("%-16s: %s", "What is missing", line))
+		}
 	}
 	if r.Daemon.DryRun {
 		out = append(out, fmt.Sprintf("%-16s: the system clock is left alone (-x)", "Dry run"))

@@ -121,6 +121,20 @@ func TestKeyWords(t *testing.T) {
 	}
 }
 
+// TestSaidOnce: the reason of a failed key establishment stands in one line
+// only, and without the names of packages.
+func TestSaidOnce(t *testing.T) {
+	s := dressed()
+	a := &s.Sources[0]
+	a.State, a.Letter, a.LastRx = selection.StateNotReady, 'M', 0
+	a.Why, a.Auth.LastError = "ntske: certificate expired", "ntske: certificate expired"
+	got := render(t, "sources", FromSnapshot(s, Info{}), Options{Verbose: true})
+	if strings.Count(got, "certificate expired") != 1 || strings.Contains(got, "ntske") ||
+		!strings.Contains(got, "10.66.0.1: has no sample yet\n     key establishment with") {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
 // TestStateWords: what is said of each state is a sentence about the source,
 // names the option that decides where one does, and says nothing twice.
 func TestStateWords(t *testing.T) {
@@ -156,6 +170,8 @@ func TestTrouble(t *testing.T) {
 		return Source{Ident: Ident{Name: name, Address: "192.0.2.1"}, Sample: Sample{Online: true},
 			Selection: Selection{Letter: letter, State: "does not answer", Why: why}}
 	}
+	ignored := source("n", "N", "")
+	ignored.Selection.State, ignored.Selection.Configured.NoSelect = "not to be selected", true
 	for _, c := range []struct {
 		sources []Source
 		want    string
@@ -164,7 +180,8 @@ func TestTrouble(t *testing.T) {
 		{[]Source{source("a", "S", "")}, "a: does not answer"},
 		{[]Source{source("a", "M", "certificate expired"), source("b", "M", "certificate expired")}, "all 2 sources: certificate expired"},
 		{[]Source{source("a", "S", "x"), source("b", "M", "y"), source("c", "M", "y")}, "2 of 3 sources: y; a: x"},
-		{[]Source{source("a", "S", "x"), source("b", "M", "y"), source("c", "M", "z")}, "a: x; b: y; and more"},
+		{[]Source{source("a", "S", "x"), source("b", "M", "y"), source("c", "M", "z"), source("d", "M", "u"), source("e", "M", "v")}, "a: x; b: y; c: z; and 2 more"},
+		{[]Source{ignored, ignored, source("a", "S", "x")}, "a: x; 2 of 3 sources: not to be selected: option noselect"},
 		{[]Source{source("a", "*", "")}, "a: selected, but has not set the clock yet"},
 	} {
 		r := Report{Sources: c.sources}
