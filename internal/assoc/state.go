@@ -138,8 +138,14 @@ func (a *Assoc) Bursting() bool { return a.burst.left > 0 }
 // authenticated replies count.
 func (a *Assoc) Reach() uint8 { return a.reach }
 
-// Problem says why the last poll brought nothing, "" when it did.
-func (a *Assoc) Problem() string { return a.problem }
+// Problem says why the last poll brought nothing, "" when it did. What the
+// network says of the first request is known before it counts as lost.
+func (a *Assoc) Problem() string {
+	if a.problem == "" && !a.request.reached {
+		return a.request.problem
+	}
+	return a.problem
+}
 
 // Authenticated reports whether samples are authenticated.
 func (a *Assoc) Authenticated() bool { return a.cfg.NTS && !a.cfg.NoVal }
