@@ -323,8 +323,22 @@ func TestReload(t *testing.T) {
 					t.Errorf("%s: got %d key establishments, want 1", host(s), got)
 				}
 			}
-			if r.Tracking.Synchronised != true {
+			if !r.Tracking.Synchronised {
 				t.Error("not synchronised any more")
+			}
+			if _, err := os.Stat(w.session(host(removed), kePort)); !os.IsNotExist(err) {
+				t.Errorf("the session of the source that is gone: %v", err)
+			}
+			// Other intervals are no reason for new keys.
+			d.change(w.config(section("server", "hostname", host(kept), "nts", "yes", "minpoll", "-1", "maxpoll", "-1"), source(added)))
+			d.reload(way)
+			good := find(t, r, host(kept)).Counters.Good
+			d.until("the new interval", func(r *report) bool {
+				x := find(t, r, host(kept))
+				return x.PollLog2 == -1 && x.Counters.Good != good && x.Reach&3 == 3
+			})
+			if got := kept.Stats().KEConnections; got != 1 {
+				t.Errorf("after a change of intervals: got %d key establishments, want 1", got)
 			}
 		})
 	}
@@ -367,6 +381,45 @@ func TestReloadOfBrokenFile(t *testing.T) {
 			d.until("the new source", func(r *report) bool { return len(r.Sources) == 2 })
 		})
 	}
+}
+
+// TestManyClients: several people and scripts look at once; each gets its
+// answer, and the daemon goes on.
+func TestManyClients(t *testing.T) {
+	w := newWorld(t)
+	s := w.nts(nil)
+	d := w.start(w.config(source(s)))
+	d.synchronised()
+	results := make(chan result)
+	for i := range 12 {
+		go func() {
+			cmd := exec.Command(tool("ntsctl"), "-h", d.socket, tables()[i%len(tables())])
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				out = append(out, err.Error()...)
+			}
+			results <- result{stdout: string(out), exit: cmd.ProcessState.ExitCode()}
+		}()
+	}
+	for range 12 {
+		if r := <-results; r.exit != 0 {
+			t.Errorf("exit status %d: %s", r.exit, r.stdout)
+		}
+	}
+	// Clients that hold connections and say nothing are not in the way of
+	// others for ever: there are 16 places, then there is a word about it.
+	for range 16 {
+		conn, err := net.Dial("unix", d.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if r := d.ctl("activity"); r.exit != 1 || !strings.Contains(r.stderr, "too many clients") {
+		t.Errorf("with all places taken: exit status %d, stderr %q", r.exit, r.stderr)
+	}
+	good := s.Stats().Replies
+	eventually(t, "replies meanwhile", func() bool { return s.Stats().Replies >= good+3 })
 }
 
 // isGood reports whether a row is that server's and has good replies.

@@ -70,7 +70,7 @@ func TestCheck23OneShotQuery(t *testing.T) {
 				if got := wrongBy(t, r); math.Abs(got-ahead) > 0.2 {
 					t.Errorf("got %v s, want %v", got, ahead)
 				}
-				if r.exit != 0 || !strings.Contains(r.stderr, "ntsd version acceptance (+NTS") ||
+				if r.exit != 0 || !inOrder(r.stderr, "ntsd version ", " (+NTS") ||
 					!strings.Contains(r.stderr, "Disabled control of system clock") {
 					t.Errorf("exit status %d\n%s%s", r.exit, r.stdout, r.stderr)
 				}
