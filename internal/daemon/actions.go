@@ -11,6 +11,7 @@ import (
 // disk without the cookie that the next Send spends.
 func (d *Daemon) perform(ctx context.Context, actions []event.Action) {
 	for _, a := range actions {
+		d.trace(ctx, a)
 		switch a := a.(type) {
 		case event.Send:
 			d.requests.send(ctx.Done(), a)

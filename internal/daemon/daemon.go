@@ -78,10 +78,12 @@ func (d *Daemon) Run(ctx context.Context) (*event.Exit, error) {
 		case <-timer.C:
 			d.handle(ctx, d.engine.HandleTimer)
 		case ev := <-d.requests.received:
+			d.opt.Log.Debug("datagram received", "source", ev.From, "bytes", len(ev.Data), "rtt_s", ev.Received.At.Sub(ev.Sent.At).Seconds())
 			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
 				return d.engine.HandleReceived(now, ev, out)
 			})
 		case ev := <-d.requests.failed:
+			d.opt.Log.Debug("request failed", "reason", ev.Reason)
 			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
 				return d.engine.HandleSendFailed(now, ev, out)
 			})

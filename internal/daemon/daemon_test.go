@@ -3,6 +3,8 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -223,6 +225,37 @@ func TestReloadSwitchesOff(t *testing.T) {
 			t.Errorf("%d sessions saved at the end, want 1", len(saved))
 		}
 		stop()
+	})
+}
+
+// What -d adds shows every request, and no key nor cookie in any spelling.
+func TestDebugLogHasNoSecrets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.log.level = slog.LevelDebug
+		w.addPeer("192.0.2.1:123", "nts.example")
+		d, stop := w.run(settings(t, "server nts.example iburst nts"), nil)
+		time.Sleep(10 * time.Minute)
+		sessions := w.files.list()
+		if err := d.Dump(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		text := strings.Join(w.log.lines, "\n")
+		for _, want := range []string{"request sent source=192.0.2.1:123", "datagram received", "key establishment begins", "session saved"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no line %q", want)
+			}
+		}
+		for _, s := range append(sessions, w.files.list()...) {
+			for _, secret := range append([][]byte{s.C2S, s.S2C}, s.Cookies...) {
+				for _, form := range []string{"%s", "%x", "%X", "%v", "%q"} {
+					if spelt := strings.Trim(fmt.Sprintf(form, secret[:8]), `[]"`); strings.Contains(text, spelt) {
+						t.Errorf("a secret is in the log as %s", form)
+					}
+				}
+			}
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -61,7 +62,7 @@ func (d *Daemon) notice(n event.Notice) {
 	if n.KE != nil {
 		attrs = append(attrs, keAttributes(n)...)
 	}
-	d.opt.Log.Log(nil, line.level, line.message, attrs...) //nolint:staticcheck // no context is at hand
+	d.opt.Log.Log(context.Background(), line.level, line.message, attrs...)
 }
 
 // sourceName writes a source as "address (name)", as chrony's users know it.

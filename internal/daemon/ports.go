@@ -24,7 +24,8 @@ type Network interface {
 	Open(to netip.AddrPort) (Socket, error)
 }
 
-// Socket carries one request and the replies to it. Close unblocks Receive.
+// Socket carries one request and the replies to it. Close ends Receive with
+// os.ErrClosed.
 type Socket interface {
 	Send(data []byte) error
 	Receive(buf []byte) (Datagram, error)

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"bytes"
+	"errors"
+	"os"
 	"sync"
 
 	"ntsd/internal/event"
@@ -76,6 +78,9 @@ func (r *requests) read(done <-chan struct{}, socket Socket, s event.Send) {
 	buf := make([]byte, maxDatagram)
 	for range maxReplies {
 		dgram, err := socket.Receive(buf)
+		if errors.Is(err, os.ErrClosed) {
+			return // nobody waits any more
+		}
 		if err != nil {
 			r.fail(done, s, err)
 			return

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -194,7 +194,7 @@ func (l *link) Receive(buf []byte) (Datagram, error) {
 		select {
 		case <-time.After(time.Until(r.arrives)):
 		case <-l.closed:
-			return Datagram{}, net.ErrClosed
+			return Datagram{}, os.ErrClosed
 		}
 		l.world.mu.Lock()
 		defer l.world.mu.Unlock()
@@ -204,7 +204,7 @@ func (l *link) Receive(buf []byte) (Datagram, error) {
 			Received: event.Stamp{At: l.world.mono(), Kind: event.StampKernel},
 		}, nil
 	case <-l.closed:
-		return Datagram{}, net.ErrClosed
+		return Datagram{}, os.ErrClosed
 	}
 }
 
@@ -271,13 +271,14 @@ func (w *world) Resolve(_ context.Context, r event.Resolve) event.Resolved {
 
 // logRecorder keeps the messages.
 type logRecorder struct {
+	level slog.Level // the zero value is Info
 	mu    sync.Mutex
 	lines []string
 }
 
-func (l *logRecorder) Enabled(context.Context, slog.Level) bool { return true }
-func (l *logRecorder) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l *logRecorder) WithGroup(string) slog.Handler            { return l }
+func (l *logRecorder) Enabled(_ context.Context, level slog.Level) bool { return level >= l.level }
+func (l *logRecorder) WithAttrs([]slog.Attr) slog.Handler               { return l }
+func (l *logRecorder) WithGroup(string) slog.Handler                    { return l }
 
 func (l *logRecorder) Handle(_ context.Context, r slog.Record) error {
 	line := r.Message
