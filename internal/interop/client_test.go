@@ -46,6 +46,7 @@ func (h *Host) writeCA(ca *demo.CA) string {
 
 // "chronyd -Q" prints the offset and leaves the clock alone.
 func TestChronyQuery(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	peers, ca := FindPeers(t), newTestCA(t)
 	client, srv := n.Host("chrony"), n.Host("server")
@@ -66,6 +67,7 @@ func TestChronyQuery(t *testing.T) {
 
 // chronyd as a client of ours takes its time, and new keys after a NAK.
 func TestChronyClient(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	peers, ca := FindPeers(t), newTestCA(t)
 	client, srv := n.Host("chrony"), n.Host("server")
@@ -86,6 +88,7 @@ func TestChronyClient(t *testing.T) {
 
 // ntpsec as a client of ours.
 func TestNTPsecClient(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	peers, ca := FindPeers(t), newTestCA(t)
 	client, srv := n.Host("ntpsec"), n.Host("server")
@@ -104,6 +107,7 @@ func TestNTPsecClient(t *testing.T) {
 // What an attacker changes on the way is nothing to us: tampered replies do not
 // count, and the next genuine one does.
 func TestTamperedReply(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	ca := newTestCA(t)
 	client, srv := n.Host("client"), n.Host("server")

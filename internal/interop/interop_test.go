@@ -89,6 +89,7 @@ func checkServer(t *testing.T, client, srv *Host, ca *demo.CA, want keys, stratu
 }
 
 func TestChronyServer(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	peers, ca := FindPeers(t), newTestCA(t)
 	client, srv := n.Host("client"), n.Host("chrony")
@@ -98,6 +99,7 @@ func TestChronyServer(t *testing.T) {
 }
 
 func TestNTPsecServer(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	peers, ca := FindPeers(t), newTestCA(t)
 	client, srv := n.Host("client"), n.Host("ntpsec")
@@ -108,6 +110,7 @@ func TestNTPsecServer(t *testing.T) {
 
 // A cookie that chronyd cannot open, having lost its keys, earns a NAK.
 func TestChronyNAK(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	peers, ca := FindPeers(t), newTestCA(t)
 	client, srv := n.Host("client"), n.Host("chrony")
@@ -132,6 +135,7 @@ func TestChronyNAK(t *testing.T) {
 
 // The hosts' sockets see each other and nothing else, and a pulled cable is one.
 func TestNet(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	a, b := n.Host("a"), n.Host("b")
 	if n.Host("a") != a {
@@ -166,6 +170,7 @@ func TestNet(t *testing.T) {
 
 // No program on a host can set the clock.
 func TestCommandCannotSetClock(t *testing.T) {
+	t.Parallel()
 	h := NewNet(t).Host("host")
 	out, err := h.Command(t.Context(), "cat", "/proc/self/status").CombinedOutput()
 	if err != nil {
