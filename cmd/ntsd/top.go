@@ -20,6 +20,12 @@ const (
 	topInterval = time.Second
 	// topHistory is how many of the clock's errors the sparkline can show.
 	topHistory = 60
+	// rangeWidth is what stands beside the sparkline, and leastSpark what is
+	// left of that at least.
+	rangeWidth = 34
+	leastSpark = 8
+	// wideEnough is the width of the table of sources.
+	wideEnough = 80
 )
 
 // reporter is where top has its reports from: the daemon or its socket.
@@ -160,14 +166,18 @@ func (t *top) frame() string {
 	}
 	if t.err != nil {
 		_, clock, _ := strings.Cut(r.Time.String(), "T")
-		fmt.Fprintf(&b, "! %s; what follows is of %s\n", status.Printable(t.err.Error()), clock)
+		b.WriteString(wrap(fmt.Sprintf("! %s; what follows is of %s", status.Printable(t.err.Error()), clock), cols))
 	}
-	b.WriteString(t.clockLines())
+	b.WriteString(t.clockLines(cols))
 	o := t.opts.Table
 	o.CSV, o.All = false, true
 	// Writing to a strings.Builder cannot fail.
 	b.WriteString("\n")
-	_ = status.RenderSources(&b, r, o)
+	if cols > 0 && cols < wideEnough {
+		_ = status.RenderNarrow(&b, r, o, cols)
+	} else {
+		_ = status.RenderSources(&b, r, o)
+	}
 	o.Verbose = false
 	if slices.ContainsFunc(r.Sources, func(s status.Source) bool { return s.Auth.Mode == "nts" }) {
 		b.WriteString("\n")
@@ -219,39 +229,43 @@ func lastWords(r *status.Report) string {
 
 // headline says the most important things in one line.
 func headline(r *status.Report) string {
-	text := "ntsd " + r.Daemon.Version + "  up " + status.Duration(r.Daemon.UptimeS)
+	t := &r.Tracking
+	text := "NOT SYNCHRONISED for " + status.Duration(t.SinceAgo)
+	if t.Synchronised {
+		by, how := t.ReferenceName, "plain NTP"
+		if by == "" {
+			by = t.ReferenceAddress
+		}
+		if t.Authenticated {
+			how = "NTS"
+		}
+		text = fmt.Sprintf("synchronised to %s (%s), stratum %d", by, how, t.Stratum)
+	}
+	text += "  ntsd " + r.Daemon.Version + "  up " + status.Duration(r.Daemon.UptimeS)
 	if r.Daemon.DryRun {
 		text += "  dry run"
 	}
-	t := &r.Tracking
-	if !t.Synchronised {
-		return text + "  NOT SYNCHRONISED for " + status.Duration(t.SinceAgo) + "\n"
-	}
-	by := t.ReferenceName
-	if by == "" {
-		by = t.ReferenceAddress
-	}
-	how := "plain NTP"
-	if t.Authenticated {
-		how = "NTS"
-	}
-	return fmt.Sprintf("%s  synchronised to %s (%s), stratum %d\n", text, by, how, t.Stratum)
+	return text + "\n"
 }
 
 // clockLines tell how far off the clock is, now and lately.
-func (t *top) clockLines() string {
+func (t *top) clockLines(cols int) string {
 	k := &t.report.Tracking
 	bound := "unknown"
 	if k.Synchronised {
 		bound = strings.TrimPrefix(plain(math.Abs(k.CorrectionS)+k.RootDispersionS+k.RootDelayS/2), "+")
 	}
-	text := fmt.Sprintf("left to correct %s, error at most %s, oscillator %+.3f ppm (+/- %.3f)\n",
-		plain(k.CorrectionS), bound, k.FreqPPM, k.SkewPPM)
-	if len(t.history) < 2 {
+	text := wrap(fmt.Sprintf("left to correct %s, error at most %s, oscillator %+.3f ppm (+/- %.3f)",
+		plain(k.CorrectionS), bound, k.FreqPPM, k.SkewPPM), cols)
+	lately := t.history
+	if cols > 0 {
+		lately = lately[max(0, len(lately)-max(leastSpark, cols-rangeWidth)):]
+	}
+	if len(lately) < 2 {
 		return text
 	}
-	return text + fmt.Sprintf("last %d s  %s  %s to %s\n", int(float64(len(t.history))*t.opts.Interval.Seconds()),
-		sparkline(t.history), plain(slices.Min(t.history)), plain(slices.Max(t.history)))
+	return text + fmt.Sprintf("last %d s  %s  %s to %s\n", int(float64(len(lately))*t.opts.Interval.Seconds()),
+		sparkline(lately), plain(slices.Min(lately)), plain(slices.Max(lately)))
 }
 
 // plain is a time with its sign and unit, without the columns' padding.

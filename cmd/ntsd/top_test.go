@@ -42,7 +42,7 @@ func TestTopPlainFrames(t *testing.T) {
 	}
 	got := out.String()
 	for _, want := range []string{
-		"ntsd 1.0  up 1d 2h  synchronised to ntp1.example.net (NTS), stratum 2\n",
+		"synchronised to ntp1.example.net (NTS), stratum 2  ntsd 1.0  up 1d 2h\n",
 		"^* 10.66.0.1 ", "10.66.0.1                    NTS     1   30", "Reference ID    : 0A420001 (10.66.0.1)",
 		"! gone; what follows is of 23:15:19Z\n", "▁▃█  +1000ns to +4000ns", "error at most 11us",
 	} {
@@ -121,7 +121,7 @@ func TestTopSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"NOT SYNCHRONISED for 5s\nall 2 sources: certificate expired\n",
+		"NOT SYNCHRONISED for 5s  ntsd 1.0  up 1d 2h\nall 2 sources: certificate expired\n",
 		"\n\n1m 1s ago: WARN NTS key establishment failed | warning: /etc/config/ntsd:7: something\n",
 	} {
 		if !strings.Contains(out.String(), want) {

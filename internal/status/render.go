@@ -12,6 +12,8 @@ const (
 	// nameWidth is the longest name that chronyc's tables show unless asked
 	// for whole names or addresses.
 	nameWidth = 25
+	// narrowName is what RenderNarrow leaves of a name at least.
+	narrowName = len("Name/IP address")
 )
 
 // Options choose the form of the tables. The zero value is chronyc's default,
@@ -74,10 +76,15 @@ func (o Options) name(id Ident) string {
 	case (o.Numeric || o.CSV) && id.Address != "":
 		return id.Address
 	}
-	if letters := []rune(id.Name); len(letters) > nameWidth {
-		return string(letters[:nameWidth-1]) + ">"
+	return shorten(id.Name, nameWidth)
+}
+
+// shorten cuts a name as chronyc does, with a mark in its last column.
+func shorten(name string, width int) string {
+	if letters := []rune(name); len(letters) > width {
+		return string(letters[:width-1]) + ">"
 	}
-	return id.Name
+	return name
 }
 
 // writeCSV writes one line of comma-separated values. chronyc's never need
@@ -133,6 +140,21 @@ func RenderSources(w io.Writer, r Report, o Options) error {
 				"^", s.Mark, name, fmt.Sprint(s.Stratum), fmt.Sprint(s.PollLog2), fmt.Sprintf("%o", s.Reach),
 				csvAgo(s.LastRx), fixed(s.AdjustedOffsetS, 9), fixed(s.MeasuredOffsetS, 9), fixed(s.ErrorBoundS, 9),
 			}
+		},
+		words: sourceWords,
+	}.write(w, r, o)
+}
+
+// RenderNarrow writes what matters most of sources in so many columns; names
+// and addresses are cut to what is left for them.
+func RenderNarrow(w io.Writer, r Report, o Options, columns int) error {
+	o.CSV = false
+	width := max(narrowName, columns-len("MS  Rch  Offset"))
+	return table{
+		legend: sourcesLegend,
+		header: fmt.Sprintf("MS %-*s Rch  Offset", width, "Name/IP address"),
+		row: func(s *Source, name string) string {
+			return fmt.Sprintf("^%s %-*s %3o %s", s.Mark, width, shorten(name, width), s.Reach, Signed(s.AdjustedOffsetS))
 		},
 		words: sourceWords,
 	}.write(w, r, o)

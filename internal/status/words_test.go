@@ -286,6 +286,23 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
+func TestNarrow(t *testing.T) {
+	s := snapshot()
+	s.Sources[0].Name = "time.of.many.letters.example.net"
+	var b strings.Builder
+	if err := RenderNarrow(&b, FromSnapshot(s, Info{}), Options{}, 40); err != nil {
+		t.Fatal(err)
+	}
+	want := `MS Name/IP address           Rch  Offset
+========================================
+^* time.of.many.letters.exa> 377  +133ns
+^? 10.66.1.1                 377 -4675ns
+`
+	if b.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
 func TestIdentIs(t *testing.T) {
 	id := Ident{Name: "ntp.example.net", Address: "2001:db8::1"}
 	for target, want := range map[string]bool{
