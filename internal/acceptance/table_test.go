@@ -45,7 +45,6 @@ func waiting() []wait {
 		{28, server + ": memory under many clients"},
 		{30, "the shipped configuration"},
 		{33, ladder + " and -s"},
-		{34, ladder + ": dates switched off as a last resort"},
 		{37, server + " with saved cookie keys"},
 		{42, server + ": lengths of replies to every kind of request"},
 		{44, server + ": a load test on a small machine"},

@@ -125,6 +125,40 @@ func TestUnresolvedName(t *testing.T) {
 	}
 }
 
+// TestCheck34DatesOffAsLastResort: certificates that have expired or are not
+// yet valid are refused with the reason; an option accepts them while the clock
+// was never set, and says what that means.
+func TestCheck34DatesOffAsLastResort(t *testing.T) {
+	w := newWorld(t)
+	dated := func(begin time.Duration) func(*demo.ServerConfig) {
+		return func(c *demo.ServerConfig) {
+			from := time.Now().Add(begin)
+			c.Cert = w.cert(demo.CertSpec{Addrs: []netip.Addr{c.KEAddr.Addr()}, NotBefore: from, NotAfter: from.Add(10 * time.Minute)}).Cert
+		}
+	}
+	expired, early := w.nts(dated(-30*time.Minute)), w.nts(dated(30*time.Minute))
+	strict := w.config(source(expired), source(early))
+	d := w.start(strict)
+	d.untilLog(`NTS key establishment failed.*` + host(expired) + `.*expired`)
+	d.untilLog(`NTS key establishment failed.*` + host(early) + `.*not (yet )?valid`)
+	d.noLog("whatever their dates")
+	if r, err := d.report(); err != nil || r.Tracking.Synchronised {
+		t.Errorf("synchronised: %v", err)
+	}
+	d.stop()
+	os.RemoveAll(w.run) // with the backoff
+	d = w.start(strict + section("bootstrap", "mode", "nocerttimecheck"))
+	d.untilLog(`level=WARN msg=".*option 'mode' 'nocerttimecheck': certificates count whatever their dates`)
+	d.synchronised()
+	// The names in the certificate stand for a subject that is empty.
+	if line := d.untilLog(`NTS keys established.*`); strings.Contains(line, `subject=""`) {
+		t.Errorf("the log does not say whose certificate it is: %s", line)
+	}
+	if out := d.ask("sources", "-v"); !strings.Contains(out, "expired by this clock") || !strings.Contains(out, "not yet valid by this clock") {
+		t.Errorf("sources -v:\n%s", out)
+	}
+}
+
 // TestServerBecomesUnsynchronised: a server that loses its own reference is not
 // followed.
 func TestServerBecomesUnsynchronised(t *testing.T) {

@@ -45,13 +45,19 @@ func ntsSection() Section {
 }
 
 func bootstrapSection() Section {
-	return single(acted, "bootstrap", "how the first time is found", func(c *Config) *Bootstrap { return &c.Bootstrap },
+	s := single(acted, "bootstrap", "how the first time is found", func(c *Config) *Bootstrap { return &c.Bootstrap },
 		option(acted, "mode", oneOf(BootstrapLadder, BootstrapStrict, BootstrapNoCertTimeCheck), "ladder",
 			"how certificates are judged before the clock is set; strict where nts.rtccheck is off", func(b *Bootstrap) *BootstrapMode { return &b.Mode }),
 		option(later, "agree", agreement(), "majority", "operators that must agree before the first step", func(b *Bootstrap) *int { return &b.Agree }),
 		option(later, "deadline", seconds(), "300", "after it the log says what is missing; it never forces a step",
 			func(b *Bootstrap) *time.Duration { return &b.Deadline }),
 	)
+	s.check = func(s *section, target any) {
+		if target.(*Bootstrap).Mode == BootstrapNoCertTimeCheck {
+			s.warn("mode", "certificates count whatever their dates until the clock is first set, so whoever has the key of an old one can set it")
+		}
+	}
+	return s
 }
 
 func selectionSection() Section {

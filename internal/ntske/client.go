@@ -241,12 +241,16 @@ func exportKeys(cs *tls.ConnectionState, alg, id siv.Algorithm) (c2s, s2c []byte
 
 func info(cs tls.ConnectionState, v *verifier) event.KEInfo {
 	leaf := cs.PeerCertificates[0]
+	who := tame(leaf.Subject.String(), maxName)
+	if who == "" { // as authorities make them nowadays
+		who = names(leaf)
+	}
 	return event.KEInfo{
 		TLSVersion:  tls.VersionName(cs.Version),
 		CipherSuite: tls.CipherSuiteName(cs.CipherSuite),
 		Group:       cs.CurveID.String(),
 		PostQuantum: postQuantum(cs.CurveID),
-		Subject:     tame(leaf.Subject.String(), maxName),
+		Subject:     who,
 		Issuer:      tame(leaf.Issuer.String(), maxName),
 		NotBefore:   v.notBefore,
 		NotAfter:    v.notAfter,
