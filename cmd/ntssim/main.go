@@ -1,26 +1,30 @@
-// Command ntssim runs ntsd's engine in simulated worlds and prints how far the
+// Command ntssim runs ntsd's engine in simulated worlds and says how far the
 // clock is from true time. It is a developer's tool: the same seed gives the
-// same run, and where chrony's figure for the same cell is known the ratio is
-// printed, too. Run it from the root of the repository, or name the figures
-// with -figures.
+// same run. Worlds are files (internal/sim/README.md has their language), cells
+// of the accuracy matrix, or drawn at random:
+//
+//	ntssim testdata/scenarios/*.scn
+//	ntssim -seeds 10 -cell -jitter 1ms -servers 4
+//	ntssim -plot out.svg testdata/scenarios/temperature.scn
+//	ntssim -world 17 -print
+//	ntssim -accuracy
+//
+// The exit status is 1 when a limit of a file or a goal of the accuracy table
+// was missed.
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
-	"math"
 	"os"
-	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/ntptime"
 	"ntsd/internal/sim"
 )
 
@@ -33,69 +37,69 @@ func main() {
 	}
 }
 
+// errMissed says that limits or goals were missed; what and where was printed.
+var errMissed = errors.New("limits were missed")
+
 // options are the command line's.
 type options struct {
-	cell    sim.Cell
-	seed    uint64
-	seeds   int
-	json    bool
-	matrix  bool
-	figures string
-}
-
-// report is what is printed of one cell. Times are in seconds.
-type report struct {
-	Scenario  string  `json:"scenario,omitempty"`
-	Jitter    float64 `json:"jitter_s"`
-	Wander    float64 `json:"wander"`
-	Servers   int     `json:"servers"`
-	MinPoll   int     `json:"minpoll"`
-	MaxPoll   int     `json:"maxpoll"`
-	Seeds     int     `json:"seeds"`
-	RMS       float64 `json:"rms_offset_s"` // geometric mean over the seeds
-	Oracle    float64 `json:"oracle_offset_s"`
-	Max       float64 `json:"max_offset_s"` // likewise
-	Interval  float64 `json:"packet_interval_s"`
-	First10ms float64 `json:"first_10ms_s"` // largest
-	Stay1ms   float64 `json:"stay_1ms_s"`   // geometric mean
-	Chrony    float64 `json:"chrony_rms_offset_s,omitempty"`
-	Ratio     float64 `json:"ratio,omitempty"`
-	ChronyInt float64 `json:"chrony_packet_interval_s,omitempty"`
+	files    []string
+	cell     cell
+	seed     uint64
+	seeds    int
+	workers  int
+	json     bool
+	csv      bool
+	plot     string
+	print    bool
+	world    uint64
+	worlds   int
+	accuracy bool
+	figures  string
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	var wander float64
-	var minPoll, maxPoll int
 	fl := flag.NewFlagSet("ntssim", flag.ContinueOnError)
 	fl.SetOutput(stderr)
 	fl.Uint64Var(&o.seed, "seed", 1, "first seed")
-	fl.IntVar(&o.seeds, "seeds", 1, "number of seeds")
-	fl.DurationVar(&o.cell.Jitter, "jitter", 100*time.Microsecond, "mean queue of each direction")
-	fl.Float64Var(&wander, "wander", 1e-9, "standard deviation of the frequency's change in a second")
-	fl.IntVar(&o.cell.Servers, "servers", 1, "number of servers")
-	fl.IntVar(&minPoll, "minpoll", 6, "shortest poll interval, log2 s")
-	fl.IntVar(&maxPoll, "maxpoll", 10, "longest poll interval, log2 s")
-	fl.IntVar(&o.cell.Seconds, "seconds", 40000, "length of the run")
-	fl.BoolVar(&o.cell.NTS, "nts", false, "authenticate with NTS")
-	fl.StringVar(&o.cell.Scenario, "scenario", "", "one of: "+strings.Join(sim.Scenarios(), ", "))
-	fl.BoolVar(&o.json, "json", false, "print one JSON object per cell")
-	fl.BoolVar(&o.matrix, "matrix", false, "run every cell that chrony's figures are known for")
-	fl.StringVar(&o.figures, "figures", "testdata/accuracy", "folder of chrony's figures")
+	fl.IntVar(&o.seeds, "seeds", 0, "number of seeds (default 1, with -accuracy 10)")
+	fl.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "runs at the same time")
+	fl.BoolVar(&o.json, "json", false, "print one JSON object per run")
+	fl.BoolVar(&o.csv, "csv", false, "print one line of CSV per run")
+	fl.StringVar(&o.plot, "plot", "", "write a picture of the first seed to this SVG `file`")
+	fl.BoolVar(&o.print, "print", false, "print the world as a scenario file instead of running it")
+	fl.Bool("cell", true, "without files: run a cell of the accuracy matrix, given by:")
+	fl.DurationVar(&o.cell.jitter, "jitter", 100*time.Microsecond, "cell: mean queue of each direction")
+	fl.Float64Var(&wander, "wander", 1e-9, "cell: standard deviation of the frequency's change in a second")
+	fl.IntVar(&o.cell.servers, "servers", 1, "cell: number of servers")
+	fl.IntVar(&o.cell.minPoll, "minpoll", 6, "cell: shortest poll interval, log2 s")
+	fl.IntVar(&o.cell.maxPoll, "maxpoll", 10, "cell: longest poll interval, log2 s")
+	fl.IntVar(&o.cell.seconds, "seconds", cellSeconds, "cell: length of the run")
+	fl.BoolVar(&o.cell.nts, "nts", false, "cell: authenticate with NTS")
+	fl.StringVar(&o.cell.scenario, "scenario", "", "cell: one of "+strings.Join(nonIdeal(), ", "))
+	fl.Uint64Var(&o.world, "world", 0, "run the random world of this `number`")
+	fl.BoolVar(&o.accuracy, "accuracy", false, "print the accuracy table and check its goals")
+	fl.IntVar(&o.worlds, "worlds", 100, "with -accuracy: number of random worlds")
+	fl.StringVar(&o.figures, "figures", "testdata/accuracy", "folder of the other programs' figures")
 	if err := fl.Parse(args); err != nil {
 		return o, err
 	}
-	o.cell.Wander = clock.Rate(wander)
-	o.cell.MinPoll, o.cell.MaxPoll = ntptime.Exponent(minPoll), ntptime.Exponent(maxPoll)
+	o.files = fl.Args()
+	o.cell.wander = clock.Rate(wander)
+	if o.seeds == 0 {
+		o.seeds = 1
+		if o.accuracy {
+			o.seeds = 10
+		}
+	}
 	switch {
-	case fl.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q", fl.Arg(0))
-	case o.seeds < 1 || o.cell.Servers < 1 || o.cell.Servers > 250 || o.cell.Seconds < 1 || o.cell.Jitter < 0:
-		return o, errors.New("seeds, servers (at most 250), seconds and jitter must be positive")
-	case minPoll < 0 || maxPoll < minPoll || maxPoll > 17:
-		return o, errors.New("minpoll and maxpoll must be in order, from 0 to 17")
-	case o.cell.Scenario != "" && !slices.Contains(sim.Scenarios(), o.cell.Scenario):
-		return o, fmt.Errorf("unknown scenario %q", o.cell.Scenario)
+	case o.seeds < 1 || o.workers < 1 || o.worlds < 0 || o.cell.seconds < 1 || o.cell.jitter < 0:
+		return o, errors.New("seeds, workers, seconds and jitter must be positive")
+	case o.json && o.csv:
+		return o, errors.New("-json and -csv exclude each other")
+	case o.cell.scenario != "" && !slices.Contains(nonIdeal(), o.cell.scenario):
+		return o, fmt.Errorf("unknown scenario %q", o.cell.scenario)
 	}
 	return o, nil
 }
@@ -109,120 +113,101 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cells := []sim.Cell{o.cell}
-	if o.matrix {
-		cells = nil
-		for _, r := range refs {
-			cells = append(cells, r.Cell)
+	if o.accuracy {
+		return accuracy(stdout, o, refs)
+	}
+	texts, err := o.texts()
+	if err != nil {
+		return err
+	}
+	if o.print {
+		for _, t := range texts {
+			fmt.Fprint(stdout, t.text)
+		}
+		return nil
+	}
+	var chrony time.Duration
+	if len(o.files) == 0 && o.world == 0 {
+		c := o.cell
+		c.seconds, c.nts = 0, false
+		if r, ok := find(refs, c, "chrony"); ok {
+			chrony = r.rms
 		}
 	}
-	var logs float64
-	var known int
-	for _, c := range cells {
-		rep, err := measure(c, o)
-		if err != nil {
-			return err
-		}
-		rep.compare(c, refs)
-		if rep.Ratio > 0 {
-			logs += math.Log(rep.Ratio)
-			known++
-		}
-		if err := rep.print(stdout, o.json); err != nil {
-			return err
-		}
-	}
-	if o.matrix && !o.json && known > 0 {
-		fmt.Fprintf(stdout, "geometric mean of the ratios: %.3f\n", math.Exp(logs/float64(known)))
-	}
-	return nil
+	return runTexts(stdout, o, texts, chrony)
 }
 
-// figures reads chrony's figures; a folder that is not there means none.
-func figures(folder string) ([]sim.Reference, error) {
-	var all []sim.Reference
-	for name, read := range map[string]func(io.Reader) ([]sim.Reference, error){
-		"clock-matrix.csv": sim.ReadMatrix, "clock-nonideal.csv": sim.ReadScenarios,
-	} {
-		f, err := os.Open(filepath.Join(folder, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		refs, err := read(f)
-		f.Close()
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range refs {
-			if strings.HasPrefix(r.Program, "chrony") {
-				all = append(all, r)
+// described is a scenario's file.
+type described struct{ name, text string }
+
+// texts are the scenarios that the command line asks for.
+func (o *options) texts() (all []described, err error) {
+	switch {
+	case len(o.files) > 0:
+		for _, f := range o.files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				return nil, err
 			}
+			all = append(all, described{f, string(text)})
 		}
+	case o.world > 0:
+		all = []described{{fmt.Sprintf("world %d", o.world), randomWorld(o.world)}}
+	default:
+		all = []described{{o.cell.name(), o.cell.text()}}
 	}
-	slices.SortStableFunc(all, func(a, b sim.Reference) int {
-		if a.Cell.Scenario != b.Cell.Scenario {
-			return strings.Compare(a.Cell.Scenario, b.Cell.Scenario)
-		}
-		return int(a.Cell.MaxPoll) - int(b.Cell.MaxPoll)
-	})
 	return all, nil
 }
 
-// measure runs a cell with all its seeds.
-func measure(c sim.Cell, o options) (report, error) {
-	n := float64(o.seeds)
-	rep := report{
-		Scenario: c.Scenario, Jitter: c.Jitter.Seconds(), Wander: float64(c.Wander), Servers: c.Servers,
-		MinPoll: int(c.MinPoll), MaxPoll: int(c.MaxPoll), Seeds: o.seeds,
+// runTexts runs scenarios and prints what came of them.
+func runTexts(out io.Writer, o options, texts []described, chrony time.Duration) error {
+	switch {
+	case o.csv:
+		if err := csvHeader(out); err != nil {
+			return err
+		}
+	case !o.json:
+		fmt.Fprint(out, textHeader)
 	}
-	var rms, oracle, largest, stay float64
-	for i := range o.seeds {
-		seed := o.seed + uint64(i)
-		r, err := sim.Run(c.World(seed))
+	var failed []string
+	for _, d := range texts {
+		s, err := sim.ParseScenario(d.name, []byte(d.text))
 		if err != nil {
-			return rep, fmt.Errorf("seed %d: %w", seed, err)
+			return err
 		}
-		rms += math.Log(max(r.RMSOffset, 1).Seconds())
-		oracle += math.Log(max(r.OracleOffset, 1).Seconds())
-		largest += math.Log(max(r.Max, 1).Seconds())
-		stay += math.Log(max(r.Stay1ms, 1).Seconds())
-		rep.Interval += r.Interval.Seconds() / n
-		rep.First10ms = max(rep.First10ms, r.First10ms.Seconds())
-	}
-	rep.RMS, rep.Max, rep.Stay1ms = math.Exp(rms/n), math.Exp(largest/n), math.Exp(stay/n)
-	rep.Oracle = math.Exp(oracle / n)
-	return rep, nil
-}
-
-// compare adds chrony's figures for the cell, if they are known.
-func (rep *report) compare(c sim.Cell, refs []sim.Reference) {
-	c.Seconds, c.NTS = 0, false
-	for _, r := range refs {
-		if r.Cell == c {
-			rep.Chrony, rep.ChronyInt = r.RMSOffset.Seconds(), r.Interval.Seconds()
-			rep.Ratio = rep.RMS / rep.Chrony
+		if o.plot != "" {
+			if err := plotFile(o.plot, &s, o.seed); err != nil {
+				return err
+			}
+			o.plot = "" // the first one
+		}
+		runs, err := runAll(seedsOf(&s, o.seed, o.seeds), o.workers)
+		if err != nil {
+			return err
+		}
+		for i := range runs {
+			if len(runs[i].broken) > 0 {
+				failed = append(failed, replay(&s, runs[i].seed))
+				break
+			}
+		}
+		switch {
+		case o.json:
+			err = writeJSON(out, runs, chrony)
+		case o.csv:
+			err = writeCSV(out, runs)
+		default:
+			writeText(out, runs, chrony)
+		}
+		if err != nil {
+			return err
 		}
 	}
-}
-
-func (rep *report) print(w io.Writer, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(rep)
+	if len(failed) > 0 {
+		if !o.json && !o.csv {
+			fmt.Fprintf(out, "again:\n    %s\n", strings.Join(failed, "\n    "))
+		}
+		return fmt.Errorf("%w in %d of %d scenarios", errMissed, len(failed), len(texts))
 	}
-	name := rep.Scenario
-	if name == "" {
-		name = "ideal"
-	}
-	_, err := fmt.Fprintf(w, "%-11s jitter %6.0f us  wander %5.0e  servers %d  poll %d..%-2d  rms %8.2f us (%.2f of the oracle's)  max %8.2f us  interval %4.0f s  below 1 ms after %.1f s",
-		name, rep.Jitter*1e6, rep.Wander, rep.Servers, rep.MinPoll, rep.MaxPoll, rep.RMS*1e6, rep.RMS/max(rep.Oracle, 1e-9), rep.Max*1e6, rep.Interval, rep.Stay1ms)
-	if err == nil && rep.Ratio > 0 {
-		_, err = fmt.Fprintf(w, "  chrony %8.2f us, %4.0f s: ratio %.2f", rep.Chrony*1e6, rep.ChronyInt, rep.Ratio)
-	}
-	if err == nil {
-		_, err = fmt.Fprintln(w)
-	}
-	return err
+	return nil
 }

@@ -114,11 +114,11 @@ func (c *client) loop() error {
 		}
 		t = next
 		switch {
+		case len(c.queue) > 0 && c.queue[0].at == t:
+			heap.Pop(&c.queue).(*happening).do(t)
 		case t == sample:
 			c.sample(t)
 			sample += second
-		case len(c.queue) > 0 && c.queue[0].at == t:
-			heap.Pop(&c.queue).(*happening).do(t)
 		default:
 			c.carryOut(t, c.engine.HandleTimer(c.now(t), c.actions[:0]))
 		}

@@ -1,0 +1,146 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"ntsd/internal/event"
+)
+
+// Limit is what a run must keep to.
+type Limit struct {
+	Metric string // one of metrics
+	Op     string // "<=" or ">="
+	Value  float64
+}
+
+// unit says how a metric is written.
+type unit uint8
+
+const (
+	unitCount    unit = iota
+	unitDuration      // nanoseconds
+	unitShare
+)
+
+// metric is a figure of a run.
+type metric struct {
+	unit unit
+	of   func(*Result) float64
+}
+
+// notices are the kinds that can be counted, by name.
+func notices() map[string]event.NoticeKind {
+	return map[string]event.NoticeKind{
+		"selected": event.NoticeSelected, "unselectable": event.NoticeUnselectable,
+		"synchronised": event.NoticeSynchronised, "unsynchronised": event.NoticeUnsynchronised,
+		"wrongclock": event.NoticeWrongClock, "interference": event.NoticeInterference,
+		"kedone": event.NoticeKEDone, "kefailed": event.NoticeKEFailed, "nak": event.NoticeNAK,
+		"replaced": event.NoticeReplaced, "falseticker": event.NoticeFalseticker,
+		"truechimer": event.NoticeTruechimer, "leap": event.NoticeLeap,
+	}
+}
+
+// metrics are what limits can be set on.
+func metrics() map[string]metric {
+	span := func(of func(*Result) time.Duration) metric {
+		return metric{unitDuration, func(r *Result) float64 { return float64(of(r)) }}
+	}
+	count := func(of func(*Result) int) metric {
+		return metric{unitCount, func(r *Result) float64 { return float64(of(r)) }}
+	}
+	m := map[string]metric{
+		"rms":       span(func(r *Result) time.Duration { return r.RMSOffset }),
+		"max":       span(func(r *Result) time.Duration { return r.Max }),
+		"p99":       span(func(r *Result) time.Duration { return r.P99 }),
+		"bound":     span(func(r *Result) time.Duration { return r.Bound }),
+		"interval":  span(func(r *Result) time.Duration { return r.Interval }),
+		"gap":       span(func(r *Result) time.Duration { return r.Gap }),
+		"first10ms": span(func(r *Result) time.Duration { return r.First10ms }),
+		"first1ms":  span(func(r *Result) time.Duration { return r.First1ms }),
+		"stay1ms":   span(func(r *Result) time.Duration { return r.Stay1ms }),
+		"packets":   count(func(r *Result) int { return r.Packets }),
+		"steps":     count(func(r *Result) int { return r.Steps }),
+		"unlogged":  count(func(r *Result) int { return r.Unlogged }),
+		"backward":  count(func(r *Result) int { return r.Backward }),
+		"covered":   {unitShare, func(r *Result) float64 { return r.Covered }},
+		"synced":    {unitShare, func(r *Result) float64 { return r.Synced }},
+		"oracle": {unitCount, func(r *Result) float64 {
+			return float64(r.RMSOffset) / math.Max(float64(r.OracleOffset), 1)
+		}},
+	}
+	for name, kind := range notices() {
+		m[name] = count(func(r *Result) int { return r.Count(kind) })
+	}
+	return m
+}
+
+// implied are the limits of every scenario that says nothing else: the clock
+// goes back only by a step that is told, and what it says of its own error is
+// true.
+func implied() []Limit {
+	return []Limit{{"backward", "<=", 0}, {"unlogged", "<=", 0}, {"covered", ">=", 0.999}}
+}
+
+// limit reads a limit: a metric, an operator and a value.
+func (w *words) limit() (l Limit) {
+	l.Metric = w.next("metric")
+	m, known := metrics()[l.Metric]
+	if !known {
+		w.fail("unknown metric %q", l.Metric)
+	}
+	if l.Op = w.next("operator"); l.Op != "<=" && l.Op != ">=" {
+		w.fail("operator: got %q, want <= or >=", l.Op)
+	}
+	if m.unit == unitDuration {
+		l.Value = float64(w.duration("value"))
+		return l
+	}
+	word := w.next("value")
+	number, percent := strings.CutSuffix(word, "%")
+	var err error
+	if l.Value, err = strconv.ParseFloat(number, 64); err != nil || math.IsNaN(l.Value) {
+		w.fail("value: got %q, want a number", word)
+	}
+	if percent {
+		l.Value /= 100
+	}
+	return l
+}
+
+// Figure returns one of a run's figures by its name in a limit; durations are
+// in nanoseconds. ok is false when there is no such figure.
+func (r *Result) Figure(name string) (value float64, ok bool) {
+	m, ok := metrics()[name]
+	if !ok {
+		return 0, false
+	}
+	return m.of(r), true
+}
+
+// Check says which limits a run went beyond, one line each.
+func Check(limits []Limit, r *Result) (broken []string) {
+	known := metrics()
+	for _, l := range limits {
+		m := known[l.Metric]
+		got := m.of(r)
+		if l.Op == "<=" && got <= l.Value || l.Op == ">=" && got >= l.Value {
+			continue
+		}
+		broken = append(broken, fmt.Sprintf("%s is %s, want %s %s", l.Metric, m.text(got), l.Op, m.text(l.Value)))
+	}
+	return broken
+}
+
+func (m metric) text(v float64) string {
+	switch m.unit {
+	case unitDuration:
+		return time.Duration(v).String()
+	case unitShare:
+		return strconv.FormatFloat(v*100, 'f', 3, 64) + "%"
+	}
+	return strconv.FormatFloat(v, 'g', 6, 64)
+}
