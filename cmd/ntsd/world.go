@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -160,11 +161,18 @@ func (k *keyExchange) acquire() {
 	k.users++
 }
 
+// release also gives back the memory at once: the collector itself would keep
+// the megabytes for minutes, for a next exchange that is weeks away.
 func (k *keyExchange) release() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.users--; k.users == 0 {
+	k.users--
+	last := k.users == 0
+	if last {
 		k.roots = nil
+	}
+	k.mu.Unlock()
+	if last {
+		debug.FreeOSMemory()
 	}
 }
 
