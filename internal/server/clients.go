@@ -56,11 +56,13 @@ type Clients struct {
 // record is what is known of one address.
 type record struct {
 	addr      key128
-	last, due clock.Mono // its latest request; when its bucket of replies is full again
+	last      clock.Mono // its latest request
+	replied   clock.Mono // and the latest that was answered, where there is a limit
+	due       clock.Mono // when its bucket of replies is full again
 	requests  uint32     // saturated
 	dropped   uint32     // likewise, of these
 	gap       uint32     // between requests, milliseconds, a running mean
-	answered  uint32     // between replies, likewise
+	repliedIn uint32     // between replies, likewise
 	flags     uint8
 }
 
@@ -170,7 +172,7 @@ func (c *Clients) AppendList(dst []Client, now clock.Mono) []Client {
 			dst = append(dst, Client{
 				Addr: r.addr.addr(), Requests: r.requests, Dropped: r.dropped,
 				Interval:         time.Duration(r.gap) * time.Millisecond,
-				AnsweredInterval: time.Duration(r.answered) * time.Millisecond,
+				AnsweredInterval: time.Duration(r.repliedIn) * time.Millisecond,
 				Last:             max(0, now.Sub(r.last)),
 				NTS:              r.flags&byNTS != 0, Interleaved: r.flags&interleaved != 0,
 			})

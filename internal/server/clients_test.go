@@ -47,7 +47,8 @@ func (v *visitor) ask(t testing.TB, source string, h ...wire.Header) (wire.Heade
 }
 
 func TestPolicy(t *testing.T) {
-	s := New(Config{Policy: &Policy{Access: NewAccess([]Rule{allow("198.51.100.0/24")}), Interfaces: []uint32{2, 5}}})
+	rules := []Rule{allow("198.51.100.0/24"), deny("fe80:0:0:1::/64")}
+	s := New(Config{Policy: &Policy{Access: NewAccess(rules), Interfaces: []uint32{2, 5}, LinkLocal: []uint32{5}}})
 	for _, c := range []struct {
 		name  string
 		from  string
@@ -61,6 +62,9 @@ func TestPolicy(t *testing.T) {
 		{"other interface", "198.51.100.7:4000", "192.0.2.1", 3, DropInterface},
 		{"loopback", "127.0.0.1:4000", "127.0.0.1", 0, Answered},
 		{"loopback from outside", "127.0.0.1:4000", "192.0.2.1", 2, DropSource},
+		{"link-local", "[fe80::7]:4000", "fe80::1", 5, Answered},
+		{"link-local on another interface", "[fe80::7]:4000", "fe80::1", 2, DropAccess},
+		{"link-local, but denied", "[fe80:0:0:1::7]:4000", "fe80::1", 5, DropAccess},
 		{"loopback 6 from outside", "[::1]:4000", "2001:db8::1", 2, DropSource},
 	} {
 		req := from(c.from)

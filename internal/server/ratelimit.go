@@ -42,14 +42,23 @@ func (c *Clients) judge(l *RateLimit, r *record, now clock.Mono) judgement {
 	start := max(r.due, now)
 	if start.Sub(now) <= time.Duration(l.Burst-min(l.Burst, 1))*interval {
 		r.due = start.Add(interval)
-		return within
+		return r.reply(now)
 	}
 	if c.oneIn(l.Leak) {
-		return within
+		return r.reply(now)
 	}
 	r.dropped = increment(r.dropped)
 	if l.Kiss > 0 && c.oneIn(l.Kiss) {
 		return kissed
 	}
 	return above
+}
+
+// reply notes that the client is answered.
+func (r *record) reply(now clock.Mono) judgement {
+	if n := r.requests - r.dropped; n > 1 {
+		r.repliedIn = meanGap(r.repliedIn, now.Sub(r.replied), n-1)
+	}
+	r.replied = now
+	return within
 }

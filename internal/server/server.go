@@ -38,6 +38,7 @@ type Config struct {
 // workers share it.
 type Policy struct {
 	Access      *Access   // nil: every address
+	LinkLocal   []uint32  // interfaces whose link-local addresses are allowed too, unless a rule denies them
 	Interfaces  []uint32  // the indices of those to serve on; empty: all
 	RateLimit   RateLimit // needs Request.Clients
 	Interleaved bool      // likewise: RFC 9769
@@ -186,10 +187,20 @@ func (p *Policy) judge(req *Request) Verdict {
 	if len(p.Interfaces) > 0 && req.Interface != 0 && !slices.Contains(p.Interfaces, req.Interface) {
 		return DropInterface
 	}
-	if p.Access != nil && !p.Access.Allowed(req.From.Addr()) {
-		return DropAccess
+	if p.Access == nil || p.Access.Allowed(req.From.Addr()) || p.linkLocal(req) {
+		return Answered
 	}
-	return Answered
+	return DropAccess
+}
+
+// linkLocal reports whether the client is allowed by the interface alone: every
+// one has the same subnet of such addresses, so no prefix can tell them apart.
+func (p *Policy) linkLocal(req *Request) bool {
+	if !req.From.Addr().IsLinkLocalUnicast() || !slices.Contains(p.LinkLocal, req.Interface) {
+		return false
+	}
+	_, ruled := p.Access.Deciding(req.From.Addr())
+	return !ruled
 }
 
 // visit notes the request in the memory of clients, where there is one, and

@@ -1,0 +1,233 @@
+package responder
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/config"
+	"ntsd/internal/engine"
+	"ntsd/internal/ntptime"
+	"ntsd/internal/server"
+)
+
+// Implementation constants.
+const (
+	// refresh is how often the workers are told the state of the clock.
+	refresh = time.Second
+	// survey is how often, in refreshes, interfaces are looked at and ports
+	// that could not be opened are tried again.
+	survey = 10
+	// stripes is how many locks the memory of clients has, where workers share
+	// it: enough that a few cores hardly meet.
+	stripes = 16
+)
+
+// Clock tells the time that is served.
+type Clock interface {
+	// Now returns the time, and what puts a timestamp that the kernel took a
+	// moment ago on the same scale: nothing, unless the daemon steers a clock
+	// of its own. The local time need be good to a millisecond only.
+	Now() (now clock.Reading, shift clock.Offset)
+}
+
+// Port is an open socket. It belongs to one worker, but for Close.
+type Port interface {
+	// Read waits for requests and returns how many there are; 0 where only
+	// transmit timestamps came.
+	Read() (int, error)
+	// Request returns the i-th, good until the next Read.
+	Request(i int) Request
+	// Buffer returns an empty slice that the next reply is appended to.
+	Buffer() []byte
+	// Reply answers the i-th request with it. A tag that is not 0 asks when the
+	// reply leaves.
+	Reply(i int, reply []byte, tag uint64)
+	// Write sends the replies and returns how many left.
+	Write() (int, error)
+	// EachSent calls f for the tagged replies of which the latest Read learnt
+	// when they left.
+	EachSent(f func(tag uint64, at clock.Wall))
+	// Close ends Read with an error that is os.ErrClosed.
+	Close() error
+}
+
+// Request is one datagram.
+type Request struct {
+	Data      []byte // nil: longer than any request of ours
+	From      netip.AddrPort
+	Local     netip.Addr
+	Interface uint32
+	Received  clock.Wall // on the kernel's scale
+	Kernel    bool       // the kernel took it
+}
+
+// Interface is a network interface.
+type Interface struct {
+	Name    string
+	Index   uint32
+	Subnets []netip.Prefix
+}
+
+// Options are the parts of a Responder. All are required.
+type Options struct {
+	Clock Clock
+	// Listen opens a UDP port for n workers: for each family n sockets, as far
+	// as the system has the family.
+	Listen     func(port uint16, n int) ([]Port, error)
+	Interfaces func() ([]Interface, error)
+	// InForce returns what may be said of the clock, and the configuration.
+	InForce   func(context.Context) (engine.System, *config.Config, error)
+	Rand      io.Reader // good for secrets; read from several goroutines
+	Log       *slog.Logger
+	Workers   int              // for each port and family
+	Precision ntptime.Exponent // of the clock
+}
+
+// Responder is the running NTP server. Its methods may be called from any
+// goroutine.
+type Responder struct {
+	opt     Options
+	seed    server.Seed
+	started clock.Mono
+	state   atomic.Pointer[state]
+
+	mu      sync.Mutex // guards what follows, which Run changes
+	workers map[uint16][]*worker
+	past    tally // of workers that have ended
+	joined  sync.WaitGroup
+
+	// Of Run alone.
+	applied   *config.Config
+	failing   map[uint16]bool
+	said      map[string]bool
+	countdown int // refreshes until the next survey
+}
+
+// state is what the workers have to know. It does not change.
+type state struct {
+	system server.System
+	at     clock.Mono // when it was so
+	policy *server.Policy
+	table  *table // nil: nothing is remembered
+}
+
+// table is the memory of clients, in stripes.
+type table struct {
+	size    int
+	seed    server.Seed
+	stripes []stripe
+}
+
+type stripe struct {
+	mu      sync.Mutex
+	clients *server.Clients
+}
+
+func newTable(size, workers int, seed server.Seed) *table {
+	n := 1
+	if workers > 1 {
+		n = stripes
+	}
+	t := &table{size: size, seed: seed, stripes: make([]stripe, n)}
+	for i := range t.stripes {
+		t.stripes[i].clients = server.NewClients(size/n, seed)
+	}
+	return t
+}
+
+func (t *table) stripe(a netip.Addr) *stripe { return &t.stripes[t.seed.Stripe(a, len(t.stripes))] }
+
+// New returns a Responder that does not listen yet. The error is that of Rand.
+func New(opt Options) (*Responder, error) {
+	r := &Responder{
+		opt: opt, workers: make(map[uint16][]*worker), failing: make(map[uint16]bool), said: make(map[string]bool),
+	}
+	var b [16]byte
+	if _, err := io.ReadFull(opt.Rand, b[:]); err != nil {
+		return nil, err
+	}
+	for i, c := range b {
+		r.seed[i/8] |= uint64(c) << (i % 8 * 8)
+	}
+	now, _ := opt.Clock.Now()
+	r.started = now.Mono
+	r.state.Store(&state{policy: &server.Policy{Access: new(server.Access)}})
+	return r, nil
+}
+
+// Run serves as the configuration in force wants it until ctx ends, and joins
+// every worker.
+func (r *Responder) Run(ctx context.Context) {
+	defer r.joined.Wait()
+	defer r.closeAll()
+	tick := time.NewTicker(refresh)
+	defer tick.Stop()
+	for {
+		if err := r.refresh(ctx); err != nil {
+			return // the daemon has ended
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// refresh publishes what is in force now.
+func (r *Responder) refresh(ctx context.Context) error {
+	sys, cfg, err := r.opt.InForce(ctx)
+	if err != nil {
+		return err
+	}
+	now, _ := r.opt.Clock.Now()
+	next := *r.state.Load()
+	next.at = now.Mono
+	next.system = server.System{
+		Leap: sys.Leap, Stratum: sys.Stratum, Precision: r.opt.Precision, RootDelay: sys.RootDelay,
+		RootDispersion: sys.RootDispersion, ReferenceID: sys.ReferenceID, ReferenceTime: sys.ReferenceTime,
+	}
+	r.countdown--
+	changed := cfg != r.applied
+	if changed || r.countdown <= 0 {
+		r.countdown = survey
+		if changed {
+			clear(r.said)
+		}
+		next.policy = r.policy(cfg)
+		next.table = r.table(cfg, next.table)
+		r.applied = cfg
+		r.state.Store(&next)
+		r.open(wantedPorts(cfg))
+		return nil
+	}
+	r.state.Store(&next)
+	return nil
+}
+
+// table returns the memory of clients that the configuration wants: the
+// present one where it fits.
+func (r *Responder) table(cfg *config.Config, present *table) *table {
+	switch {
+	case !cfg.Serve.Clients || len(wantedPorts(cfg)) == 0:
+		return nil
+	case present != nil && present.size == cfg.Serve.MaxClients:
+		return present
+	}
+	return newTable(cfg.Serve.MaxClients, r.opt.Workers, r.seed)
+}
+
+// wantedPorts returns the ports to listen on: none, unless somebody is allowed
+// to ask.
+func wantedPorts(cfg *config.Config) []uint16 {
+	if !cfg.Serve.Enabled || len(cfg.Allow) == 0 {
+		return nil
+	}
+	return cfg.Serve.Ports
+}

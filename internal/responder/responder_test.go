@@ -1,0 +1,434 @@
+package responder
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/config"
+	"ntsd/internal/engine"
+	"ntsd/internal/event"
+	"ntsd/internal/ntptime"
+	"ntsd/internal/wire"
+)
+
+const testSeed = 11
+
+// fakePort hands over the requests that a test puts in and keeps the replies.
+type fakePort struct {
+	requests chan []Request
+	batch    []Request
+	sent     map[uint64]clock.Wall
+	closed   chan struct{}
+
+	buf     []byte
+	replies []fakeReply
+	left    chan []fakeReply
+}
+
+type fakeReply struct {
+	to   netip.AddrPort
+	data []byte
+	tag  uint64
+}
+
+func newFakePort() *fakePort {
+	return &fakePort{
+		requests: make(chan []Request), closed: make(chan struct{}), left: make(chan []fakeReply, 1),
+		sent: map[uint64]clock.Wall{},
+	}
+}
+
+func (p *fakePort) Read() (int, error) {
+	select {
+	case p.batch = <-p.requests:
+		return len(p.batch), nil
+	case <-p.closed:
+		return 0, fmt.Errorf("read: %w", os.ErrClosed)
+	}
+}
+
+func (p *fakePort) Request(i int) Request { return p.batch[i] }
+func (p *fakePort) Buffer() []byte        { return p.buf[:0] }
+
+func (p *fakePort) Reply(i int, reply []byte, tag uint64) {
+	p.replies = append(p.replies, fakeReply{p.batch[i].From, bytes.Clone(reply), tag})
+}
+
+func (p *fakePort) Write() (int, error) {
+	n := len(p.replies)
+	p.left <- p.replies
+	p.replies = nil
+	return n, nil
+}
+
+func (p *fakePort) EachSent(f func(uint64, clock.Wall)) {
+	for tag, at := range p.sent {
+		f(tag, at)
+	}
+	clear(p.sent)
+}
+
+func (p *fakePort) Close() error { close(p.closed); return nil }
+
+// bed is a responder with everything round it under the test's control.
+type bed struct {
+	*Responder
+	log    bytes.Buffer
+	cancel context.CancelFunc
+
+	mu         sync.Mutex
+	sys        engine.System
+	cfg        *config.Config
+	ended      error
+	shift      clock.Offset
+	refuse     error
+	ports      map[uint16][]*fakePort
+	interfaces []Interface
+}
+
+func base() clock.Wall { return clock.WallUnix(2_300_000_000, 0) }
+
+func (b *bed) Now() (clock.Reading, clock.Offset) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := clock.Mono(time.Now().Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
+	return clock.Reading{Mono: m, Wall: base().Add(time.Duration(m))}, b.shift
+}
+
+func (b *bed) listen(port uint16, n int) ([]Port, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.refuse != nil {
+		return nil, b.refuse
+	}
+	var all []Port
+	for range n {
+		p := newFakePort()
+		b.ports[port] = append(b.ports[port], p)
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func (b *bed) inForce(context.Context) (engine.System, *config.Config, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sys, b.cfg, b.ended
+}
+
+func (b *bed) change(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+}
+
+func configuration(change func(*config.Config)) *config.Config {
+	c := config.Default()
+	c.Allow = []config.Access{{Subnets: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}}
+	if change != nil {
+		change(c)
+	}
+	return c
+}
+
+// run starts a responder in a bubble of virtual time.
+func run(t *testing.T, workers int, test func(t *testing.T, b *bed)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bed{ports: map[uint16][]*fakePort{}, cfg: configuration(nil), sys: goodSystem()}
+		random := rand.NewChaCha8([32]byte{testSeed})
+		var err error
+		b.Responder, err = New(Options{
+			Clock: b, Listen: b.listen, Rand: random, Workers: workers, Precision: -20, InForce: b.inForce,
+			Interfaces: func() ([]Interface, error) { return b.interfaces, nil },
+			Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			}})),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		b.cancel = cancel
+		done := make(chan struct{})
+		go func() { defer close(done); b.Run(ctx) }()
+		synctest.Wait()
+		test(t, b)
+		cancel()
+		<-done
+	})
+}
+
+func goodSystem() engine.System {
+	return engine.System{
+		Leap: event.LeapNone, Stratum: 2, ReferenceID: wire.ReferenceID{192, 0, 2, 1}, ReferenceTime: base(),
+		RootDelay: 20 * time.Millisecond, RootDispersion: time.Millisecond,
+	}
+}
+
+// ask sends requests in one batch and returns the replies.
+func (b *bed) ask(t *testing.T, p *fakePort, requests ...Request) []fakeReply {
+	t.Helper()
+	p.requests <- requests
+	synctest.Wait()
+	select {
+	case r := <-p.left:
+		return r
+	default:
+		return nil
+	}
+}
+
+func (b *bed) request(from string, h wire.Header) Request {
+	now, _ := b.Now()
+	return Request{
+		Data: h.Append(nil), From: netip.MustParseAddrPort(from), Local: netip.MustParseAddr("192.0.2.1"),
+		Received: now.Wall.Add(-time.Millisecond), Kernel: true,
+	}
+}
+
+func plain() wire.Header { return wire.Header{Version: 4, Mode: wire.ModeClient, Transmit: 77} }
+
+func parse(t *testing.T, r []fakeReply) wire.Header {
+	t.Helper()
+	if len(r) != 1 {
+		t.Fatalf("got %d replies, want 1", len(r))
+	}
+	h, err := wire.ParseHeader(r[0].data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestServes(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		p := b.ports[123][0]
+		req := b.request("198.51.100.7:4000", plain())
+		now, _ := b.Now()
+		h := parse(t, b.ask(t, p, req, b.request("203.0.113.1:4000", plain())))
+		if h.Origin != 77 || h.Receive != ntptime.FromWall(req.Received) || h.Transmit != ntptime.FromWall(now.Wall) ||
+			h.Stratum != 2 || h.Precision != -20 {
+			t.Errorf("got %+v", h)
+		}
+		// Root dispersion grows between two words of the engine.
+		pass(900 * time.Millisecond)
+		h2 := parse(t, b.ask(t, p, b.request("198.51.100.7:4000", plain())))
+		if h2.RootDispersion < h.RootDispersion || h2.RootDispersion == 0 {
+			t.Errorf("root dispersion: got %v, then %v", h.RootDispersion, h2.RootDispersion)
+		}
+		s := b.ServerStats()
+		if s.Received != 3 || s.Dropped != 1 || s.KernelRX != 3 || s.Verdicts["drop_access"] != 1 || !slices.Equal(s.Ports, []uint16{123}) {
+			t.Errorf("stats: got %+v", s)
+		}
+		if c := b.Clients(); len(c) != 1 || c[0].Address != "198.51.100.7" || c[0].Requests != 2 {
+			t.Errorf("clients: got %+v", c)
+		}
+		for addr, want := range map[string]bool{"198.51.100.9": true, "203.0.113.1": false, "127.0.0.1": true} {
+			if a := b.CheckAccess(netip.MustParseAddr(addr)); a.Allowed != want || !a.Serving {
+				t.Errorf("accheck %s: got %+v, want %v", addr, a, want)
+			}
+		}
+	})
+}
+
+// With a clock of the daemon's own the kernel's stamps are put on its scale.
+func TestStampsOfAnotherScale(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		req := b.request("198.51.100.7:4000", plain())
+		want := req.Received
+		b.change(func() { b.shift = clock.Offset(time.Hour) })
+		req.Received = req.Received.Add(-time.Hour)
+		if h := parse(t, b.ask(t, b.ports[123][0], req)); h.Receive != ntptime.FromWall(want) {
+			t.Errorf("receive: got %x, want %x", h.Receive, ntptime.FromWall(want))
+		}
+		// A step of the clock while the request waited: the stamp is dropped.
+		now, _ := b.Now()
+		req.Received = now.Wall.Add(-2 * time.Hour)
+		if h := parse(t, b.ask(t, b.ports[123][0], req)); h.Receive != ntptime.FromWall(now.Wall) {
+			t.Errorf("receive after a step: got %x, want the time of the reply, %x", h.Receive, ntptime.FromWall(now.Wall))
+		}
+	})
+}
+
+func TestUnsynchronised(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		b.change(func() { b.sys = engine.System{Leap: event.LeapUnsynchronised} })
+		pass(1500 * time.Millisecond)
+		h := parse(t, b.ask(t, b.ports[123][0], b.request("198.51.100.7:4000", plain())))
+		if h.Leap != wire.LeapUnknown || h.Stratum != 0 {
+			t.Errorf("got leap %d, stratum %d; want 3, 0", h.Leap, h.Stratum)
+		}
+	})
+}
+
+// A client that comes back from another port meets another worker, which
+// knows when the reply before left.
+func TestInterleavedAcrossWorkers(t *testing.T) {
+	run(t, 2, func(t *testing.T, b *bed) {
+		one, two := b.ports[123][0], b.ports[123][1]
+		first := parse(t, b.ask(t, one, b.request("198.51.100.7:4000", plain())))
+		pass(time.Second)
+		h := wire.Header{Version: 4, Mode: wire.ModeClient, Origin: first.Receive, Receive: 5, Transmit: 78}
+		replies := b.ask(t, two, b.request("198.51.100.7:4001", h))
+		second := parse(t, replies)
+		if second.Origin != 5 || second.Transmit != first.Transmit || replies[0].tag == 0 {
+			t.Fatalf("second: got %+v, tag %d; want interleaved", second, replies[0].tag)
+		}
+		left := base().Add(3 * time.Hour)
+		two.sent[replies[0].tag] = left
+		b.ask(t, two) // only the stamp came
+		h.Origin = second.Receive
+		third := parse(t, b.ask(t, one, b.request("198.51.100.7:4002", h)))
+		if third.Transmit != ntptime.FromWall(left) {
+			t.Errorf("third: got transmit %x, want the kernel's %x", third.Transmit, ntptime.FromWall(left))
+		}
+		if s := b.ServerStats(); s.Interleaved != 2 || s.KernelTX != 1 || s.DaemonTX != 2 || s.Held != 3 {
+			t.Errorf("stats: got %+v", s)
+		}
+	})
+}
+
+func TestReload(t *testing.T) {
+	run(t, 2, func(t *testing.T, b *bed) {
+		old := b.ports[123]
+		if len(old) != 2 {
+			t.Fatalf("got %d sockets, want 2", len(old))
+		}
+		b.ask(t, old[0], b.request("198.51.100.7:4000", plain()))
+		b.change(func() {
+			b.cfg = configuration(func(c *config.Config) {
+				c.Serve.Ports = []uint16{1123}
+				c.Deny = []config.Access{{Subnets: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}}}
+			})
+		})
+		pass(1500 * time.Millisecond)
+		select {
+		case <-old[0].closed:
+		default:
+			t.Error("the old port is still open")
+		}
+		p := b.ports[1123][0]
+		if r := b.ask(t, p, b.request("198.51.100.7:4000", plain())); len(r) != 0 {
+			t.Error("a denied client is answered")
+		}
+		parse(t, b.ask(t, p, b.request("198.51.100.8:4000", plain())))
+		if s := b.ServerStats(); s.Received != 3 || !slices.Equal(s.Ports, []uint16{1123}) {
+			t.Errorf("stats after the change of port: got %+v", s)
+		}
+		if c := b.Clients(); len(c) != 2 {
+			t.Errorf("clients: got %+v, want 2: the memory stays", c)
+		}
+		b.change(func() { b.cfg = configuration(func(c *config.Config) { c.Serve.Enabled = false }) })
+		pass(1500 * time.Millisecond)
+		if s := b.ServerStats(); len(s.Ports) != 0 || s.Received != 3 {
+			t.Errorf("stats when switched off: got %+v", s)
+		}
+	})
+}
+
+func TestNobodyAllowed(t *testing.T) {
+	for name, change := range map[string]func(*config.Config){
+		"no allow":     func(c *config.Config) { c.Allow = nil },
+		"switched off": func(c *config.Config) { c.Serve.Enabled = false },
+	} {
+		run(t, 1, func(t *testing.T, b *bed) {
+			b.change(func() { b.cfg = configuration(change) })
+			pass(1500 * time.Millisecond)
+			if s := b.ServerStats(); len(s.Ports) != 0 {
+				t.Errorf("%s: got ports %v", name, s.Ports)
+			}
+		})
+	}
+}
+
+// A port that is taken is told once and tried again.
+func TestPortTaken(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		b.change(func() {
+			b.refuse = errors.New("address already in use")
+			b.cfg = configuration(func(c *config.Config) { c.Serve.Ports = []uint16{1123} })
+		})
+		pass(time.Minute)
+		if n := strings.Count(b.log.String(), "already in use"); n != 1 {
+			t.Errorf("told %d times, want once:\n%s", n, b.log.String())
+		}
+		b.change(func() { b.refuse = nil })
+		pass(15 * time.Second)
+		parse(t, b.ask(t, b.ports[1123][0], b.request("198.51.100.7:4000", plain())))
+	})
+}
+
+func TestInterfacesAreFollowed(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		b.change(func() {
+			b.cfg = configuration(func(c *config.Config) { c.Allow = []config.Access{{Interfaces: []string{"lan"}}} })
+		})
+		pass(1500 * time.Millisecond)
+		p := b.ports[123][0]
+		if r := b.ask(t, p, b.request("192.168.1.9:4000", plain())); len(r) != 0 {
+			t.Error("answered before the interface has an address")
+		}
+		b.change(func() {
+			b.interfaces = []Interface{{Name: "br-lan", Index: 4, Subnets: []netip.Prefix{
+				netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("fe80::/64"),
+			}}}
+		})
+		pass(11 * time.Second)
+		parse(t, b.ask(t, p, b.request("192.168.1.9:4000", plain())))
+		local := b.request("[fe80::9]:4000", plain())
+		local.Local, local.Interface = netip.MustParseAddr("fe80::1"), 4
+		parse(t, b.ask(t, p, local))
+		local.Interface = 5
+		if r := b.ask(t, p, local); len(r) != 0 {
+			t.Error("a link-local client of another interface is answered")
+		}
+	})
+}
+
+func TestWanIsEveryone(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		b.change(func() {
+			b.cfg = configuration(func(c *config.Config) { c.Allow = []config.Access{{Interfaces: []string{"wan"}}} })
+		})
+		pass(time.Minute)
+		for _, from := range []string{"203.0.113.1:4000", "[2001:db8::1]:4000"} {
+			parse(t, b.ask(t, b.ports[123][0], b.request(from, plain())))
+		}
+		if n := strings.Count(b.log.String(), "everyone on the Internet"); n != 1 {
+			t.Errorf("told %d times, want once:\n%s", n, b.log.String())
+		}
+	})
+}
+
+func TestDaemonEnds(t *testing.T) {
+	run(t, 2, func(t *testing.T, b *bed) {
+		b.change(func() { b.ended = errors.New("stopped") })
+		pass(1500 * time.Millisecond)
+		for _, p := range b.ports[123] {
+			<-p.closed
+		}
+	})
+}
+
+// pass lets virtual time go by, and whatever it wakes come to rest.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}

@@ -1,0 +1,109 @@
+package responder
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/server"
+	"ntsd/internal/status"
+)
+
+// ServerStats returns what has been counted since the start.
+func (r *Responder) ServerStats() status.ServerStats {
+	t, ports := r.tally()
+	s := status.ServerStats{
+		Ports: ports, Received: t.counts.Requests(), Dropped: t.counts.Requests() - t.counts.Replies(),
+		Authenticated: t.counts[server.AnsweredNTS] + t.counts[server.AnsweredNTSInterleaved],
+		Interleaved:   t.counts[server.AnsweredInterleaved] + t.counts[server.AnsweredNTSInterleaved],
+		KernelRX:      t.kernelRx, DaemonRX: t.daemonRx,
+		KernelTX: t.kernelTx, DaemonTX: t.counts.Replies() - min(t.counts.Replies(), t.kernelTx),
+		Unsent: t.unsent, Verdicts: make(map[string]uint64, server.Verdicts),
+	}
+	for v := range server.Verdicts {
+		s.Verdicts[server.Verdict(v).String()] = t.counts[v]
+	}
+	if memory := r.state.Load().table; memory != nil {
+		var span time.Duration
+		for i := range memory.stripes {
+			held, over := memory.held(i)
+			s.ClientsDropped += memory.displaced(i)
+			s.Held += held
+			span = max(span, over)
+		}
+		s.HeldSpanS = span.Seconds()
+	}
+	return s
+}
+
+// tally sums up over the workers, and names the ports that are served.
+func (r *Responder) tally() (tally, []uint16) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.past
+	for _, workers := range r.workers {
+		for _, w := range workers {
+			w.tally(&t)
+		}
+	}
+	return t, slices.Sorted(maps.Keys(r.workers))
+}
+
+func (t *table) held(i int) (int, time.Duration) {
+	s := &t.stripes[i]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clients.Held()
+}
+
+func (t *table) displaced(i int) uint64 {
+	s := &t.stripes[i]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clients.Displaced()
+}
+
+func (t *table) list(i int, dst []server.Client, now clock.Mono) []server.Client {
+	s := &t.stripes[i]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clients.AppendList(dst, now)
+}
+
+// Clients returns the table of clients in the order of their addresses.
+func (r *Responder) Clients() []status.Client {
+	memory := r.state.Load().table
+	if memory == nil {
+		return nil
+	}
+	now, _ := r.opt.Clock.Now()
+	var all []server.Client
+	for i := range memory.stripes {
+		all = memory.list(i, all, now.Mono)
+	}
+	slices.SortFunc(all, func(x, y server.Client) int { return x.Addr.Compare(y.Addr) })
+	rows := make([]status.Client, 0, len(all))
+	for i := range all {
+		c := &all[i]
+		rows = append(rows, status.Client{
+			Address: c.Addr.String(), Requests: c.Requests, Dropped: c.Dropped,
+			IntervalS: c.Interval.Seconds(), AnsweredIntervalS: c.AnsweredInterval.Seconds(), LastS: c.Last.Seconds(),
+			NTS: c.NTS, Interleaved: c.Interleaved,
+		})
+	}
+	return rows
+}
+
+// CheckAccess says whether a client with that address would be answered.
+func (r *Responder) CheckAccess(a netip.Addr) status.Access {
+	access := r.state.Load().policy.Access
+	answer := status.Access{Address: a.String(), Allowed: access.Allowed(a)}
+	_, ports := r.tally()
+	answer.Serving = len(ports) > 0
+	if rule, ok := access.Deciding(a); ok {
+		answer.Rule = rule.Prefix.String()
+	}
+	return answer
+}

@@ -1,0 +1,217 @@
+package responder
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/ntptime"
+	"ntsd/internal/server"
+)
+
+// Implementation constants.
+const (
+	// maxAwaited bounds the replies of which a worker awaits the transmit
+	// timestamp. A power of two.
+	maxAwaited = 256
+	// maxQueued is how long a request can have waited. If it seems longer the
+	// clock was stepped meanwhile, and its receive timestamp is worthless.
+	maxQueued = time.Second
+	// drift is how fast the error of a clock grows that nobody corrects (RFC
+	// 5905 section 7.2, PHI), between two words of the engine.
+	drift = 15 // ppm
+	// maxPace bounds what one reply of a batch is thought to take.
+	maxPace = 50 * time.Microsecond
+	// paceBatch is the smallest batch that says what a reply takes.
+	paceBatch = 4
+	// maxFailures in a row make a worker pause: whatever ails the socket, it
+	// must not burn a core.
+	maxFailures  = 16
+	failurePause = 100 * time.Millisecond
+)
+
+// tally is what workers count.
+type tally struct {
+	counts             server.Counts
+	kernelRx, daemonRx uint64
+	kernelTx           uint64 // replies of which the kernel said when they left
+	unsent             uint64 // replies that could not leave
+}
+
+func (t *tally) add(u *tally) {
+	t.counts.Add(&u.counts)
+	t.kernelRx += u.kernelRx
+	t.daemonRx += u.daemonRx
+	t.kernelTx += u.kernelTx
+	t.unsent += u.unsent
+}
+
+// worker answers what comes to one socket.
+type worker struct {
+	shared *Responder
+	port   Port
+	noted  func(tag uint64, at clock.Wall) // a closure made once
+
+	mu     sync.Mutex // held while a batch is answered
+	server *server.Server
+	own    tally // but for its counts, which server has
+
+	// Of the present batch.
+	state *state
+	now   clock.Reading
+	shift clock.Offset
+	// pace is what one reply of a batch takes: the later ones leave later than
+	// the clock was read.
+	pace time.Duration
+
+	next    uint64 // tag of the next reply to ask about
+	awaited [maxAwaited]awaited
+}
+
+// awaited is a reply whose transmit timestamp is to come.
+type awaited struct {
+	to netip.Addr
+	rx ntptime.Timestamp
+}
+
+func newWorker(r *Responder, p Port) *worker {
+	w := &worker{shared: r, port: p, server: server.New(server.Config{Rand: r.opt.Rand}), next: 1}
+	w.noted = w.note
+	return w
+}
+
+// run answers until the socket is closed.
+func (w *worker) run() {
+	failures := 0
+	for {
+		n, err := w.port.Read()
+		switch {
+		case errors.Is(err, os.ErrClosed):
+			return
+		case err != nil:
+			if failures++; failures > maxFailures {
+				time.Sleep(failurePause)
+			}
+			continue
+		}
+		failures = 0
+		w.batch(n)
+	}
+}
+
+// batch answers n requests.
+func (w *worker) batch(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now, w.shift = w.shared.opt.Clock.Now()
+	if s := w.shared.state.Load(); s != w.state {
+		w.state = s
+		w.server.SetPolicy(s.policy)
+	}
+	w.port.EachSent(w.noted)
+	if n == 0 {
+		return
+	}
+	sys := w.state.system
+	if age := w.now.Mono.Sub(w.state.at); age > 0 {
+		sys.RootDispersion += age * drift / 1e6
+	}
+	replies := 0
+	for i := range n {
+		if w.answer(i, w.now.Wall.Add(time.Duration(replies)*w.pace), &sys) {
+			replies++
+		}
+	}
+	if replies == 0 {
+		return
+	}
+	sent, _ := w.port.Write() // what does not leave is counted; the client asks again
+	w.own.unsent += uint64(replies - sent)
+	if replies >= paceBatch {
+		w.measure(replies)
+	}
+}
+
+// measure learns what a reply takes.
+func (w *worker) measure(replies int) {
+	end, _ := w.shared.opt.Clock.Now()
+	took := end.Wall.Sub(w.now.Wall).Duration() / time.Duration(replies)
+	took = min(max(took, 0), maxPace)
+	w.pace += (took - w.pace) / 8
+}
+
+// answer judges one request and reports whether it is answered.
+func (w *worker) answer(i int, now clock.Wall, sys *server.System) bool {
+	in := w.port.Request(i)
+	received := in.Received.Add(w.shift.Duration())
+	if wait := now.Sub(received).Duration(); wait < 0 || wait > maxQueued {
+		received = now
+	}
+	if in.Kernel {
+		w.own.kernelRx++
+	} else {
+		w.own.daemonRx++
+	}
+	req := server.Request{
+		Data: in.Data, From: in.From, Local: in.Local, Received: received, Interface: in.Interface, At: w.now.Mono,
+	}
+	reply, v := w.reply(&req, now, sys)
+	if !v.Replies() {
+		return false
+	}
+	tag := uint64(0)
+	if v.Interleaved() {
+		tag = w.await(in.From.Addr(), reply)
+	}
+	w.port.Reply(i, reply, tag)
+	return true
+}
+
+// reply holds the client's stripe while the reply is made.
+func (w *worker) reply(req *server.Request, now clock.Wall, sys *server.System) ([]byte, server.Verdict) {
+	if w.state.table == nil {
+		return w.server.Reply(w.port.Buffer(), *req, now, *sys)
+	}
+	s := w.state.table.stripe(req.From.Addr())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	req.Clients = s.clients
+	return w.server.Reply(w.port.Buffer(), *req, now, *sys)
+}
+
+// receiveTimestamp is where it stands in a header (RFC 5905 figure 8).
+const receiveTimestamp = 32
+
+// await remembers a reply and returns the tag to ask about it with.
+func (w *worker) await(to netip.Addr, reply []byte) uint64 {
+	tag := w.next
+	w.next++
+	rx := ntptime.Timestamp(binary.BigEndian.Uint64(reply[receiveTimestamp:]))
+	w.awaited[tag%maxAwaited] = awaited{to, rx}
+	return tag
+}
+
+// note takes the kernel's word about when a reply left.
+func (w *worker) note(tag uint64, at clock.Wall) {
+	if w.next-tag > maxAwaited || w.state.table == nil {
+		return
+	}
+	w.own.kernelTx++
+	a := w.awaited[tag%maxAwaited]
+	s := w.state.table.stripe(a.to)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients.Sent(a.to, a.rx, ntptime.FromWall(at.Add(w.shift.Duration())))
+}
+
+// tally adds what the worker has counted.
+func (w *worker) tally(t *tally) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.own.counts = w.server.Counts()
+	t.add(&w.own)
+}

@@ -1,0 +1,96 @@
+package status
+
+import (
+	"strings"
+	"testing"
+)
+
+// The expected texts are chronyc 4.8's own, of a server with these numbers.
+func TestServerStatsAsChronyc(t *testing.T) {
+	s := ServerStats{
+		Received: 30, Authenticated: 14, Interleaved: 12, Held: 14, HeldSpanS: 126.7,
+		DaemonTX: 18, KernelRX: 30, KernelTX: 12,
+	}
+	const want = `NTP packets received       : 30
+NTP packets dropped        : 0
+Command packets received   : 0
+Command packets dropped    : 0
+Client log records dropped : 0
+NTS-KE connections accepted: 0
+NTS-KE connections dropped : 0
+Authenticated NTP packets  : 14
+Interleaved NTP packets    : 12
+NTP timestamps held        : 14
+NTP timestamp span         : 126
+NTP daemon RX timestamps   : 0
+NTP daemon TX timestamps   : 18
+NTP kernel RX timestamps   : 30
+NTP kernel TX timestamps   : 12
+NTP hardware RX timestamps : 0
+NTP hardware TX timestamps : 0
+`
+	var b strings.Builder
+	if err := RenderServerStats(&b, s, Options{}); err != nil || b.String() != want {
+		t.Errorf("serverstats: got (%v)\n%s\nwant\n%s", err, b.String(), want)
+	}
+	b.Reset()
+	const csv = "30,0,0,0,0,0,0,14,12,14,126,0,18,30,12,0,0\n"
+	if err := RenderServerStats(&b, s, Options{CSV: true}); err != nil || b.String() != csv {
+		t.Errorf("serverstats -c: got %q (%v), want %q", b.String(), err, csv)
+	}
+	b.Reset()
+	s.Ports, s.Verdicts, s.Unsent = []uint16{123, 1123}, map[string]uint64{"answered": 2, "drop_mode": 30, "nak": 0}, 1
+	if err := RenderServerStats(&b, s, Options{Verbose: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"port 123, 1123.\ndrop_mode ", "\nanswered ", "could not leave"} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("serverstats -v: no %q in\n%s", part, b.String())
+		}
+	}
+}
+
+func TestClientsAsChronyc(t *testing.T) {
+	clients := []Client{{Address: "10.66.0.2", Requests: 30, IntervalS: 2.1, LastS: 3.9}}
+	const want = `Hostname                      NTP   Drop Int IntL Last     Cmd   Drop Int  Last
+===============================================================================
+10.66.0.2                      30      0   1   -     3       0      0   -     -
+`
+	var b strings.Builder
+	if err := RenderClients(&b, clients, Options{}); err != nil || b.String() != want {
+		t.Errorf("clients: got (%v)\n%s\nwant\n%s", err, b.String(), want)
+	}
+	b.Reset()
+	const csv = "10.66.0.2,30,0,1,127,3,0,0,127,4294967295\n"
+	if err := RenderClients(&b, clients, Options{CSV: true}); err != nil || b.String() != csv {
+		t.Errorf("clients -c: got %q (%v), want %q", b.String(), err, csv)
+	}
+	b.Reset()
+	clients = []Client{{Address: "2001:db8:1234:5678:9abc:def0:1234:5678", Requests: 9, Dropped: 4, NTS: true, Interleaved: true}}
+	if err := RenderClients(&b, clients, Options{Verbose: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"2001:db8:1234:5678:9abc:>  ", "NTS", "interleaved", "4 of 9"} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("clients -v: no %q in\n%s", part, b.String())
+		}
+	}
+}
+
+func TestAccessAsChronyc(t *testing.T) {
+	for _, c := range []struct {
+		access  Access
+		verbose bool
+		want    string
+	}{
+		{Access{Allowed: true}, false, "208 Access allowed\n"},
+		{Access{}, false, "209 Access denied\n"},
+		{Access{Rule: "10.0.0.0/8", Serving: true}, true, "209 Access denied\ndecided by the subnet 10.0.0.0/8\n"},
+		{Access{}, true, "209 Access denied\nno section 'allow' names its subnet\nbut no port is served\n"},
+	} {
+		var b strings.Builder
+		if err := RenderAccess(&b, c.access, Options{Verbose: c.verbose}); err != nil || b.String() != c.want {
+			t.Errorf("%+v: got %q (%v), want %q", c.access, b.String(), err, c.want)
+		}
+	}
+}
