@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ntsd/internal/siv"
 	"ntsd/internal/status"
 )
 
@@ -67,4 +68,53 @@ func TestNtsdRate(t *testing.T) {
 		t.Errorf("got verdicts %v, want a kiss", s.Counters.Verdicts)
 	}
 	d.untilSource(addr, "a usable reply", func(s *status.Source) bool { return s.Reach != 0 })
+}
+
+// TestNtsdAlgorithms: ntpsec has the three AES-SIV-CMACs, chronyd 4.3 the first
+// of them. With the longest keys a request has 296 octets.
+func TestNtsdAlgorithms(t *testing.T) {
+	l := newLab(t)
+	chrony, ntpsec, way := l.Host("chrony"), l.Host("ntpsec"), l.Host("way")
+	chrony.StartChronyServer(l.peers, chrony.Certificate(l.ca))
+	ntpsec.StartNTPsecServer(l.peers, l.certificate(ntpsec, way))
+	p := l.path("way", ntpsec)
+	addr := way.IPv4.String()
+	for _, c := range []struct {
+		want   keys
+		length int // of a request
+	}{
+		{keys{siv.AESSIVCMAC256, 104}, 232}, {keys{siv.AESSIVCMAC384, 136}, 264}, {keys{siv.AESSIVCMAC512, 168}, 296},
+	} {
+		before, _ := p.seen()
+		list := fmt.Sprintf("\tlist aead '%d'\n", c.want.aead)
+		d := l.ntsd(fmt.Sprint("router ", c.want.aead), source(addr, quickly)+list, source(chrony.IPv4.String(), quickly)+list)
+		d.untilSource(addr, "replies", func(s *status.Source) bool { return s.Reach&7 == 7 })
+		d.checkAuthdata(addr, c.want)
+		if requests, _ := p.seen(); len(requests[len(before)]) != c.length {
+			t.Errorf("%v: got a request of %d octets, want %d", c.want.aead, len(requests[len(before)]), c.length)
+		}
+		if c.want.aead != siv.AESSIVCMAC256 {
+			s := d.untilSource(chrony.IPv4.String(), "a reason", func(s *status.Source) bool { return s.Auth.LastError != "" })
+			if !strings.Contains(s.Auth.LastError, "none of our AEAD algorithms") || s.Counters.Sent != 0 {
+				t.Errorf("chronyd, %v: got %q", c.want.aead, s.Auth.LastError)
+			}
+		}
+		if err := d.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestNtsdLinkComesLater: a router boots before its uplink does. ntsd starts
+// without a network and needs no help when there is one.
+func TestNtsdLinkComesLater(t *testing.T) {
+	l := newLab(t)
+	srv, router := l.Host("chrony"), l.Host("router")
+	srv.StartChronyServer(l.peers, srv.Certificate(l.ca))
+	router.SetLink(false)
+	addr := srv.IPv4.String()
+	d := l.ntsd("router", source(addr, quickly))
+	d.untilSource(addr, "a reason", func(s *status.Source) bool { return s.Auth.LastError != "" })
+	router.SetLink(true)
+	d.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 }
