@@ -1,7 +1,7 @@
 // Package interop puts programs into network namespaces of their own and lets
 // them talk: ours, Debian's chrony and Debian's ntpsec. Only tests use it. They
-take our libraries and servers on their own, and the built ntsd and ntsctl
-(ntsd_*_test.go), with a configuration file as on a router.
+// take our libraries and servers on their own, and the built ntsd and ntsctl
+// (ntsd_*_test.go), with a configuration file as on a router.
 //
 // A Net is one Ethernet segment, a bridge with hosts on it:
 //
