@@ -22,6 +22,7 @@ type Filter struct {
 	n       int             // samples in all since the last reset
 	strange int             // surprises in a row
 	votes   int             // how often in a row PollChange wanted the same
+	moved   bool            // the estimate began anew since the last PollChange
 }
 
 // New returns a filter without samples.
@@ -55,6 +56,10 @@ func (f *Filter) Update(s Sample) bool {
 		f.rerun(f.n)
 		return true
 	}
+	if f.cfg.MaxSamples > 0 && f.cfg.MaxSamples < min(f.n, replay) {
+		f.rerun(f.cfg.MaxSamples)
+		return true
+	}
 	if f.take(f.n - 1) {
 		f.strange = 0
 		return true
@@ -69,7 +74,7 @@ func (f *Filter) Update(s Sample) bool {
 	_, variance := f.bank.variance(0)
 	f.rateSD = max(math.Sqrt(variance), doubtedRateSD)
 	f.rerun(f.strange)
-	f.strange = 0
+	f.strange, f.moved = 0, true
 	return true
 }
 

@@ -1,7 +1,5 @@
 package filter
 
-import "math"
-
 // shape is a hypothesis about how queues divide between the two directions.
 type shape struct {
 	// lean is the ratio of the busier direction's mean queue to the other's;
@@ -12,72 +10,64 @@ type shape struct {
 	side float64
 }
 
+// kind is the family of a likelihood.
+type kind uint8
+
+const (
+	even    kind = iota // uniform between the bounds
+	leaning             // exponential, away from one of the bounds
+	gauss               // normal
+)
+
 // likelihood is the density of one sample's error e = measured phase - true
-// phase, in nanoseconds.
+// phase, in nanoseconds: one of three families, each blurred by the bounds' own
+// uncertainty.
 type likelihood struct {
-	lo, hi float64 // beyond these the density is negligible
-	half   float64 // half the excess: within, the round trip allows e
-	edge   float64 // standard deviation of the bound's own error
-	decay  float64 // per nanosecond away from the leaning end
-	side   float64
-	fade   float64 // length over which the density fades out beyond the bound
-	norm   float64
-	gauss  bool
+	kind  kind
+	half  float64 // the round trip allows e up to here
+	blur  float64 // variance of the bounds' own error
+	decay float64 // leaning: per nanosecond away from the bound
+	last  float64 // leaning: what is left of the exponential at the other bound
+	side  float64 // leaning: +1 towards e = half, -1 towards -half
+	// mean and noise are the mean and variance of e. They are all that matters
+	// when the prior's variance exceeds vague.
+	mean, noise, vague float64
 }
 
 // newLikelihood describes a sample with the given excess over a path with
 // these delay statistics.
 func newLikelihood(s shape, p *path, excess, floor float64) likelihood {
-	if s.lean == 0 && excess < float64(usualExcess*p.queue) {
-		sd := math.Sqrt(float64(p.spread*p.spread) + float64(floor*floor))
-		return likelihood{lo: -priorReach * sd, hi: priorReach * sd, edge: sd, gauss: true, norm: 1 / float64(sd*rootTwoPi)}
+	usual := excess < float64(usualExcess*p.queue)
+	if s.lean == 0 && usual {
+		return likelihood{kind: gauss, noise: float64(p.spread*p.spread) + float64(floor*floor)}
 	}
-	edge := math.Sqrt(float64(p.minSD*p.minSD)+float64(floor*floor)) / 2
-	l := likelihood{half: excess / 2, edge: edge, side: s.side}
-	l.fade = float64(edgeReach * edge)
-	l.hi = l.half + l.fade
-	l.lo = -l.hi
-	area := excess
+	// The minimum may lie above the truth, never below: the bounds are wider
+	// than the excess says, by about as much as they are uncertain.
+	edge := p.edge(s.lean)
+	l := likelihood{half: excess/2 + float64(edgeShift*edge), side: s.side}
+	l.blur = float64(float64(edgeBlur*edge)*float64(edgeBlur*edge)) + float64(floor*floor)/4
+	width := 2 * l.half
 	// A queue far beyond what this path has shown obeys laws of its own: only
 	// the bound is believed, whatever the shape.
-	if s.lean != 1 && excess < float64(usualExcess*p.queue) {
+	if s.lean > 1 && usual {
 		// Given the excess, the error is distributed like exp(-decay*e) between
 		// the bounds (two exponential queues, one mean shorter than the other).
-		mean := max(busyQueue*p.queue, edge)
-		l.decay = (s.lean - 1) / mean
-		area = (1 - expNeg(-float64(l.decay*excess))) / l.decay
-		reach := l.half - float64(decayReach/l.decay)
-		if s.side > 0 {
-			l.lo = max(l.lo, reach)
-		} else {
-			l.hi = min(l.hi, -reach)
+		l.decay = (s.lean - 1) / float64(busyQueue*p.queue)
+		if reach := float64(l.decay * width); reach > leastLean {
+			l.kind = leaning
+			l.last = expNeg(-reach)
+			lost := l.last / (1 - l.last)
+			tail := 1 / l.decay
+			l.mean = float64(l.side * (l.half - tail + float64(width*lost)))
+			l.noise = float64(tail*tail) - float64(float64(width*width)*float64(lost*(1+lost))) + l.blur
+			width = min(width, tail)
+			l.vague = float64(vague*width) * float64(vague*width)
+			return l
 		}
 	}
-	l.norm = 1 / (area + float64(fadeArea*l.fade))
+	l.noise = float64(l.half*l.half)/3 + l.blur
+	l.vague = float64(vague*width) * float64(vague*width)
 	return l
-}
-
-// bound is the part of the density of e that the round trip's bound makes: 1
-// within, fading out to 0 beyond.
-func (l *likelihood) bound(e float64) float64 {
-	out := math.Abs(e) - l.half
-	if out <= 0 {
-		return 1
-	}
-	t := out / l.fade
-	t = max(0, 1-float64(t*t))
-	return float64(t * t)
-}
-
-// slope is the other part, of the way the path leans, at e, and the factor by
-// which it changes when e falls by h. Together with bound and norm they are the
-// density; it is at most 1, also beyond the bound.
-func (l *likelihood) slope(e, h float64) (now, factor float64) {
-	if l.decay == 0 {
-		return 1, 1
-	}
-	now = exp(-float64(l.decay * (l.half - float64(l.side*e))))
-	return now, exp(-float64(l.side * float64(l.decay*h)))
 }
 
 // noise returns the usual error (ns) of a sample under the hypothesis.

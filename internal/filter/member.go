@@ -40,45 +40,17 @@ func (m *member) learn(mean, variance float64) {
 }
 
 // observe takes a sample at phase z into the belief and returns how likely
-// the sample was. The posterior of prior times likelihood is integrated
-// numerically and replaced by the Gaussian of its mean and variance.
+// the sample was. The posterior of a Gaussian prior and a blurred likelihood
+// has a closed form; it is replaced by the Gaussian of its mean and variance.
 func (m *member) observe(z float64, l *likelihood) float64 {
-	if l.gauss {
-		return m.observeGauss(z, float64(l.edge*l.edge))
+	total := m.pxx + l.blur
+	switch {
+	case l.kind == gauss || total > l.vague:
+		return m.observeGauss(z-l.mean, l.noise)
+	case l.kind == leaning:
+		return m.observeLeaning(z, l, total)
 	}
-	sd := math.Sqrt(m.pxx)
-	lo := max(m.x-float64(priorReach*sd), z-l.hi)
-	hi := min(m.x+float64(priorReach*sd), z-l.lo)
-	if !(lo < hi) {
-		return 0
-	}
-	h := (hi - lo) / nodes
-	u := lo + h/2 - m.x // relative to the prior's mean
-	// On evenly spaced nodes the prior's density and the likelihood's
-	// exponential go from one to the next by multiplication.
-	prior := newBell(u/sd, h/sd)
-	e := z - m.x - u
-	slope, fall := l.slope(e, h)
-	var s0, s1, s2 float64
-	for range nodes {
-		p := float64(float64(prior.now*min(slope, 1)) * l.bound(e))
-		pu := float64(p * u)
-		s0 += p
-		s1 += pu
-		s2 += float64(pu * u)
-		prior.next()
-		slope = float64(slope * fall)
-		u += h
-		e -= h
-	}
-	if s0 <= 0 {
-		return 0
-	}
-	mean := s1 / s0
-	variance := s2/s0 - float64(mean*mean) + float64(h*h)/12
-	evidence := float64(float64(s0*h)*l.norm) / float64(sd*rootTwoPi)
-	m.learn(m.x+mean, min(variance, m.pxx))
-	return evidence
+	return m.observeEven(z, l, total)
 }
 
 // observeGauss is observe for an error of normal distribution: Kalman's own.
@@ -90,20 +62,74 @@ func (m *member) observeGauss(z, noise float64) float64 {
 	return evidence
 }
 
-// bell walks along exp(-t*t/2) in even steps.
-type bell struct{ now, ratio, change float64 }
-
-func newBell(t, step float64) bell {
-	return bell{
-		now:    expNeg(float64(float64(-0.5*t) * t)),
-		ratio:  exp(float64(float64(-step) * (t + step/2))),
-		change: expNeg(float64(float64(-step) * step)),
+// observeEven is observe for an error that is uniform between blurred bounds.
+// With Z the chance that the blurred prior gives the interval, the posterior's
+// mean and variance follow from the derivatives of log Z by the prior's mean.
+func (m *member) observeEven(z float64, l *likelihood, total float64) float64 {
+	side, miss := 1.0, z-m.x
+	if miss < 0 {
+		side, miss = -1, -miss
 	}
+	sd := math.Sqrt(total)
+	near, far := (miss-l.half)/sd, (miss+l.half)/sd
+	if near > priorReach {
+		return 0
+	}
+	nearAt, nearAbove := normal(near)
+	var farAt, farAbove float64
+	if far < priorReach+1 {
+		farAt, farAbove = normal(far)
+	}
+	chance := nearAbove - farAbove
+	first := (nearAt - farAt) / chance
+	second := (float64(near*nearAt) - float64(far*farAt)) / chance
+	gain := m.pxx / sd
+	m.learnBounded(m.x+float64(side*float64(gain*first)),
+		m.pxx+float64(float64(gain*gain)*(second-float64(first*first))), l)
+	return chance / (2 * l.half)
 }
 
-func (b *bell) next() {
-	b.now = float64(b.now * b.ratio)
-	b.ratio = float64(b.ratio * b.change)
+// observeLeaning is observe for an error that falls off exponentially from one
+// blurred bound to the other.
+func (m *member) observeLeaning(z float64, l *likelihood, total float64) float64 {
+	miss := float64(l.side * (z - m.x))
+	sd := math.Sqrt(total)
+	near, far := (miss-l.half)/sd, (miss+l.half)/sd // the end it leans to, and the other
+	if near > priorReach || far < -priorReach {
+		return 0
+	}
+	steep := float64(l.decay * sd)
+	// Each bound contributes exp(fall)*P(X > u), written with the density at the
+	// bound and Mills' ratio where exp(fall) alone might overflow.
+	fall := float64(steep * (near + steep/2))
+	nearAt := expNeg(float64(float64(-0.5*near)*near)) / rootTwoPi
+	farAt := float64(l.last*expNeg(float64(float64(-0.5*far)*far))) / rootTwoPi
+	chance := tilted(near+steep, nearAt, fall) - tilted(far+steep, farAt, fall)
+	if !(chance > leastChance) {
+		return 0
+	}
+	first := (nearAt - farAt) / chance
+	second := (float64(near*nearAt) - float64(far*farAt)) / chance
+	gain := m.pxx / sd
+	m.learnBounded(m.x+float64(l.side*float64(gain*(first-steep))),
+		m.pxx+float64(float64(gain*gain)*(float64(first*(steep-first))+second)), l)
+	return float64(l.decay*chance) / (1 - l.last)
+}
+
+// tilted returns exp(fall)*P(X > u), where at is exp(fall) times the density
+// at u.
+func tilted(u, at, fall float64) float64 {
+	if u >= 0 {
+		return float64(at * mills(u))
+	}
+	return expNeg(fall) - float64(at*mills(-u))
+}
+
+// learnBounded is learn with the variance kept between what the bounds' blur
+// leaves at least and the prior's, whatever the rounding.
+func (m *member) learnBounded(mean, variance float64, l *likelihood) {
+	least := float64(m.pxx*l.blur) / (m.pxx + l.blur)
+	m.learn(mean, min(max(variance, least/2), m.pxx))
 }
 
 // soften mixes the belief, with the weight trust, with another one.

@@ -10,12 +10,13 @@ import (
 // usually lies above.
 type path struct {
 	recent  [window]float64 // the newest round trips (ns), a ring
+	sorted  [window]float64 // the same in order
 	n       int             // of all that were added since the start or a change of route
 	buckets [minBuckets]float64
 	counts  [minBuckets]int
 
 	min    float64 // round trip free of queues (ns)
-	minSD  float64 // how far min may lie above the truth
+	seen   float64 // round trips behind min
 	queue  float64 // mean queue of one direction
 	spread float64 // standard deviation of the error if the excess says nothing
 	limit  float64 // configured lower bound
@@ -24,8 +25,7 @@ type path struct {
 // add takes a round trip. It reports whether the minimum has fallen or the
 // route has changed, so that earlier excesses are no longer what they were.
 func (p *path) add(delay float64) (changed bool) {
-	p.recent[p.n%window] = delay
-	p.n++
+	p.replace(delay)
 	changed = p.n == 1 || delay < p.min
 	if p.counts[0] >= window {
 		copy(p.buckets[1:], p.buckets[:minBuckets-1])
@@ -44,6 +44,27 @@ func (p *path) add(delay float64) (changed bool) {
 	return changed
 }
 
+// replace puts a round trip in the place of the oldest one.
+func (p *path) replace(delay float64) {
+	k := min(p.n, window) // in order
+	if p.n >= window {
+		k--
+		i := p.rank(p.recent[p.n%window], window)
+		copy(p.sorted[i:k], p.sorted[i+1:])
+	}
+	i := p.rank(delay, k)
+	copy(p.sorted[i+1:k+1], p.sorted[i:k])
+	p.sorted[i] = delay
+	p.recent[p.n%window] = delay
+	p.n++
+}
+
+// rank returns how many of the first n in order are smaller than delay.
+func (p *path) rank(delay float64, n int) int {
+	i, _ := slices.BinarySearch(p.sorted[:n], delay)
+	return i
+}
+
 // measure derives the statistics from what is kept.
 func (p *path) measure() {
 	p.min = p.buckets[0]
@@ -52,23 +73,33 @@ func (p *path) measure() {
 		p.min = min(p.min, p.buckets[i])
 		n += p.counts[i]
 	}
-	var sorted [window]float64
-	k := copy(sorted[:], p.recent[:min(p.n, window)])
-	slices.Sort(sorted[:k])
-	median := sorted[k/2] - p.min
+	k := min(p.n, window)
+	median := p.sorted[k/2] - p.min
 	if k < fewDelays {
 		// The excess of a few samples says little: assume a part of the delay.
 		median = max(median, p.min/guessedQueue)
 	}
 	p.queue = max(median/medianOfTwo, smallestQueue)
 	// Var(e) = Var(delay)/4 whatever the distribution, if both ways are alike.
-	p.spread = max((sorted[min(k*3/4, k-1)]-sorted[k/4])/quartiles/2, p.queue/4)
-	// The minimum of n sums of two exponential queues has a Rayleigh
-	// distribution of scale queue/sqrt(n).
-	p.minSD = p.queue / math.Sqrt(float64(n))
-	if p.limit > 0 {
-		p.minSD = min(p.minSD, max(0, p.min-p.limit))
+	p.spread = max((p.sorted[min(k*3/4, k-1)]-p.sorted[k/4])/quartiles/2, p.queue/4)
+	p.seen = float64(n)
+}
+
+// edge returns how far the minimum usually lies above the truth, as an offset
+// (half of the round trip), where one direction's queues are lean times the
+// other's.
+func (p *path) edge(lean float64) float64 {
+	// The minimum of n sums of two exponential queues with the means a and b has
+	// a Rayleigh distribution of scale sqrt(a*b/n). Where b is tiny, it is an
+	// exponential variable of mean a/n.
+	scale := p.queue / math.Sqrt(p.seen)
+	if lean > 1 {
+		scale = float64(busyQueue*p.queue) / min(p.seen, math.Sqrt(float64(lean*p.seen)))
 	}
+	if p.limit > 0 {
+		scale = min(scale, max(0, p.min-p.limit))
+	}
+	return scale / 2
 }
 
 // rerouted reports whether the newest samples all lie so far above the minimum
@@ -81,7 +112,8 @@ func (p *path) rerouted() bool {
 	for i := p.n - rerouteRun; i < p.n; i++ {
 		lo, hi = min(lo, p.recent[i%window]), max(hi, p.recent[i%window])
 	}
-	return lo-p.min > rerouteFactor*max(hi-lo, float64(2*p.oldQueue()))
+	above := lo - p.min
+	return above > rerouteFactor*(hi-lo) && above > float64(2*rerouteFactor*p.oldQueue())
 }
 
 // oldQueue is the mean queue before the newest rerouteRun samples.

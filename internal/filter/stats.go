@@ -42,11 +42,16 @@ func (f *Filter) Stats() Stats {
 
 // PollChange says after an Update how the poll interval should change, given
 // its present exponent: -1 shorter, +1 longer, 0 as it is. It is to be called
-// once per Update: several samples in a row must want the change.
+// once per Update: several samples in a row must want the change. After the
+// estimate had to begin anew it is far below -1: the shortest interval, at once.
 //
 // The measure is what the estimate loses until the next sample, against what
 // one sample is worth.
 func (f *Filter) PollChange(poll ntptime.Exponent) int {
+	if f.moved {
+		f.moved, f.votes = false, 0
+		return shortest
+	}
 	if f.n < pollSamples {
 		return 0
 	}

@@ -32,9 +32,13 @@ type Sample struct {
 
 // Config bounds a filter.
 type Config struct {
-	// MinSamples and MaxSamples are chrony's options. The filter has no use for
-	// them: its forgetting follows the oscillator, not a count.
-	MinSamples, MaxSamples int
+	// MaxSamples is how many of the newest samples make the estimate, 0: all,
+	// weighted by how far the oscillator may have wandered since. From 16 on it
+	// makes no difference: there the old ones hardly count.
+	MaxSamples int
+	// MinSamples is chrony's option of that name. The filter has no use for it:
+	// it never forgets a sample before the oscillator has made it worthless.
+	MinSamples int
 	// MinDelay is the configured lower bound of the path's round trip, 0 when
 	// unknown.
 	MinDelay time.Duration
