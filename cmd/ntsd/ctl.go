@@ -246,6 +246,8 @@ func refusal(cmd string, args []string, resp control.Response) error {
 		return ctlFailure(exitUsage, "%s: %s; see ntsctl help %s", cmd, text, cmd)
 	case control.CodeMalformed:
 		return ctlFailure(exitUsage, "%s: %s", cmd, text)
+	case control.CodeBusy:
+		return ctlFailure(exitFailed, "too many clients ask the daemon at once; try again")
 	case control.CodeUnknown:
 		return ctlFailure(exitFailed, "%s: the running daemon does not know it; restart ntsd if it was upgraded", cmd)
 	}

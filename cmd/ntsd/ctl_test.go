@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -211,8 +212,16 @@ func TestJSON(t *testing.T) {
 func TestActions(t *testing.T) {
 	f := startFake(t)
 	for _, args := range [][]string{
-		{"makestep"}, {"burst", "4/8"}, {"burst", "4/8", "10.66.0.1"}, {"online"}, {"offline", "ntp1.example.net"},
-		{"onoffline"}, {"refresh"}, {"rekey", "10.66.0.1"}, {"reload"}, {"dump"},
+		{"makestep"},
+		{"burst", "4/8"},
+		{"burst", "4/8", "10.66.0.1"},
+		{"online"},
+		{"offline", "ntp1.example.net"},
+		{"onoffline"},
+		{"refresh"},
+		{"rekey", "10.66.0.1"},
+		{"reload"},
+		{"dump"},
 	} {
 		f.asked = nil
 		code, out, errs := f.ntsctl(args...)
@@ -265,6 +274,27 @@ func TestExitStatus(t *testing.T) {
 		}
 		if len(c.args) > 0 && strings.Count(errs, "\n") != 1 {
 			t.Errorf("%v: stderr is not one line: %q", c.args, errs)
+		}
+	}
+}
+
+// TestRefusals: what the daemon answers is said without the names of packages.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		resp control.Response
+		code int
+		want string
+	}{
+		{control.Fail(control.CodeBusy, "too many clients, try again"), exitFailed, "too many clients ask the daemon at once; try again"},
+		{control.Fail(control.CodeFailed, "daemon: stopped"), exitFailed, "online: stopped"},
+		{control.Fail(control.CodeArguments, "control: wrong arguments: online takes one source"), exitUsage, "online: online takes one source; see ntsctl help online"},
+		{control.Fail(control.CodeUnknown, "no command"), exitFailed, "online: the running daemon does not know it; restart ntsd if it was upgraded"},
+		{control.Fail(control.CodeNoSource, "x"), exitFailed, "online: a: no such source; ntsctl sources -a lists them"},
+	} {
+		err := refusal("online", []string{"a"}, c.resp)
+		var failure *ctlError
+		if !errors.As(err, &failure) || failure.status != c.code || failure.text != c.want {
+			t.Errorf("%+v: got %v", c.resp, err)
 		}
 	}
 }

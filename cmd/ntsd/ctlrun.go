@@ -161,6 +161,12 @@ func (c *ctl) makestep([]string) error {
 		if left < 0 {
 			way = "back"
 		}
+		if !r.Tracking.Synchronised {
+			fmt.Fprintf(c.stdout, "The clock is not synchronised: %s.\n", r.Trouble())
+		}
+		if r.Daemon.DryRun {
+			fmt.Fprintln(c.stdout, "The daemon leaves the system clock alone (-x): it would only seem to step.")
+		}
 		fmt.Fprintf(c.stdout, "Step the clock %s by %.9f seconds now? [y/N] ", way, math.Abs(left))
 		answer, err := bufio.NewReader(c.stdin).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {

@@ -170,3 +170,21 @@ func TestMakestepAsks(t *testing.T) {
 		}
 	}
 }
+
+// TestMakestepWarns: whoever is asked is told what the step would be worth.
+func TestMakestepWarns(t *testing.T) {
+	f := startFake(t)
+	f.report.Tracking.Synchronised, f.report.Daemon.DryRun = false, true
+	x := openTerminal(t, 24, 200)
+	_, _ = x.person.WriteString("n\n")
+	var errs strings.Builder
+	if code := ctlMain([]string{"-h", f.socket, "makestep"}, x.tty, x.tty, &errs); code != exitFailed {
+		t.Errorf("got status %d", code)
+	}
+	got := x.readUntil(t, "now? [y/N]")
+	for _, want := range []string{"The clock is not synchronised: ntp1.example.net: selected", "only seem to step"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %q", want, got)
+		}
+	}
+}
