@@ -95,5 +95,5 @@ func (d *DryRun) Status() Status {
 // time: somebody else may be steering that clock.
 func (d *DryRun) MonoAt(kernelRealtime clock.Wall) clock.Mono {
 	rate, _ := kernelRate(d.calls) // 0 when unreadable: some us of error
-	return monoAt(readPair(d.calls), rate, kernelRealtime)
+	return clock.Line{At: readPair(d.calls), Rate: rate}.MonoAt(kernelRealtime)
 }

@@ -16,10 +16,9 @@ import (
 type Kernel struct {
 	calls calls
 
-	mu        sync.Mutex
-	rate      clock.Rate   // in force
-	steppedAt clock.Mono   // end of the latest step; 0: none yet
-	stepped   clock.Offset // its size
+	mu   sync.Mutex
+	rate clock.Rate // in force
+	past history
 }
 
 // Open takes over the kernel clock: it reads the frequency in force, which
@@ -67,10 +66,12 @@ func (k *Kernel) SetRate(r clock.Rate) (clock.Rate, error) {
 	tick, freq := splitRate(r)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	ends := clock.Line{At: readPair(k.calls), Rate: k.rate}
 	if err := k.calls.adjtime(&timex{modes: adjFrequency | adjTick, tick: tick, freq: freq}); err != nil {
 		return k.rate, &OpError{"set rate", err}
 	}
 	k.rate = joinRate(tick, freq)
+	k.past.add(ends)
 	return k.rate, nil
 }
 
@@ -79,6 +80,7 @@ func (k *Kernel) SetRate(r clock.Rate) (clock.Rate, error) {
 func (k *Kernel) Step(o clock.Offset) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	ends := clock.Line{At: readPair(k.calls), Rate: k.rate}
 	sec, nsec := clock.Wall(o).Unix() // tv_usec may not be negative: rounds down
 	err := k.calls.adjtime(&timex{modes: adjSetOffset | adjNano, sec: sec, frac: nsec})
 	if unsupported(err) {
@@ -89,7 +91,7 @@ func (k *Kernel) Step(o clock.Offset) error {
 	if err != nil {
 		return &OpError{"step clock", err}
 	}
-	k.steppedAt, k.stepped = k.calls.mono(), o
+	k.past.add(ends)
 	return nil
 }
 
@@ -137,21 +139,13 @@ func errorMicros(d time.Duration) int64 {
 }
 
 // MonoAt returns the local time of a socket timestamp, which is at most some
-// seconds old. A stamp from before the latest step is recognised where it
-// would otherwise lie in the future or after the step's end in the past; to
-// leave no doubt, convert stamps as soon as they are read.
+// seconds old, by the rate that was in force when it was taken. After a step
+// back, a stamp from before it may read as one from after it; to leave no
+// doubt, convert stamps as soon as they are read.
 func (k *Kernel) MonoAt(kernelRealtime clock.Wall) clock.Mono {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := readPair(k.calls)
-	m := monoAt(now, k.rate, kernelRealtime)
-	if k.steppedAt == 0 || (m <= now.Mono && m >= k.steppedAt) {
-		return m
-	}
-	if before := monoAt(now, k.rate, kernelRealtime.Add(k.stepped.Duration())); before <= k.steppedAt {
-		return before
-	}
-	return m
+	return k.past.monoAt(clock.Line{At: readPair(k.calls), Rate: k.rate}, kernelRealtime)
 }
 
 // kernelRate reads tick and freq; it needs no privilege.

@@ -89,9 +89,3 @@ func readPair(c calls) clock.Reading {
 	}
 	return best
 }
-
-// monoAt maps a time of the kernel's wall clock, at most some seconds old, to
-// the local timescale by a fresh reading and the frequency in force.
-func monoAt(now clock.Reading, rate clock.Rate, w clock.Wall) clock.Mono {
-	return clock.Line{At: now, Rate: rate}.MonoAt(w)
-}
