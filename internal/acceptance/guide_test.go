@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -144,6 +145,19 @@ func TestNothingToDo(t *testing.T) {
 	path = w.write("off", section("ntsd", "enabled", "0")+section("server", "hostname", "time.example"))
 	if r := ntsd(t, "-x", "-f", path); r.exit != 0 || !strings.Contains(r.stderr, "switched off") {
 		t.Errorf("disabled: got exit status %d, stderr %q", r.exit, r.stderr)
+	}
+}
+
+// TestCheck26FIPSIsDocumented: that NTS and a machine in FIPS mode exclude each
+// other is written where people look first.
+func TestCheck26FIPSIsDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "FIPS") || !strings.Contains(string(text), "AES-SIV") {
+		t.Error("README.md does not say why NTS does not work in FIPS mode")
 	}
 }
 

@@ -41,7 +41,6 @@ func waiting() []wait {
 		{22, server + " with saved cookie keys"},
 		{24, server + " and ntsctl serverstats"},
 		{25, manuals + ": the chain of trust behind a server"},
-		{26, manuals + ": FIPS"},
 		{28, server + ": memory under many clients"},
 		{30, "the shipped configuration"},
 		{33, ladder + " and -s"},
