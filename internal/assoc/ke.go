@@ -175,7 +175,12 @@ func (a *Assoc) settleKE(out []event.Action) []event.Action {
 	if k.running || k.reason != "" || k.failures == 0 && !k.saved {
 		return out
 	}
+	// The minimum stays: where packets get lost by the dozen, sub-second polls
+	// use up eight cookies in no time.
 	k.failures, k.notBefore = 0, 0
+	if k.attempt > 0 {
+		k.notBefore = k.started.Add(keBackoffMin)
+	}
 	if k.saved {
 		k.saved = false
 		out = append(out, event.SaveBackoff{Addr: a.cfg.Addr, Port: a.cfg.KEPort})

@@ -258,3 +258,27 @@ func TestNTSPollAllocations(t *testing.T) {
 		t.Errorf("%v allocations per poll, want at most %d", n, most)
 	}
 }
+
+// Where sub-second polls lose nearly every reply, the cookies are gone in no
+// time: RFC 8915 §4.2's least interval holds between good key establishments
+// as well.
+func TestHastyPollsDoNotHammerTheKEServer(t *testing.T) {
+	b := newBench(t, Config{NTS: true, MinPoll: -3, MaxPoll: -3})
+	begun, answered := b.now.Mono, 0
+	for b.now.Mono.Sub(begun) < time.Minute {
+		b.pass(max(0, b.a.NextDeadline().Sub(b.now.Mono)))
+		n, kes := len(b.sent), count[event.StartKE](b)
+		b.take(b.a.HandleTimer(b.now, nil))
+		if count[event.StartKE](b) > kes {
+			b.establish()
+			answered = 0
+		}
+		if len(b.sent) > n && answered == 0 { // the first under new keys
+			b.reply(b.sent[n], b.authentic(b.sent[n], b.header(b.sent[n])))
+			answered++
+		}
+	}
+	if n := count[event.StartKE](b); n < 3 || n > 7 {
+		t.Errorf("%d key establishments in a minute, want one in 10 s at most", n)
+	}
+}
