@@ -407,12 +407,13 @@ func TestCompletion(t *testing.T) {
 		t.Skip("bash is not installed")
 	}
 	_, script, _ := ntsctl("completion")
-	// Stands for the program when the script asks it for the sources.
-	script = "ntsctl() { case \"$*\" in *-N*) echo '^,*,ntp1.example.net,1' ;; *) echo '^,*,10.66.0.1,1' ;; esac; }\n" + script
+	// Stands for the program when the script asks it for the sources. A name is
+	// never run as a command.
+	script = "ntsctl() { case \"$*\" in *-N*) echo '^,*,ntp1.example.net,1'; echo '^,?,$(echo HACKED >&2),1' ;; *) echo '^,*,10.66.0.1,1' ;; esac; }\n" + script
 	for line, want := range map[string]string{
 		"ntsctl sou": "sources sourcestats", "ntsctl -n tr": "tracking", "ntsctl --j": "--json", "ntsctl help way": "",
 		"ntsctl help wait": "waitsync", "ntsctl online n": "ntp1.example.net", "ntsctl rekey 10": "10.66.0.1",
-		"ntsctl ntpdata ": "10.66.0.1 ntp1.example.net", "ntsctl -h /x online nt": "ntp1.example.net", "ntsctl tracking x": "",
+		"ntsctl ntpdata ": "10.66.0.1 echoHACKED2 ntp1.example.net", "ntsctl -h /x online nt": "ntp1.example.net", "ntsctl tracking x": "",
 		"ntsctl -h /dev/nul": "/dev/null",
 	} {
 		words := strings.Split(line, " ")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,7 +92,7 @@ func noCommand(name string) error {
 }
 
 // usageWidth is the first column of help; the second fits a terminal.
-const usageWidth = 24
+const usageWidth = 23
 
 // ctlSummary is the text of help.
 func ctlSummary() string {
@@ -153,35 +154,9 @@ func (c *ctl) completion([]string) error {
 }
 
 // completionScript needs bash alone, without the package bash-completion.
-const completionScript = `_ntsctl() {
-	local cur=${COMP_WORDS[COMP_CWORD]} cmd= i words flags=()
-	COMPREPLY=()
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		case ${COMP_WORDS[i]} in
-		-h) i=$((i + 1)); flags=(-h "${COMP_WORDS[i]}") ;;
-		-*) ;;
-		*) cmd=${cmd:-${COMP_WORDS[i]}} ;;
-		esac
-	done
-	if [ "${COMP_WORDS[COMP_CWORD-1]}" = -h ]; then
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-		return
-	fi
-	case $cmd in
-	'' | help) words='COMMANDS' ;;
-	TARGETS)
-		words=$(ntsctl "${flags[@]}" -N -a -c sources 2>/dev/null | cut -d, -f3)
-		words+=" $(ntsctl "${flags[@]}" -a -c sources 2>/dev/null | cut -d, -f3)" ;;
-	*) words= ;;
-	esac
-	case $cur in
-	-*) words='-n -N -c -a -v -y -h --csv --json --help --version' ;;
-	esac
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" | sort -u)
-}
-complete -F _ntsctl ntsctl
-`
+//
+//go:embed completion.bash
+var completionScript string //nolint:gochecknoglobals // go:embed wants a variable
 
 // version prints the client's version; the daemon's is in report.
 func (c *ctl) version([]string) error { return c.print("ntsctl (ntsd) version " + version + "\n") }
