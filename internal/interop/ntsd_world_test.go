@@ -250,15 +250,21 @@ func chronyKeys(p Peers) keys {
 // establishment, and a full jar of cookies.
 func (d *daemon) checkAuthdata(name string, want keys) {
 	d.t.Helper()
-	got := strings.Fields(row(d.t, d.ask("-n", "authdata"), name))
-	last := ""
-	if len(got) > 5 {
-		last = got[5]
+	var got, line string
+	// A cookie may be under way: look again, but not for ever.
+	for begin := time.Now(); time.Since(begin) < patience/4; time.Sleep(5 * pollInterval) {
+		words := strings.Fields(row(d.t, d.ask("-n", "authdata"), name))
+		age := "?"
+		if len(words) > 5 {
+			age = words[5]
+		}
+		got = strings.Join(words, " ")
+		line = fmt.Sprintf("%s NTS 1 %d %d %s 0 0 %d %d", name, want.aead, 8*want.aead.KeySize(), age, nts.MaxCookies, want.cookieLen)
+		if got == line {
+			return
+		}
 	}
-	line := fmt.Sprintf("%s NTS 1 %d %d %s 0 0 %d %d", name, want.aead, 8*want.aead.KeySize(), last, nts.MaxCookies, want.cookieLen)
-	if g := strings.Join(got, " "); g != line {
-		d.t.Errorf("authdata:\n got %s\nwant %s", g, line)
-	}
+	d.t.Errorf("authdata:\n got %s\nwant %s", got, line)
 }
 
 // chronyCounters are key establishments and requests as chronyd counts them;
