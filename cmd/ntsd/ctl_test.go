@@ -252,7 +252,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"waitsync", "-h"}, exitUsage, "needs the path"},
 		{[]string{"online", "nobody"}, exitFailed, "no such source"},
 		{[]string{"ntpdata", "192.0.2.9"}, exitFailed, "no source 192.0.2.9"},
-		{[]string{"serverstats"}, exitFailed, "not in this version"},
+		{[]string{"smoothing"}, exitFailed, "not in this version"},
 		{[]string{"help", "rtcdata"}, exitFailed, "not in this version"},
 		{[]string{"help", "frobnicate"}, exitUsage, "no command"},
 		{[]string{"source"}, exitUsage, "but sources and sourcestats"},

@@ -23,7 +23,9 @@ type ctlCommand struct {
 func (c ctlCommand) usage() string { return strings.TrimSpace(c.name + " " + c.args) }
 
 // ctlCommands lists what this version can do, in the order of help.
-func ctlCommands() []ctlCommand { return append(ctlViews(), ctlActions()...) }
+func ctlCommands() []ctlCommand {
+	return slices.Concat(ctlViews(), ctlServing(), ctlActions())
+}
 
 func ctlViews() []ctlCommand {
 	return []ctlCommand{
@@ -62,7 +64,7 @@ func ctlActions() []ctlCommand {
 // program's kind know and a later version will have.
 func ctlIsLater(name string) bool {
 	return slices.Contains([]string{
-		"serverstats", "clients", "accheck", "smoothing", "rtcdata", "nts", "peers", "bootstrap", "ca", "import",
+		"smoothing", "rtcdata", "nts", "peers", "bootstrap", "ca", "import",
 		"history", "metrics", "test", "add", "delete",
 	}, name)
 }

@@ -153,6 +153,10 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		Store: &files{dir: run}, Rand: rand.Reader, Floor: buildTime(), Log: log, Journal: journal, Version: version, DryRun: dry,
 	})
 	d.Describe(diagnostics)
+	served, err := newResponder(d, clk, dry, log)
+	if err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if o.timeout > 0 {
@@ -168,12 +172,13 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	defer control.Remove(socket)
 	var beside sync.WaitGroup
 	beside.Go(func() {
-		if err := control.NewServer(d.Answer).Serve(ctx, listener); err != nil {
+		if err := control.NewServer(answerer(d, served)).Serve(ctx, listener); err != nil {
 			log.Error("the control socket is closed: ntsctl does not work until the next start", "reason", err)
 		}
 	})
 	beside.Go(func() { reloadOnHangup(ctx, d, hangup) })
 	beside.Go(func() { tellSystemd(ctx, d) })
+	beside.Go(func() { served.Run(ctx) })
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()

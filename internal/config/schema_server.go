@@ -10,9 +10,9 @@ import (
 )
 
 func accessSection(typ, doc string, field func(*Config) *[]Access) Section {
-	s := many(later, typ, doc, field,
-		list(later, "interface", interfaceName(), "", "logical interfaces: their subnets; wan means everyone", func(a *Access) *[]string { return &a.Interfaces }),
-		list(later, "subnet", subnet(), "", "prefixes or addresses", func(a *Access) *[]netip.Prefix { return &a.Subnets }),
+	s := many(acted, typ, doc, field,
+		list(acted, "interface", interfaceName(), "", "logical interfaces: their subnets; wan means everyone", func(a *Access) *[]string { return &a.Interfaces }),
+		list(acted, "subnet", subnet(), "", "prefixes or addresses", func(a *Access) *[]netip.Prefix { return &a.Subnets }),
 	)
 	s.check = func(s *section, target any) {
 		if a := target.(*Access); len(a.Interfaces)+len(a.Subnets) == 0 {
@@ -28,14 +28,14 @@ func ntpRateLimit() RateLimit { return RateLimit{Interval: 3, Burst: 8, Leak: 2}
 func keRateLimit() RateLimit  { return RateLimit{Interval: 6, Burst: 8, Leak: 2} }
 
 func serveSection() Section {
-	return single(later, "serve", "the NTP server, for clients that allow sections name", func(c *Config) *Serve { return &c.Serve },
-		option(later, "enabled", boolean(), "1", "answer them", func(s *Serve) *bool { return &s.Enabled }),
-		list(later, "interface", interfaceName(), "", "on these interfaces only", func(s *Serve) *[]string { return &s.Interfaces }),
-		list(later, "port", port(), "123", "UDP ports", func(s *Serve) *[]uint16 { return &s.Ports }),
-		option(later, "interleaved", boolean(), "1", "interleaved mode", func(s *Serve) *bool { return &s.Interleaved }),
-		option(later, "ratelimit", rateLimit(ntpRateLimit()), "0", "limit the replies to one client", func(s *Serve) *RateLimit { return &s.RateLimit }),
-		option(later, "clients", boolean(), "1", "keep a table of clients", func(s *Serve) *bool { return &s.Clients }),
-		option(later, "max_clients", integer(16, 1<<20), "4096", "its length", func(s *Serve) *int { return &s.MaxClients }),
+	return single(acted, "serve", "the NTP server, for clients that allow sections name", func(c *Config) *Serve { return &c.Serve },
+		option(acted, "enabled", boolean(), "1", "answer them", func(s *Serve) *bool { return &s.Enabled }),
+		list(acted, "interface", interfaceName(), "", "on these interfaces only", func(s *Serve) *[]string { return &s.Interfaces }),
+		list(acted, "port", port(), "123", "UDP ports", func(s *Serve) *[]uint16 { return &s.Ports }),
+		option(acted, "interleaved", boolean(), "1", "interleaved mode", func(s *Serve) *bool { return &s.Interleaved }),
+		option(acted, "ratelimit", rateLimit(ntpRateLimit()), "0", "limit the replies to one client", func(s *Serve) *RateLimit { return &s.RateLimit }),
+		option(acted, "clients", boolean(), "1", "keep a table of clients", func(s *Serve) *bool { return &s.Clients }),
+		option(acted, "max_clients", integer(16, 1<<20), "4096", "its length", func(s *Serve) *int { return &s.MaxClients }),
 		option(later, "advertise", boolean(), "0", "announce this server to the LAN by DHCP and DHCPv6", func(s *Serve) *bool { return &s.Advertise }),
 		option(later, "intercept", boolean(), "0", "redirect the LAN's other NTP traffic here", func(s *Serve) *bool { return &s.Intercept }),
 	)
