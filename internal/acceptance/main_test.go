@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -19,6 +20,7 @@ var binDir string //nolint:gochecknoglobals // TestMain has no other way to tell
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	moveToOwnNetwork()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
 		_ = f.Value.Set(fmt.Sprint(parallel))
 	}
@@ -28,6 +30,26 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// moved marks a process that has a network of its own.
+const moved = "NTSD_ACCEPTANCE_MOVED"
+
+// moveToOwnNetwork starts this program again where it is alone with its
+// loopback interface, so that every port is free, also NTP's. Where that cannot
+// be it returns, and the tests share the machine's.
+func moveToOwnNetwork() {
+	path, err := exec.LookPath("unshare")
+	if err != nil || os.Geteuid() != 0 || os.Getenv(moved) != "" {
+		return
+	}
+	line := []string{path, "--net", "--", "sh", "-c", `ip link set lo up && exec "$@"`, "sh"}
+	if exec.Command(line[0], append(line[1:], "true")...).Run() != nil {
+		return
+	}
+	line = append(line, os.Args...)
+	// Its error is that of a machine where the tests run as they are.
+	_ = syscall.Exec(path, line, append(os.Environ(), moved+"=1"))
 }
 
 func runTests(m *testing.M) (int, error) {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,21 +22,26 @@ func standardPorts(c *demo.ServerConfig) {
 	c.NTPAddr = netip.AddrPortFrom(c.NTPAddr.Addr(), 123)
 }
 
-// needPort123 skips the test where NTP's own port cannot be had.
+// port123 belongs to one test at a time: some servers take it on all addresses.
+var port123 sync.Mutex //nolint:gochecknoglobals // there is one such port
+
+// needPort123 gives the test NTP's own port until it ends, and skips it where
+// that cannot be had.
 func needPort123(t *testing.T) {
 	t.Helper()
+	port123.Lock()
+	t.Cleanup(port123.Unlock)
 	if os.Geteuid() != 0 {
 		interop.Unavailable(t, "acceptance: port 123 needs root")
 	}
 }
 
 // TestGuideFileRuns: the guide's file as it stands, in /etc/config, with a
-// server of that name on the standard ports that the system's authorities
-// vouch for, synchronises the daemon; its state is in /var/run/ntsd.
+// server of that name that the system's authorities vouch for, synchronises the daemon; its state is in /var/run/ntsd.
 func TestGuideFileRuns(t *testing.T) {
 	w := newWorld(t)
 	needPort123(t)
-	s := w.nts(standardPorts, "time.cloudflare.com")
+	s := w.nts(nil, "time.cloudflare.com")
 	w.write("ntsd", guideFile)
 	ca, err := os.ReadFile(w.caFile())
 	if err != nil {
@@ -128,7 +134,7 @@ func TestCheck38BothPortsAreNeeded(t *testing.T) {
 // told, and no plain NTP instead.
 func TestCheck45PoolsWithoutNTS(t *testing.T) {
 	w := newWorld(t)
-	misnamed, bare := w.nts(nil), w.plain(standardPortsIfRoot)
+	misnamed, bare := w.nts(nil), w.plain(nil)
 	hosts := fmt.Sprintf("%s pool.example\n%s pool.example\n", host(misnamed), host(bare))
 	d := w.startWith(files{"/etc/hosts": hosts}, w.config(section("pool", quick("hostname", "pool.example", "nts", "yes")...)))
 	d.untilLog(`NTS key establishment failed.*pool\.example.*reason=".*the certificate is for`)
@@ -138,12 +144,6 @@ func TestCheck45PoolsWithoutNTS(t *testing.T) {
 	}
 	if r, err := d.report(); err != nil || r.Tracking.Synchronised {
 		t.Errorf("synchronised without NTS: %v", err)
-	}
-}
-
-func standardPortsIfRoot(c *demo.ServerConfig) {
-	if os.Geteuid() == 0 {
-		standardPorts(c)
 	}
 }
 
