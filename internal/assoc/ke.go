@@ -62,6 +62,15 @@ func (k *establishment) deadline() clock.Mono {
 	return k.notBefore
 }
 
+// keepDistance keeps the least interval after a good key establishment as well,
+// where nothing but loss has used up its cookies: at sub-second polls that
+// takes no time.
+func (k *establishment) keepDistance() {
+	if k.attempt > 0 {
+		k.notBefore = max(k.notBefore, k.started.Add(keBackoffMin))
+	}
+}
+
 // startKE begins a key establishment unless one is running or it is too soon.
 func (a *Assoc) startKE(now clock.Reading, out []event.Action) (_ []event.Action, started bool) {
 	k := &a.ke
@@ -175,12 +184,7 @@ func (a *Assoc) settleKE(out []event.Action) []event.Action {
 	if k.running || k.reason != "" || k.failures == 0 && !k.saved {
 		return out
 	}
-	// The minimum stays: where packets get lost by the dozen, sub-second polls
-	// use up eight cookies in no time.
 	k.failures, k.notBefore = 0, 0
-	if k.attempt > 0 {
-		k.notBefore = k.started.Add(keBackoffMin)
-	}
 	if k.saved {
 		k.saved = false
 		out = append(out, event.SaveBackoff{Addr: a.cfg.Addr, Port: a.cfg.KEPort})

@@ -179,6 +179,9 @@ func (a *Assoc) prepareKeys(now clock.Reading, out []event.Action) (_ []event.Ac
 	k.rekey = k.rekey || k.valid && now.Mono.Sub(k.since) >= keyLifetime
 	cookies := len(k.session.Cookies)
 	started := false
+	if cookies == 0 && !k.refused && !k.rekey {
+		a.ke.keepDistance()
+	}
 	if cookies == 0 || k.refused || k.rekey {
 		out, started = a.startKE(now, out)
 	}
