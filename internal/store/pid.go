@@ -21,6 +21,9 @@ type RunningError struct {
 
 // Error names the other process.
 func (e *RunningError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("store: %s: already running", e.Path)
+	}
 	return fmt.Sprintf("store: %s: already running as process %d", e.Path, e.PID)
 }
 
@@ -89,11 +92,16 @@ func lockAndWrite(f *os.File, path string) error {
 	if err := f.Truncate(0); err != nil {
 		return fmt.Errorf("store: lock: %w", err)
 	}
-	if _, err := f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0); err != nil {
+	_, err := f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+	if err != nil && !full(err) {
 		return fmt.Errorf("store: lock: %w", err)
 	}
 	return nil
 }
+
+// full tells a full disk, which is no reason not to keep the time: the lock
+// counts, the number in it is for people.
+func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 // Close removes the file and gives up the lock, in this order: who waits for
 // the lock never finds our id in it.
