@@ -51,6 +51,9 @@ func (d *daemon) checkFollowed(addr netip.Addr, name string, stratum int, nts bo
 
 // eachFamily runs a test for both addresses of a host.
 func eachFamily(t *testing.T, test func(t *testing.T, addr func(*Host) netip.Addr)) {
+	t.Helper()
+	require(t) // where both would be skipped, so is their test
+	FindPeers(t)
 	t.Run("IPv4", func(t *testing.T) { test(t, func(h *Host) netip.Addr { return h.IPv4 }) })
 	t.Run("IPv6", func(t *testing.T) { test(t, func(h *Host) netip.Addr { return h.IPv6 }) })
 }
