@@ -172,7 +172,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	defer control.Remove(socket)
 	var beside sync.WaitGroup
 	beside.Go(func() {
-		if err := control.NewServer(answerer(d, served)).Serve(ctx, listener); err != nil {
+		if err := control.NewServer(served.Answering(d.Answer)).Serve(ctx, listener); err != nil {
 			log.Error("the control socket is closed: ntsctl does not work until the next start", "reason", err)
 		}
 	})

@@ -22,10 +22,20 @@ const (
 // replies to requests in its name sees few of them.
 const kiss = 3
 
+// link is a network interface that is up.
+type link struct {
+	name    string
+	index   uint32
+	subnets []netip.Prefix
+}
+
 // policy puts the configuration and the interfaces as they are now into the
 // server's terms.
 func (r *Responder) policy(cfg *config.Config) *server.Policy {
-	interfaces, err := r.opt.Interfaces()
+	var interfaces []link
+	err := r.opt.Interfaces(func(name string, index uint32, subnets []netip.Prefix) {
+		interfaces = append(interfaces, link{name, index, subnets})
+	})
 	if err != nil {
 		r.once("interfaces cannot be read, their subnets are not allowed", "", "reason", err.Error())
 	}
@@ -62,7 +72,7 @@ func (r *Responder) policy(cfg *config.Config) *server.Policy {
 const noInterface = ^uint32(0)
 
 // rules appends the rules of one section.
-func (r *Responder) rules(rules []server.Rule, a *config.Access, allow bool, interfaces []Interface) []server.Rule {
+func (r *Responder) rules(rules []server.Rule, a *config.Access, allow bool, interfaces []link) []server.Rule {
 	add := func(p netip.Prefix) { rules = append(rules, server.Rule{Prefix: p, Allow: allow}) }
 	for _, p := range a.Subnets {
 		add(p)
@@ -83,7 +93,7 @@ func (r *Responder) rules(rules []server.Rule, a *config.Access, allow bool, int
 			if !i.is(name) {
 				continue
 			}
-			for _, p := range i.Subnets {
+			for _, p := range i.subnets {
 				// Every interface has the same link-local subnet: see
 				// server.Policy.LinkLocal.
 				if !p.Addr().IsLinkLocalUnicast() {
@@ -99,13 +109,13 @@ func (r *Responder) rules(rules []server.Rule, a *config.Access, allow bool, int
 	return rules
 }
 
-func (i *Interface) is(name string) bool { return i.Name == name || i.Name == bridgePrefix+name }
+func (l *link) is(name string) bool { return l.name == name || l.name == bridgePrefix+name }
 
-func indices(name string, interfaces []Interface) []uint32 {
+func indices(name string, interfaces []link) []uint32 {
 	var found []uint32
 	for _, i := range interfaces {
-		if i.is(name) && !slices.Contains(found, i.Index) {
-			found = append(found, i.Index)
+		if i.is(name) && !slices.Contains(found, i.index) {
+			found = append(found, i.index)
 		}
 	}
 	return found

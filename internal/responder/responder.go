@@ -41,8 +41,10 @@ type Port interface {
 	// Read waits for requests and returns how many there are; 0 where only
 	// transmit timestamps came.
 	Read() (int, error)
-	// Request returns the i-th, good until the next Read.
-	Request(i int) Request
+	// Request returns the i-th, good until the next Read, and whether the kernel
+	// noted when it arrived. Its time is on the kernel's scale; its data is nil
+	// where it is longer than any request of ours.
+	Request(i int) (req server.Request, kernel bool)
 	// Buffer returns an empty slice that the next reply is appended to.
 	Buffer() []byte
 	// Reply answers the i-th request with it. A tag that is not 0 asks when the
@@ -57,30 +59,14 @@ type Port interface {
 	Close() error
 }
 
-// Request is one datagram.
-type Request struct {
-	Data      []byte // nil: longer than any request of ours
-	From      netip.AddrPort
-	Local     netip.Addr
-	Interface uint32
-	Received  clock.Wall // on the kernel's scale
-	Kernel    bool       // the kernel took it
-}
-
-// Interface is a network interface.
-type Interface struct {
-	Name    string
-	Index   uint32
-	Subnets []netip.Prefix
-}
-
 // Options are the parts of a Responder. All are required.
 type Options struct {
 	Clock Clock
 	// Listen opens a UDP port for n workers: for each family n sockets, as far
 	// as the system has the family.
-	Listen     func(port uint16, n int) ([]Port, error)
-	Interfaces func() ([]Interface, error)
+	Listen func(port uint16, n int) ([]Port, error)
+	// Interfaces calls f for each network interface that is up.
+	Interfaces func(f func(name string, index uint32, subnets []netip.Prefix)) error
 	// InForce returns what may be said of the clock, and the configuration.
 	InForce   func(context.Context) (engine.System, *config.Config, error)
 	Rand      io.Reader // good for secrets; read from several goroutines

@@ -21,6 +21,7 @@ import (
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
+	"ntsd/internal/server"
 	"ntsd/internal/wire"
 )
 
@@ -28,8 +29,8 @@ const testSeed = 11
 
 // fakePort hands over the requests that a test puts in and keeps the replies.
 type fakePort struct {
-	requests chan []Request
-	batch    []Request
+	requests chan []server.Request
+	batch    []server.Request
 	sent     map[uint64]clock.Wall
 	closed   chan struct{}
 
@@ -46,7 +47,7 @@ type fakeReply struct {
 
 func newFakePort() *fakePort {
 	return &fakePort{
-		requests: make(chan []Request), closed: make(chan struct{}), left: make(chan []fakeReply, 1),
+		requests: make(chan []server.Request), closed: make(chan struct{}), left: make(chan []fakeReply, 1),
 		sent: map[uint64]clock.Wall{},
 	}
 }
@@ -60,8 +61,8 @@ func (p *fakePort) Read() (int, error) {
 	}
 }
 
-func (p *fakePort) Request(i int) Request { return p.batch[i] }
-func (p *fakePort) Buffer() []byte        { return p.buf[:0] }
+func (p *fakePort) Request(i int) (server.Request, bool) { return p.batch[i], true }
+func (p *fakePort) Buffer() []byte                       { return p.buf[:0] }
 
 func (p *fakePort) Reply(i int, reply []byte, tag uint64) {
 	p.replies = append(p.replies, fakeReply{p.batch[i].From, bytes.Clone(reply), tag})
@@ -96,7 +97,7 @@ type bed struct {
 	shift      clock.Offset
 	refuse     error
 	ports      map[uint16][]*fakePort
-	interfaces []Interface
+	interfaces []link
 }
 
 func base() clock.Wall { return clock.WallUnix(2_300_000_000, 0) }
@@ -153,7 +154,12 @@ func run(t *testing.T, workers int, test func(t *testing.T, b *bed)) {
 		var err error
 		b.Responder, err = New(Options{
 			Clock: b, Listen: b.listen, Rand: random, Workers: workers, Precision: -20, InForce: b.inForce,
-			Interfaces: func() ([]Interface, error) { return b.interfaces, nil },
+			Interfaces: func(f func(string, uint32, []netip.Prefix)) error {
+				for _, l := range b.interfaces {
+					f(l.name, l.index, l.subnets)
+				}
+				return nil
+			},
 			Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
 					return slog.Attr{}
@@ -183,7 +189,7 @@ func goodSystem() engine.System {
 }
 
 // ask sends requests in one batch and returns the replies.
-func (b *bed) ask(t *testing.T, p *fakePort, requests ...Request) []fakeReply {
+func (b *bed) ask(t *testing.T, p *fakePort, requests ...server.Request) []fakeReply {
 	t.Helper()
 	p.requests <- requests
 	synctest.Wait()
@@ -195,11 +201,11 @@ func (b *bed) ask(t *testing.T, p *fakePort, requests ...Request) []fakeReply {
 	}
 }
 
-func (b *bed) request(from string, h wire.Header) Request {
+func (b *bed) request(from string, h wire.Header) server.Request {
 	now, _ := b.Now()
-	return Request{
+	return server.Request{
 		Data: h.Append(nil), From: netip.MustParseAddrPort(from), Local: netip.MustParseAddr("192.0.2.1"),
-		Received: now.Wall.Add(-time.Millisecond), Kernel: true,
+		Received: now.Wall.Add(-time.Millisecond),
 	}
 }
 
@@ -386,7 +392,7 @@ func TestInterfacesAreFollowed(t *testing.T) {
 			t.Error("answered before the interface has an address")
 		}
 		b.change(func() {
-			b.interfaces = []Interface{{Name: "br-lan", Index: 4, Subnets: []netip.Prefix{
+			b.interfaces = []link{{"br-lan", 4, []netip.Prefix{
 				netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("fe80::/64"),
 			}}}
 		})

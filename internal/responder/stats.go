@@ -76,7 +76,7 @@ func (t *table) list(i int, dst []server.Client, now clock.Mono) []server.Client
 func (r *Responder) Clients() []status.Client {
 	memory := r.state.Load().table
 	if memory == nil {
-		return nil
+		return []status.Client{} // JSON says [], not null
 	}
 	now, _ := r.opt.Clock.Now()
 	var all []server.Client

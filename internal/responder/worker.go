@@ -146,18 +146,15 @@ func (w *worker) measure(replies int) {
 
 // answer judges one request and reports whether it is answered.
 func (w *worker) answer(i int, now clock.Wall, sys *server.System) bool {
-	in := w.port.Request(i)
-	received := in.Received.Add(w.shift.Duration())
-	if wait := now.Sub(received).Duration(); wait < 0 || wait > maxQueued {
-		received = now
+	req, kernel := w.port.Request(i)
+	req.Received, req.At = req.Received.Add(w.shift.Duration()), w.now.Mono
+	if wait := now.Sub(req.Received).Duration(); wait < 0 || wait > maxQueued {
+		req.Received = now
 	}
-	if in.Kernel {
+	if kernel {
 		w.own.kernelRx++
 	} else {
 		w.own.daemonRx++
-	}
-	req := server.Request{
-		Data: in.Data, From: in.From, Local: in.Local, Received: received, Interface: in.Interface, At: w.now.Mono,
 	}
 	reply, v := w.reply(&req, now, sys)
 	if !v.Replies() {
@@ -165,7 +162,7 @@ func (w *worker) answer(i int, now clock.Wall, sys *server.System) bool {
 	}
 	tag := uint64(0)
 	if v.Interleaved() {
-		tag = w.await(in.From.Addr(), reply)
+		tag = w.await(req.From.Addr(), reply)
 	}
 	w.port.Reply(i, reply, tag)
 	return true

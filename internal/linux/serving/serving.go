@@ -1,0 +1,186 @@
+//go:build linux
+
+// Package serving is what an NTP server needs of Linux: sockets that share a
+// port, the time that is served, and the interfaces with their subnets. It
+// belongs to layer 4.
+//
+// Not its business: whom to answer, and what.
+package serving
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/bits"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/linux/udp"
+	"ntsd/internal/ntptime"
+	"ntsd/internal/server"
+)
+
+// Steered is the clock that the daemon steers: the kernel's, or its dry-run
+// twin. See sysclock.
+type Steered interface {
+	Read() clock.Reading
+	KernelWall() clock.Wall
+	MonoAt(kernelRealtime clock.Wall) clock.Mono
+}
+
+// Clock tells the time that is served.
+type Clock struct {
+	steered Steered
+	own     bool
+	started time.Time
+}
+
+// NewClock returns the clock that serves the steered one's time. own says that
+// this is not the kernel's, whose scale the timestamps of packets are on.
+func NewClock(s Steered, own bool) *Clock { return &Clock{s, own, time.Now()} }
+
+// Now returns the time, and what puts a timestamp that the kernel took a moment
+// ago on the same scale. The local time counts from NewClock.
+func (c *Clock) Now() (clock.Reading, clock.Offset) {
+	local := clock.Mono(time.Since(c.started))
+	kernel := c.steered.KernelWall()
+	if !c.own {
+		return clock.Reading{Mono: local, Wall: kernel}, 0
+	}
+	now := c.steered.Read()
+	same := now.Wall.Add(c.steered.MonoAt(kernel).Sub(now.Mono)) // as kernel
+	return clock.Reading{Mono: local, Wall: now.Wall}, same.Sub(kernel)
+}
+
+// precisionReadings are made to find out how finely the clock can be read.
+const precisionReadings = 64
+
+// Precision measures how finely the clock can be read (RFC 5905 section 7.3).
+func (c *Clock) Precision() ntptime.Exponent {
+	least := time.Second
+	last := c.steered.KernelWall()
+	for range precisionReadings {
+		next := c.steered.KernelWall()
+		if d := next.Sub(last).Duration(); d > 0 {
+			least = min(least, d)
+		}
+		last = next
+	}
+	// The smallest power of two of seconds that is not below it.
+	return -ntptime.Exponent(bits.Len64(uint64(time.Second/least)) - 1)
+}
+
+// Listen opens a UDP port on the wildcard addresses of both families, n sockets
+// each. It wraps the system's error and says what to do about it.
+func Listen(port uint16, n int, c *Clock) ([]*Port, error) {
+	config := udp.ListenConfig{Now: c.steered.KernelWall, ReusePort: n > 1}
+	var lock net.Listener
+	if n > 1 {
+		// Sockets that share a port would share it with those of a second
+		// daemon. The name lives and dies with the network namespace, as ports
+		// do.
+		var err error
+		if lock, err = net.Listen("unix", fmt.Sprintf("@ntsd/udp/%d", port)); err != nil {
+			return nil, errors.New("another ntsd serves the port")
+		}
+	}
+	var ports []*Port
+	for range n {
+		sockets, err := udp.ListenAll(port, config)
+		if err != nil {
+			for _, p := range ports {
+				_ = p.Close()
+			}
+			if lock != nil {
+				_ = lock.Close()
+			}
+			return nil, explain(err)
+		}
+		for _, s := range sockets {
+			ports = append(ports, &Port{socket: s, batch: udp.NewBatch()})
+		}
+	}
+	ports[0].lock = lock
+	return ports, nil
+}
+
+func explain(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; ports below 1024 need root or CAP_NET_BIND_SERVICE", err)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w; another time server runs here", err)
+	}
+	return err
+}
+
+// Port is one socket with the batch that it is read into. It belongs to one
+// goroutine, but for Close.
+type Port struct {
+	socket *udp.Server
+	batch  *udp.Batch
+	lock   net.Listener // of the first socket of a port; may be nil
+}
+
+// Read waits for requests and returns how many there are.
+func (p *Port) Read() (int, error) { return p.socket.ReadBatch(p.batch) }
+
+// Request returns the i-th as it arrived, on the kernel's scale, and whether it
+// was the kernel that noted the time. Data is nil if it was too long.
+func (p *Port) Request(i int) (req server.Request, kernel bool) {
+	data, r := p.batch.Request(i)
+	return server.Request{
+		Data: data, From: r.From, Local: r.Local, Interface: r.IfIndex, Received: r.Rx.Wall,
+	}, r.Rx.Kind == udp.Kernel
+}
+
+// Buffer returns an empty slice to append a reply to.
+func (p *Port) Buffer() []byte { return p.batch.Buffer() }
+
+// Reply answers the i-th request; a tag that is not 0 asks when it leaves.
+func (p *Port) Reply(i int, reply []byte, tag uint64) { p.batch.SetReply(i, reply, tag) }
+
+// Write sends the replies and returns how many left.
+func (p *Port) Write() (int, error) { return p.socket.WriteBatch(p.batch) }
+
+// EachSent calls f for each tagged reply of which it is known by now when it
+// left, on the kernel's scale.
+func (p *Port) EachSent(f func(tag uint64, at clock.Wall)) {
+	for _, s := range p.batch.Sent() {
+		f(s.Tag, s.Tx.Wall)
+	}
+}
+
+// Close ends Read with os.ErrClosed.
+func (p *Port) Close() error {
+	err := p.socket.Close()
+	if p.lock != nil {
+		err = errors.Join(err, p.lock.Close())
+	}
+	return err
+}
+
+// Interfaces calls f for each network interface that is up.
+func Interfaces(f func(name string, index uint32, subnets []netip.Prefix)) error {
+	all, err := net.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		addrs, err := i.Addrs()
+		if err != nil || i.Flags&net.FlagUp == 0 {
+			continue // it went away meanwhile, or is not in use
+		}
+		var subnets []netip.Prefix
+		for _, a := range addrs {
+			if p, err := netip.ParsePrefix(a.String()); err == nil {
+				subnets = append(subnets, p.Masked())
+			}
+		}
+		f(i.Name, uint32(i.Index), subnets)
+	}
+	return nil
+}
