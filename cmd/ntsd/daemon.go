@@ -18,6 +18,7 @@ import (
 
 	"ntsd/internal/config"
 	"ntsd/internal/control"
+	"ntsd/internal/ctl"
 	"ntsd/internal/daemon"
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/ntske"
@@ -164,7 +165,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	socket := filepath.Join(run, socketName)
+	socket := filepath.Join(run, ctl.SocketName)
 	listener, err := control.Listen(socket)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 
 	"ntsd/internal/config"
 	"ntsd/internal/control"
+	"ntsd/internal/ctl"
 	"ntsd/internal/demo"
 	"ntsd/internal/status"
 )
@@ -85,7 +86,7 @@ func runDemo(ctx context.Context, seconds int, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	client := ctlClient{control.Client{Path: filepath.Join(dir, cfg.Main.RunDir, socketName)}}
+	client := ctl.Client{Client: control.Client{Path: filepath.Join(dir, cfg.Main.RunDir, ctl.SocketName)}}
 	err = watch(ctx, client, seconds, stdout)
 	if daemonErr := stopDaemon(); err == nil {
 		err = daemonErr
@@ -127,7 +128,7 @@ func startDaemon(dir string) (stop func() error, err error) {
 }
 
 // watch waits for the daemon and shows its tables.
-func watch(ctx context.Context, client ctlClient, seconds int, stdout io.Writer) error {
+func watch(ctx context.Context, client ctl.Client, seconds int, stdout io.Writer) error {
 	if seconds > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
@@ -146,11 +147,11 @@ func watch(ctx context.Context, client ctlClient, seconds int, stdout io.Writer)
 			return fmt.Errorf("the daemon did not answer: %w", err)
 		}
 	}
-	opts := TopOptions{Table: status.Options{Color: colorful(stdout)}}
-	if isTerminal(stdout) {
+	opts := ctl.TopOptions{Table: status.Options{Color: ctl.Colorful(stdout)}}
+	if ctl.IsTerminal(stdout) {
 		opts.Keyboard = os.Stdin
 	}
-	err := RunTop(ctx, client, stdout, opts)
+	err := ctl.RunTop(ctx, client, stdout, opts)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}

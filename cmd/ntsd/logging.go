@@ -3,15 +3,14 @@ package main
 import (
 	"io"
 	"log/slog"
-	"os"
 
-	"golang.org/x/sys/unix"
+	"ntsd/internal/ctl"
 )
 
 // newHandler writes one line per event. procd and journald put the time before
 // each line themselves, so it is left out unless a person is looking.
 func newHandler(w io.Writer, level slog.Leveler) slog.Handler {
-	withTime := isTerminal(w)
+	withTime := ctl.IsTerminal(w)
 	return slog.NewTextHandler(w, &slog.HandlerOptions{
 		Level: level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
@@ -21,14 +20,4 @@ func newHandler(w io.Writer, level slog.Leveler) slog.Handler {
 			return a
 		},
 	})
-}
-
-// isTerminal reports whether a person reads what is written to w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }

@@ -17,14 +17,14 @@ import (
 	"strconv"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/ctl"
 )
 
-// Exit statuses, for ntsd and ntsctl alike.
+// Exit statuses; ntsctl's are the same.
 const (
-	exitDone        = 0 // the thing asked for is done
-	exitFailed      = 1 // it did not succeed: not synchronised, no reply
-	exitUsage       = 2 // used wrongly
-	exitUnreachable = 3 // ntsctl: the daemon is not there
+	exitDone   = ctl.ExitDone
+	exitFailed = ctl.ExitFailed
+	exitUsage  = ctl.ExitUsage
 )
 
 // version is set by the linker.
@@ -56,9 +56,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	name, args := filepath.Base(args[0]), args[1:]
 	switch {
 	case name == "ntsctl":
-		return ctlMain(args, stdin, stdout, stderr)
+		return ctl.Main(args, stdin, stdout, stderr, version)
 	case len(args) > 0 && args[0] == "ctl":
-		return ctlMain(args[1:], stdin, stdout, stderr)
+		return ctl.Main(args[1:], stdin, stdout, stderr, version)
 	case len(args) > 0 && args[0] == "demo":
 		return demoMain(args[1:], stdout, stderr)
 	}

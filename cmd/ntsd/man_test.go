@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"ntsd/internal/config"
+	"ntsd/internal/ctl"
 	"ntsd/internal/selection"
 	"ntsd/internal/status"
 )
@@ -261,11 +262,11 @@ func TestManClient(t *testing.T) {
 	const page = "ntsctl.8"
 	commands := manItems(t, page, "Ic")
 	var want []string
-	for _, c := range ctlCommands() {
-		want = append(want, c.name)
-		for _, arg := range regexp.MustCompile(`[A-Z]{3,}`).FindAllString(c.args, -1) {
-			if !strings.Contains(strings.ToUpper(commands[c.name].args), arg) {
-				t.Errorf("%s: the entry of %s lacks the argument %s", page, c.name, arg)
+	for _, c := range ctl.Commands() {
+		want = append(want, c.Name)
+		for _, arg := range regexp.MustCompile(`[A-Z]{3,}`).FindAllString(c.Args, -1) {
+			if !strings.Contains(strings.ToUpper(commands[c.Name].args), arg) {
+				t.Errorf("%s: the entry of %s lacks the argument %s", page, c.Name, arg)
 			}
 		}
 	}
@@ -273,17 +274,17 @@ func TestManClient(t *testing.T) {
 
 	want = nil
 	for letter := byte('A'); letter <= 'z'; letter++ {
-		if _, ok := new(ctlOptions).short(string(letter)); ok {
+		if ctl.KnowsFlag(string(letter)) {
 			want = append(want, string(letter))
 		}
 	}
-	for _, m := range regexp.MustCompile(`--[a-z]+`).FindAllString(ctlSummary(), -1) {
+	for _, m := range regexp.MustCompile(`--[a-z]+`).FindAllString(ctl.Summary(), -1) {
 		want = append(want, strings.TrimPrefix(m, "-"))
 	}
 	flags := manItems(t, page, "Fl")
 	for name := range flags {
 		// Flags that are words are not in a table: ask for each.
-		if long, isLong := strings.CutPrefix(name, "-"); isLong && new(ctlOptions).long(long) {
+		if long, isLong := strings.CutPrefix(name, "-"); isLong && ctl.KnowsFlag(long) {
 			want = append(want, name)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package ctl
 
 import (
 	"cmp"
@@ -94,7 +94,7 @@ func RunTop(ctx context.Context, client reporter, out io.Writer, o TopOptions) e
 	}
 	t.screen = openScreen(out, o.Keyboard)
 	defer t.screen.close()
-	t.opts.Table.Color = t.screen.live && colorful(out)
+	t.opts.Table.Color = t.screen.live && Colorful(out)
 	tick := time.NewTicker(o.Interval)
 	defer tick.Stop()
 	for frames := 1; ; frames++ {

@@ -1,4 +1,4 @@
-package main
+package ctl
 
 import (
 	"bytes"
@@ -152,10 +152,10 @@ func TestMakestepAsks(t *testing.T) {
 		code   int
 		steps  int
 	}{
-		{[]string{"makestep"}, "n\n", exitFailed, 0},
-		{[]string{"makestep"}, "\n", exitFailed, 0},
-		{[]string{"makestep"}, "yes\n", exitDone, 1},
-		{[]string{"makestep", "-y"}, "", exitDone, 1},
+		{[]string{"makestep"}, "n\n", ExitFailed, 0},
+		{[]string{"makestep"}, "\n", ExitFailed, 0},
+		{[]string{"makestep"}, "yes\n", ExitDone, 1},
+		{[]string{"makestep", "-y"}, "", ExitDone, 1},
 	} {
 		f.mu.Lock()
 		f.asked = nil
@@ -163,7 +163,7 @@ func TestMakestepAsks(t *testing.T) {
 		x := openTerminal(t, 24, 80)
 		_, _ = x.person.WriteString(c.answer)
 		var errs strings.Builder
-		code := ctlMain(append([]string{"-h", f.socket}, c.args...), x.tty, x.tty, &errs)
+		code := Main(append([]string{"-h", f.socket}, c.args...), x.tty, x.tty, &errs, testVersion)
 		steps := strings.Count(strings.Join(f.asked, ","), "makestep")
 		if code != c.code || steps != c.steps {
 			t.Errorf("%v, answer %q: got status %d, %d steps (%s); want %d, %d", c.args, c.answer, code, steps, errs.String(), c.code, c.steps)
@@ -178,7 +178,7 @@ func TestMakestepWarns(t *testing.T) {
 	x := openTerminal(t, 24, 200)
 	_, _ = x.person.WriteString("n\n")
 	var errs strings.Builder
-	if code := ctlMain([]string{"-h", f.socket, "makestep"}, x.tty, x.tty, &errs); code != exitFailed {
+	if code := Main([]string{"-h", f.socket, "makestep"}, x.tty, x.tty, &errs, testVersion); code != ExitFailed {
 		t.Errorf("got status %d", code)
 	}
 	got := x.readUntil(t, "now? [y/N]")

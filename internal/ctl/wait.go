@@ -1,4 +1,4 @@
-package main
+package ctl
 
 import (
 	"context"
@@ -40,7 +40,7 @@ func parseWait(args []string) (wait, error) {
 	for i, a := range args {
 		x, err := strconv.ParseFloat(a, 64)
 		if err != nil || !(x >= 0) || x > math.MaxInt32 {
-			return wait{}, ctlFailure(exitUsage, "waitsync: %q is not a number from 0 to %d; see ntsctl help waitsync", a, math.MaxInt32)
+			return wait{}, failf(ExitUsage, "waitsync: %q is not a number from 0 to %d; see ntsctl help waitsync", a, math.MaxInt32)
 		}
 		numbers[i] = x
 	}
@@ -72,7 +72,7 @@ func (w wait) lacks(r *status.Report, tries string) string {
 // not there yet is waited for too: at boot this may be called first. What a
 // long wait is for it says on standard error, when it begins and when the
 // reason changes.
-func (c *ctl) waitsync(words []string) error {
+func (c *invocation) waitsync(words []string) error {
 	w, err := parseWait(words[1:])
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (c *ctl) waitsync(words []string) error {
 			if reason = w.lacks(&r, tries); reason == "" {
 				return nil
 			}
-			err = ctlFailure(exitFailed, "waitsync: %s; ntsctl sources -v says more", reason)
+			err = failf(ExitFailed, "waitsync: %s; ntsctl sources -v says more", reason)
 			reason = w.lacks(&r, "")
 		} else {
 			reason = err.Error()
@@ -111,7 +111,7 @@ func (c *ctl) waitsync(words []string) error {
 
 // printTry prints one line about a try, in chronyc's form unless JSON is
 // wanted.
-func (c *ctl) printTry(try int, r *status.Report) error {
+func (c *invocation) printTry(try int, r *status.Report) error {
 	t := &r.Tracking
 	left := math.Abs(t.CorrectionS)
 	if c.opts.json {
@@ -123,7 +123,7 @@ func (c *ctl) printTry(try int, r *status.Report) error {
 			SkewPPM      float64 `json:"skew_ppm"`
 		}{try, t.Synchronised, t.ReferenceID, left, t.SkewPPM})
 		if err != nil {
-			return ctlFailure(exitFailed, "waitsync: %v", err)
+			return failf(ExitFailed, "waitsync: %v", err)
 		}
 		return c.print(string(line) + "\n")
 	}

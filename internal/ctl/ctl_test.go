@@ -1,4 +1,4 @@
-package main
+package ctl
 
 import (
 	"context"
@@ -110,6 +110,12 @@ func (f *fakeDaemon) answer(_ context.Context, req control.Request) control.Resp
 	return control.Done()
 }
 
+// terminalWidth is what help texts keep to.
+const terminalWidth = 80
+
+// testVersion is what the client is told that it is.
+const testVersion = "9.8-test"
+
 // ntsctl runs the client against f.
 func (f *fakeDaemon) ntsctl(args ...string) (status int, stdout, stderr string) {
 	return ntsctl(append([]string{"-h", f.socket}, args...)...)
@@ -117,7 +123,7 @@ func (f *fakeDaemon) ntsctl(args ...string) (status int, stdout, stderr string) 
 
 func ntsctl(args ...string) (status int, stdout, stderr string) {
 	var out, errs strings.Builder
-	status = ctlMain(args, strings.NewReader(""), &out, &errs)
+	status = Main(args, strings.NewReader(""), &out, &errs, testVersion)
 	return status, out.String(), errs.String()
 }
 
@@ -148,7 +154,7 @@ func TestTablesAsChronyc(t *testing.T) {
 		{[]string{"-c", "activity"}, "activity-c"},
 	} {
 		code, got, errs := f.ntsctl(c.args...)
-		if code != exitDone || errs != "" {
+		if code != ExitDone || errs != "" {
 			t.Errorf("%v: status %d, stderr %q", c.args, code, errs)
 		}
 		if want := peerFile(t, c.want); got != want {
@@ -204,7 +210,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: %v, no %q in\n%s", command, err, key, got)
 		}
 	}
-	if code, got, _ := f.ntsctl("online", "--json"); code != exitDone || got != "{\"ok\": true}\n" {
+	if code, got, _ := f.ntsctl("online", "--json"); code != ExitDone || got != "{\"ok\": true}\n" {
 		t.Errorf("online --json: %d %q", code, got)
 	}
 }
@@ -225,7 +231,7 @@ func TestActions(t *testing.T) {
 	} {
 		f.asked = nil
 		code, out, errs := f.ntsctl(args...)
-		if code != exitDone || out != "200 OK\n" || errs != "" {
+		if code != ExitDone || out != "200 OK\n" || errs != "" {
 			t.Errorf("%v: status %d, stdout %q, stderr %q", args, code, out, errs)
 		}
 		if want := strings.Join(args, " "); len(f.asked) != 1 || f.asked[0] != want {
@@ -241,32 +247,32 @@ func TestExitStatus(t *testing.T) {
 		code int
 		text string // in stderr
 	}{
-		{nil, exitUsage, "usage: ntsctl"},
-		{[]string{"frobnicate"}, exitUsage, "no command"},
-		{[]string{"sources", "-z"}, exitUsage, "no option -z"},
-		{[]string{"sources", "--nosuch"}, exitUsage, "no option --nosuch"},
-		{[]string{"sources", "more"}, exitUsage, "usage: ntsctl sources"},
-		{[]string{"burst"}, exitUsage, "GOOD/MAX"},
-		{[]string{"burst", "8/4"}, exitUsage, "ntsctl burst 4/8"},
-		{[]string{"waitsync", "soon"}, exitUsage, "not a number"},
-		{[]string{"waitsync", "-h"}, exitUsage, "needs the path"},
-		{[]string{"online", "nobody"}, exitFailed, "no such source"},
-		{[]string{"ntpdata", "192.0.2.9"}, exitFailed, "no source 192.0.2.9"},
-		{[]string{"smoothing"}, exitFailed, "not in this version"},
-		{[]string{"help", "rtcdata"}, exitFailed, "not in this version"},
-		{[]string{"help", "frobnicate"}, exitUsage, "no command"},
-		{[]string{"source"}, exitUsage, "but sources and sourcestats"},
-		{[]string{"burst", "8/64"}, exitUsage, "MAX <= 32, as in"},
-		{[]string{"burst", "4/8", "nobody"}, exitFailed, "burst: nobody: no such source"},
-		{[]string{"top", "--json"}, exitUsage, "ntsctl report"},
-		{[]string{"-h", "", "sources"}, exitUsage, "needs the path"},
-		{[]string{"-h", filepath.Dir(f.socket), "sources"}, exitUnreachable, "is a folder; -h wants the daemon's socket: " + f.socket},
-		{[]string{"-h", "ctl_test.go", "sources"}, exitUnreachable, "is not a socket"},
-		{[]string{"-h", "/" + strings.Repeat("x", 120), "sources"}, exitUsage, "longer than 107 bytes"},
-		{[]string{"online", "\x1b[2J"}, exitUsage, "unusable argument"},
-		{[]string{"ntpdata", "\x1b[2J"}, exitFailed, "no source ?[2J;"},
-		{[]string{"-h", "/nonexistent/ntsd.sock", "sources"}, exitUnreachable, "not running"},
-		{[]string{"-h/nonexistent/ntsd.sock", "online"}, exitUnreachable, "/etc/init.d/ntsd start"},
+		{nil, ExitUsage, "usage: ntsctl"},
+		{[]string{"frobnicate"}, ExitUsage, "no command"},
+		{[]string{"sources", "-z"}, ExitUsage, "no option -z"},
+		{[]string{"sources", "--nosuch"}, ExitUsage, "no option --nosuch"},
+		{[]string{"sources", "more"}, ExitUsage, "usage: ntsctl sources"},
+		{[]string{"burst"}, ExitUsage, "GOOD/MAX"},
+		{[]string{"burst", "8/4"}, ExitUsage, "ntsctl burst 4/8"},
+		{[]string{"waitsync", "soon"}, ExitUsage, "not a number"},
+		{[]string{"waitsync", "-h"}, ExitUsage, "needs the path"},
+		{[]string{"online", "nobody"}, ExitFailed, "no such source"},
+		{[]string{"ntpdata", "192.0.2.9"}, ExitFailed, "no source 192.0.2.9"},
+		{[]string{"smoothing"}, ExitFailed, "not in this version"},
+		{[]string{"help", "rtcdata"}, ExitFailed, "not in this version"},
+		{[]string{"help", "frobnicate"}, ExitUsage, "no command"},
+		{[]string{"source"}, ExitUsage, "but sources and sourcestats"},
+		{[]string{"burst", "8/64"}, ExitUsage, "MAX <= 32, as in"},
+		{[]string{"burst", "4/8", "nobody"}, ExitFailed, "burst: nobody: no such source"},
+		{[]string{"top", "--json"}, ExitUsage, "ntsctl report"},
+		{[]string{"-h", "", "sources"}, ExitUsage, "needs the path"},
+		{[]string{"-h", filepath.Dir(f.socket), "sources"}, ExitUnreachable, "is a folder; -h wants the daemon's socket: " + f.socket},
+		{[]string{"-h", "ctl_test.go", "sources"}, ExitUnreachable, "is not a socket"},
+		{[]string{"-h", "/" + strings.Repeat("x", 120), "sources"}, ExitUsage, "longer than 107 bytes"},
+		{[]string{"online", "\x1b[2J"}, ExitUsage, "unusable argument"},
+		{[]string{"ntpdata", "\x1b[2J"}, ExitFailed, "no source ?[2J;"},
+		{[]string{"-h", "/nonexistent/ntsd.sock", "sources"}, ExitUnreachable, "not running"},
+		{[]string{"-h/nonexistent/ntsd.sock", "online"}, ExitUnreachable, "/etc/init.d/ntsd start"},
 	} {
 		code, _, errs := f.ntsctl(c.args...)
 		if code != c.code || !strings.Contains(errs, c.text) {
@@ -285,14 +291,14 @@ func TestRefusals(t *testing.T) {
 		code int
 		want string
 	}{
-		{control.Fail(control.CodeBusy, "too many clients, try again"), exitFailed, "too many clients ask the daemon at once; try again"},
-		{control.Fail(control.CodeFailed, "daemon: stopped"), exitFailed, "online: stopped"},
-		{control.Fail(control.CodeArguments, "control: wrong arguments: online takes one source"), exitUsage, "online: online takes one source; see ntsctl help online"},
-		{control.Fail(control.CodeUnknown, "no command"), exitFailed, "online: the running daemon does not know it; restart ntsd if it was upgraded"},
-		{control.Fail(control.CodeNoSource, "x"), exitFailed, "online: a: no such source; ntsctl sources -a lists them"},
+		{control.Fail(control.CodeBusy, "too many clients, try again"), ExitFailed, "too many clients ask the daemon at once; try again"},
+		{control.Fail(control.CodeFailed, "daemon: stopped"), ExitFailed, "online: stopped"},
+		{control.Fail(control.CodeArguments, "control: wrong arguments: online takes one source"), ExitUsage, "online: online takes one source; see ntsctl help online"},
+		{control.Fail(control.CodeUnknown, "no command"), ExitFailed, "online: the running daemon does not know it; restart ntsd if it was upgraded"},
+		{control.Fail(control.CodeNoSource, "x"), ExitFailed, "online: a: no such source; ntsctl sources -a lists them"},
 	} {
 		err := refusal("online", []string{"a"}, c.resp)
-		var failure *ctlError
+		var failure *failure
 		if !errors.As(err, &failure) || failure.status != c.code || failure.text != c.want {
 			t.Errorf("%+v: got %v", c.resp, err)
 		}
@@ -302,8 +308,8 @@ func TestRefusals(t *testing.T) {
 func TestWaitsync(t *testing.T) {
 	f := startFake(t)
 	code, out, _ := f.ntsctl("waitsync", "1")
-	if want := "try: 1, refid: 0A420001, correction: 0.000003873, skew: 0.037\n"; code != exitDone || out != want {
-		t.Errorf("got %d, %q; want %d, %q", code, out, exitDone, want)
+	if want := "try: 1, refid: 0A420001, correction: 0.000003873, skew: 0.037\n"; code != ExitDone || out != want {
+		t.Errorf("got %d, %q; want %d, %q", code, out, ExitDone, want)
 	}
 	for _, c := range []struct {
 		args []string
@@ -312,16 +318,16 @@ func TestWaitsync(t *testing.T) {
 		{[]string{"1", "0.000001"}, "synchronised, but after 1 try more than 1e-06 s are left to correct"},
 		{[]string{"1", "0", "0.01"}, "synchronised, but after 1 try the skew is above 0.01 ppm"},
 	} {
-		if code, _, errs := f.ntsctl(append([]string{"waitsync"}, c.args...)...); code != exitFailed || !strings.Contains(errs, c.want) {
-			t.Errorf("%v: got %d, %q; want %d, %q", c.args, code, errs, exitFailed, c.want)
+		if code, _, errs := f.ntsctl(append([]string{"waitsync"}, c.args...)...); code != ExitFailed || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: got %d, %q; want %d, %q", c.args, code, errs, ExitFailed, c.want)
 		}
 	}
-	if code, out, _ := f.ntsctl("waitsync", "--json", "1"); code != exitDone ||
+	if code, out, _ := f.ntsctl("waitsync", "--json", "1"); code != ExitDone ||
 		out != `{"try":1,"synchronised":true,"reference_id":"0A420001","correction_s":0.000003873,"skew_ppm":0.037}`+"\n" {
 		t.Errorf("--json: got %d, %s", code, out)
 	}
 	f.report.Tracking.Synchronised = false
-	if code, _, errs := f.ntsctl("waitsync", "2", "0", "0", "0"); code != exitFailed || errs !=
+	if code, _, errs := f.ntsctl("waitsync", "2", "0", "0", "0"); code != ExitFailed || errs !=
 		"ntsctl: waitsync: not synchronised after 2 tries: ntp1.example.net: selected, but has not set the clock yet; "+
 			"ntp2.example.net: authenticated sources are required; ntsctl sources -v says more\n" {
 		t.Errorf("got %d, %q", code, errs)
@@ -329,36 +335,36 @@ func TestWaitsync(t *testing.T) {
 	f.report.Tracking.Synchronised = true
 	f.asked = nil
 	f.change = func(n int, r *status.Report) { r.Tracking.Synchronised = n >= 3 }
-	if code, out, _ := f.ntsctl("waitsync", "0", "0", "0", "0"); code != exitDone || strings.Count(out, "try: ") != 3 {
+	if code, out, _ := f.ntsctl("waitsync", "0", "0", "0", "0"); code != ExitDone || strings.Count(out, "try: ") != 3 {
 		t.Errorf("got %d, %q; want success at the third try", code, out)
 	}
-	if code, _, errs := ntsctl("-h", "/nonexistent/s", "waitsync", "1"); code != exitUnreachable {
-		t.Errorf("no daemon: got %d, %q; want %d", code, errs, exitUnreachable)
+	if code, _, errs := ntsctl("-h", "/nonexistent/s", "waitsync", "1"); code != ExitUnreachable {
+		t.Errorf("no daemon: got %d, %q; want %d", code, errs, ExitUnreachable)
 	}
 	// A daemon that is missing is named once, not with every try.
-	if code, _, errs := ntsctl("-h", "/nonexistent/s", "waitsync", "3", "0", "0", "0"); code != exitUnreachable ||
+	if code, _, errs := ntsctl("-h", "/nonexistent/s", "waitsync", "3", "0", "0", "0"); code != ExitUnreachable ||
 		strings.Count(errs, "ntsctl: waiting: no daemon answers") != 1 || strings.Count(errs, "\n") != 2 {
-		t.Errorf("no daemon: got %d, %q; want %d", code, errs, exitUnreachable)
+		t.Errorf("no daemon: got %d, %q; want %d", code, errs, ExitUnreachable)
 	}
 }
 
 func TestHelp(t *testing.T) {
-	for _, c := range ctlCommands() {
-		code, out, _ := ntsctl("help", c.name)
-		if code != exitDone || !strings.Contains(out, "Example: "+c.example) || c.example == "" || c.what == "" {
-			t.Errorf("help %s: %d, %q", c.name, code, out)
+	for _, c := range Commands() {
+		code, out, _ := ntsctl("help", c.Name)
+		if code != ExitDone || !strings.Contains(out, "Example: "+c.example) || c.example == "" || c.what == "" {
+			t.Errorf("help %s: %d, %q", c.Name, code, out)
 		}
 	}
-	if code, out, _ := ntsctl("--help"); code != exitDone || !strings.Contains(out, "waitsync") {
+	if code, out, _ := ntsctl("--help"); code != ExitDone || !strings.Contains(out, "waitsync") {
 		t.Errorf("--help: %d, %q", code, out)
 	}
 	for _, args := range [][]string{{"version"}, {"--version"}, {"-v"}} {
-		if code, out, _ := ntsctl(args...); code != exitDone || !strings.Contains(out, version) {
+		if code, out, _ := ntsctl(args...); code != ExitDone || !strings.Contains(out, testVersion) {
 			t.Errorf("%v: %d, %q", args, code, out)
 		}
 	}
-	texts := []string{ctlSummary()}
-	for _, c := range ctlCommands() {
+	texts := []string{Summary()}
+	for _, c := range Commands() {
 		texts = append(texts, c.usage(), c.more)
 	}
 	for _, line := range strings.Split(strings.Join(texts, "\n"), "\n") {
@@ -390,12 +396,12 @@ func TestUnresolvedSources(t *testing.T) {
 			t.Errorf("%s: got %q, stderr %q", c, out, errs)
 		}
 	}
-	if code, out, errs := f.ntsctl("ntpdata", "nowhere.example.net"); code != exitFailed || out != "" ||
+	if code, out, errs := f.ntsctl("ntpdata", "nowhere.example.net"); code != ExitFailed || out != "" ||
 		errs != "ntsctl: ntpdata: nowhere.example.net has no address yet: no such name\n" {
 		t.Errorf("ntpdata: got %d, %q, stderr %q", code, out, errs)
 	}
 	f.report.Sources = nil
-	if code, _, errs := f.ntsctl("sources"); code != exitDone || !strings.Contains(errs, "no sources are configured") {
+	if code, _, errs := f.ntsctl("sources"); code != ExitDone || !strings.Contains(errs, "no sources are configured") {
 		t.Errorf("no sources: got %d, stderr %q", code, errs)
 	}
 }
@@ -430,14 +436,14 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// FuzzCtlFlags: no command line panics, and words that are no flags survive.
-func FuzzCtlFlags(f *testing.F) {
+// FuzzFlags: no command line panics, and words that are no flags survive.
+func FuzzFlags(f *testing.F) {
 	for _, s := range []string{"-n sources", "sources -nNcavy", "-h /x online a", "-h", "--json -- -x", "-hx --csv", "-", "--"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		args := strings.Split(line, " ")
-		var o ctlOptions
+		var o options
 		words, err := o.parse(args)
 		if err == nil && len(words) > len(args) {
 			t.Errorf("%q: more words than arguments: %q", args, words)

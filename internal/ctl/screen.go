@@ -1,4 +1,4 @@
-package main
+package ctl
 
 import (
 	"fmt"
@@ -46,7 +46,7 @@ type screen struct {
 // it cannot have (a keyboard that is no terminal) it does without.
 func openScreen(out io.Writer, keyboard *os.File) *screen {
 	s := &screen{out: out, keys: make(chan byte, keyBuffer), stop: make(chan struct{})}
-	if !isTerminal(out) || os.Getenv("TERM") == "dumb" {
+	if !IsTerminal(out) || os.Getenv("TERM") == "dumb" {
 		return s
 	}
 	s.tty, _ = out.(*os.File)
@@ -210,4 +210,14 @@ func (s *screen) close() {
 	if s.live {
 		_, _ = io.WriteString(s.out, screenLeave)
 	}
+}
+
+// IsTerminal reports whether a person reads what is written to w.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }

@@ -1,4 +1,4 @@
-package main
+package ctl
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 )
 
 // table shows one of chronyc's reports.
-func (c *ctl) table(words []string) error {
+func (c *invocation) table(words []string) error {
 	name, target := words[0], ""
 	if len(words) > 1 {
 		target = words[1]
@@ -50,7 +50,7 @@ func (c *ctl) table(words []string) error {
 
 // check explains why nothing can be shown of target: there is no such source,
 // or none of that name has an address, and so no reply.
-func (c *ctl) check(r status.Report, name, target string) error {
+func (c *invocation) check(r status.Report, name, target string) error {
 	why, found := "", false
 	for i := range r.Sources {
 		s := &r.Sources[i]
@@ -63,9 +63,9 @@ func (c *ctl) check(r status.Report, name, target string) error {
 		why, found = s.Selection.Why, true
 	}
 	if !found {
-		return ctlFailure(exitFailed, "%s: no source %s; ntsctl sources -a lists them", name, target)
+		return failf(ExitFailed, "%s: no source %s; ntsctl sources -a lists them", name, target)
 	}
-	return ctlFailure(exitFailed, "%s: %s has no address yet: %s", name, target, why)
+	return failf(ExitFailed, "%s: %s has no address yet: %s", name, target, why)
 }
 
 // writeFailure says that the answer could not be written.
@@ -74,12 +74,12 @@ func writeFailure(err error) error {
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return ctlFailure(exitFailed, "cannot write the answer: %v", err)
+	return failf(ExitFailed, "cannot write the answer: %v", err)
 }
 
 // missing names on standard error what chronyc's table leaves out: a script
 // that reads the table is not disturbed, and a person is not left wondering.
-func (c *ctl) missing(r status.Report) {
+func (c *invocation) missing(r status.Report) {
 	if len(r.Sources) == 0 {
 		fmt.Fprintln(c.stderr, "no sources are configured; see /etc/config/ntsd")
 	}
@@ -91,7 +91,7 @@ func (c *ctl) missing(r status.Report) {
 }
 
 // render calls the table's writer.
-func (c *ctl) render(r status.Report, name, target string) error {
+func (c *invocation) render(r status.Report, name, target string) error {
 	o := c.opts.table
 	switch name {
 	case "sources":
@@ -112,7 +112,7 @@ func (c *ctl) render(r status.Report, name, target string) error {
 }
 
 // report prints everything as JSON.
-func (c *ctl) report([]string) error {
+func (c *invocation) report([]string) error {
 	r, err := c.client.Report(context.Background())
 	if err != nil {
 		return err
@@ -124,10 +124,10 @@ func (c *ctl) report([]string) error {
 }
 
 // action has the daemon do something and says that it did.
-func (c *ctl) action(words []string) error {
+func (c *invocation) action(words []string) error {
 	if words[0] == control.CmdBurst {
 		if _, _, err := control.ParseBurst(words[1]); err != nil {
-			return ctlFailure(exitUsage, "burst: %q is not GOOD/MAX with 1 <= GOOD <= MAX <= %d, as in ntsctl burst 4/8",
+			return failf(ExitUsage, "burst: %q is not GOOD/MAX with 1 <= GOOD <= MAX <= %d, as in ntsctl burst 4/8",
 				words[1], control.MaxBurst)
 		}
 	}
@@ -138,7 +138,7 @@ func (c *ctl) action(words []string) error {
 }
 
 // done says that it worked, in chronyc's words.
-func (c *ctl) done() error {
+func (c *invocation) done() error {
 	switch {
 	case c.opts.json:
 		return c.print("{\"ok\": true}\n")
@@ -150,7 +150,7 @@ func (c *ctl) done() error {
 
 // makestep steps the clock, after asking whoever sits at a terminal: programs
 // that see the time jump can break.
-func (c *ctl) makestep([]string) error {
+func (c *invocation) makestep([]string) error {
 	if c.interactive() && !c.opts.yes {
 		r, err := c.client.Report(context.Background())
 		if err != nil {
@@ -170,10 +170,10 @@ func (c *ctl) makestep([]string) error {
 		fmt.Fprintf(c.stdout, "Step the clock %s by %.9f seconds now? [y/N] ", way, math.Abs(left))
 		answer, err := bufio.NewReader(c.stdin).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
-			return ctlFailure(exitFailed, "makestep: %v", err)
+			return failf(ExitFailed, "makestep: %v", err)
 		}
 		if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-			return ctlFailure(exitFailed, "makestep: not confirmed, nothing done")
+			return failf(ExitFailed, "makestep: not confirmed, nothing done")
 		}
 	}
 	if _, err := c.client.do(context.Background(), control.CmdMakeStep); err != nil {
@@ -183,15 +183,15 @@ func (c *ctl) makestep([]string) error {
 }
 
 // interactive reports whether a person sits at both ends.
-func (c *ctl) interactive() bool {
+func (c *invocation) interactive() bool {
 	in, ok := c.stdin.(*os.File)
-	return ok && isTerminal(in) && isTerminal(c.stdout)
+	return ok && IsTerminal(in) && IsTerminal(c.stdout)
 }
 
 // top shows the live view until q, Ctrl-C or a hang-up.
-func (c *ctl) top([]string) error {
+func (c *invocation) top([]string) error {
 	if c.opts.json || c.opts.table.CSV {
-		return ctlFailure(exitUsage, "top shows tables only; ntsctl report has all of it as JSON")
+		return failf(ExitUsage, "top shows tables only; ntsctl report has all of it as JSON")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()

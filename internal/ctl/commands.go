@@ -1,0 +1,174 @@
+package ctl
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ntsd/internal/control"
+)
+
+// Command is one command of ntsctl: how it is called, what it does, one
+// example.
+type Command struct {
+	Name, Args  string
+	what        string
+	more        string // for help COMMAND, beyond what
+	example     string
+	least, most int // arguments
+	run         func(c *invocation, words []string) error
+}
+
+func (c Command) usage() string { return strings.TrimSpace(c.Name + " " + c.Args) }
+
+// Commands lists what this version can do, in the order of help.
+func Commands() []Command {
+	return slices.Concat(views(), serving(), actions())
+}
+
+func views() []Command {
+	return []Command{
+		{"sources", "[-a] [-v]", "the servers: which is followed, reach, last sample", "-v adds a legend, and in words why a server is not selected, its TLS and its\ncertificate.", "ntsctl -n sources", 0, 0, (*invocation).table},
+		{"tracking", "[-v]", "the clock: reference, offset, frequency, error bounds", "", "ntsctl tracking", 0, 0, (*invocation).table},
+		{"authdata", "[-a] [-v]", "NTS: keys, cookies, last key establishment", "Type is the AEAD's number: 15 AES-SIV-CMAC-256, 30 AES-128-GCM-SIV.", "ntsctl authdata -v", 0, 0, (*invocation).table},
+		{"sourcestats", "[-a] [-v]", "the servers: samples, frequency, jitter", "", "ntsctl -c sourcestats", 0, 0, (*invocation).table},
+		{"selectdata", "[-a] [-v]", "the selection: state, options, interval", "", "ntsctl selectdata -v", 0, 0, (*invocation).table},
+		{"ntpdata", "[ADDRESS]", "the last valid reply of each server, or of one", "", "ntsctl ntpdata 192.0.2.1", 0, 1, (*invocation).table},
+		{"activity", "", "how many sources are online, offline, unresolved", "", "ntsctl activity", 0, 0, (*invocation).table},
+		{"report", "", "everything above in one JSON object", "", "ntsctl report | jsonfilter -e '@.tracking.stratum'", 0, 0, (*invocation).report},
+		{"top", "", "all of it, live", "Keys: q quit, n names or addresses, s sort, v words.", "ntsctl top", 0, 0, (*invocation).top},
+		{"waitsync", "[TRIES [CORRECTION [SKEW [INTERVAL]]]]", "wait until the clock is synchronised", "Asks every INTERVAL seconds (10), at most TRIES times (0: for ever), until what\nis left to correct is at most CORRECTION seconds and the skew at most SKEW ppm\n(0: not checked). Exit status 1 when that did not happen. What a long wait is\nfor is said on standard error.", "ntsctl waitsync 60 0.01", 0, 4, (*invocation).waitsync},
+	}
+}
+
+func actions() []Command {
+	target := "SOURCE is an address or a configured name; without it all are meant."
+	return []Command{
+		{"makestep", "[-y]", "step the clock now by what is left to correct", "Asks first when on a terminal; -y says yes.", "ntsctl makestep -y", 0, 0, (*invocation).makestep},
+		{"burst", "GOOD/MAX [SOURCE]", "measure quickly: GOOD replies of MAX requests", target + fmt.Sprintf("\nMAX is at most %d.", control.MaxBurst), "ntsctl burst 4/8", 1, 2, (*invocation).action},
+		{"online", "[SOURCE]", "poll again", target, "ntsctl online", 0, 1, (*invocation).action},
+		{"offline", "[SOURCE]", "stop polling", target, "ntsctl offline ntp.example.net", 0, 1, (*invocation).action},
+		{"onoffline", "[SOURCE]", "online where there is a route, else offline", target, "ntsctl onoffline", 0, 1, (*invocation).action},
+		{"refresh", "", "resolve the names again", "", "ntsctl refresh", 0, 0, (*invocation).action},
+		{"rekey", "[SOURCE]", "establish new NTS keys", target, "ntsctl rekey", 0, 1, (*invocation).action},
+		{"reload", "", "read the configuration again", "Sources that did not change keep their samples and keys.", "ntsctl reload", 0, 0, (*invocation).action},
+		{"dump", "", "write the state files now", "", "ntsctl dump", 0, 0, (*invocation).action},
+		{"help", "[COMMAND]", "this, or one command with an example", "", "ntsctl help waitsync", 0, 1, (*invocation).help},
+		{"completion", "", "print the completion for bash", "", `eval "$(ntsctl completion)"`, 0, 0, (*invocation).completion},
+		{"version", "", "print the version", "", "ntsctl version", 0, 0, (*invocation).version},
+	}
+}
+
+// isLater reports whether name is a command that the manuals of this
+// program's kind know and a later version will have.
+func isLater(name string) bool {
+	return slices.Contains([]string{
+		"smoothing", "rtcdata", "nts", "peers", "bootstrap", "ca", "import",
+		"history", "metrics", "test", "add", "delete",
+	}, name)
+}
+
+// find returns the command called name.
+func find(name string) (Command, bool) {
+	for _, c := range Commands() {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Command{}, false
+}
+
+// noCommand says so, with the commands that may have been meant.
+func noCommand(name string) error {
+	var near []string
+	for _, c := range Commands() {
+		if len(name) > 1 && (strings.HasPrefix(c.Name, name) || strings.HasPrefix(name, c.Name)) {
+			near = append(near, c.Name)
+		}
+	}
+	if len(near) > 0 {
+		return failf(ExitUsage, "no command %q, but %s; ntsctl help lists them", name, strings.Join(near, " and "))
+	}
+	return failf(ExitUsage, "no command %q; ntsctl help lists them", name)
+}
+
+// usageWidth is the first column of help; the second fits a terminal.
+const usageWidth = 23
+
+// Summary is the text of help.
+func Summary() string {
+	var b strings.Builder
+	b.WriteString("usage: ntsctl [FLAGS] COMMAND [ARGUMENTS]\n\n")
+	for _, c := range Commands() {
+		usage := c.usage()
+		if len(usage) > usageWidth {
+			usage = c.Name + " ..."
+		}
+		fmt.Fprintf(&b, "  %-*s %s\n", usageWidth, usage, c.what)
+	}
+	b.WriteString(`
+  -n  addresses instead of names      -N  configured names in full
+  -c  comma-separated values          --json  JSON
+  -v  legend, and words below rows    -a  sources without an address too
+  -h SOCKET  the daemon's socket (` + defaultSocket + `)
+  -y  do not ask
+
+Exit status: 0 done, 1 not done, 2 used wrongly, 3 daemon not reachable.
+"ntsctl help COMMAND" shows one example.
+`)
+	return b.String()
+}
+
+// help prints the summary or one command.
+func (c *invocation) help(words []string) error {
+	if len(words) == 1 {
+		return c.print(Summary())
+	}
+	name := words[1]
+	cmd, ok := find(name)
+	switch {
+	case !ok && isLater(name):
+		return failf(ExitFailed, "%s is not in this version", name)
+	case !ok:
+		return noCommand(name)
+	}
+	text := fmt.Sprintf("usage: ntsctl %s\n\n%s.\n", cmd.usage(), strings.ToUpper(cmd.what[:1])+cmd.what[1:])
+	if cmd.more != "" {
+		text += cmd.more + "\n"
+	}
+	return c.print(text + "\nExample: " + cmd.example + "\n")
+}
+
+// completion prints what bash needs to complete commands, flags, and the
+// sources that the running daemon knows.
+func (c *invocation) completion([]string) error {
+	var names, targets []string
+	for _, cmd := range Commands() {
+		names = append(names, cmd.Name)
+		if strings.Contains(cmd.Args, "SOURCE") || strings.Contains(cmd.Args, "ADDRESS") {
+			targets = append(targets, cmd.Name)
+		}
+	}
+	return c.print(strings.NewReplacer(
+		"COMMANDS", strings.Join(names, " "), "TARGETS", strings.Join(targets, "|"),
+	).Replace(completionScript))
+}
+
+// completionScript needs bash alone, without the package bash-completion.
+//
+//go:embed completion.bash
+var completionScript string //nolint:gochecknoglobals // go:embed wants a variable
+
+// version prints the client's version; the daemon's is in report.
+func (c *invocation) version([]string) error {
+	return c.print("ntsctl (ntsd) version " + c.release + "\n")
+}
+
+// print writes to standard output.
+func (c *invocation) print(text string) error {
+	if _, err := fmt.Fprint(c.stdout, text); err != nil {
+		return writeFailure(err)
+	}
+	return nil
+}
