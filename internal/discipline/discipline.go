@@ -203,12 +203,16 @@ func (d *Discipline) Correction(now clock.Reading) clock.Offset {
 func (d *Discipline) RootDelay() time.Duration { return d.last.RootDelay }
 
 // RootDispersion bounds, with half the root delay, the wall clock's error: the
-// last update's dispersion grown by the skew since, and the correction left.
+// last update's dispersion grown by what the oscillator may have done since,
+// and the correction left.
 func (d *Discipline) RootDispersion(now clock.Reading) time.Duration {
 	if !d.haveLine {
 		return unsynchronisedError
 	}
-	grown := (d.freqSD + oscillatorError).Over(now.Mono.Sub(d.at))
+	since := now.Mono.Sub(d.at)
+	e := d.last.Estimate
+	e.RateSD = d.freqSD // of the rate in force
+	grown := e.Bound(since) - e.Bound(0) + oscillatorError.Over(since)
 	return d.last.RootDispersion + grown + d.Correction(now).Abs()
 }
 

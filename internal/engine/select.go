@@ -138,7 +138,7 @@ func rootDelay(a *assoc.Assoc, est filter.Estimate) time.Duration {
 
 // rootDispersion bounds what a's time may be off beside the delay.
 func rootDispersion(now clock.Reading, a *assoc.Assoc, est filter.Estimate) time.Duration {
-	return a.Last().Header.RootDispersion.Duration() + a.Dispersion() + est.OffsetSD +
+	return a.Last().Header.RootDispersion.Duration() + a.Dispersion() + est.Bound(0) +
 		drift.Over(now.Mono.Sub(a.LastRx()))
 }
 

@@ -144,6 +144,17 @@ func (b *bank) shift(d float64) {
 	}
 }
 
+// wander returns the bank's belief about the square of the wander.
+func (b *bank) wander() float64 {
+	var q float64
+	for i := range b {
+		for j := range b[i] {
+			q += float64(b[i][j].w * wander(j))
+		}
+	}
+	return q
+}
+
 // noise returns the usual error of a sample (ns), by what the bank believes
 // about the path.
 func (b *bank) noise(p *path) float64 {

@@ -30,6 +30,9 @@ const (
 	// quartiles is the distance between the quartiles of a normal variable of
 	// standard deviation 1.
 	quartiles = 1.349
+	// lowestNormal deviations below the median lies the smallest of a thousand
+	// normal variables at most (1 in 30).
+	lowestNormal = 4
 	// smallestQueue (ns) keeps divisions sane on a path without jitter.
 	smallestQueue = 10
 
@@ -68,6 +71,12 @@ const (
 	// replay is the number of samples up to which a changed minimum is worth
 	// looking at the samples again; later ones hardly feel the old ones.
 	replay = 16
+	// replayFall: a minimum that falls by so many of its own deviations shows that
+	// all samples before had queued (chance alone: 3e-4). Where it contradicts the
+	// estimate by so many deviations, all samples that are kept are looked at
+	// again.
+	replayFall    = 4
+	contradiction = 4
 	// changeShare is how much of the weight moves between hypotheses with every
 	// sample, so that the bank never grows deaf.
 	changeShare = 0.01

@@ -60,6 +60,14 @@ func (f *Filter) Update(s Sample) bool {
 		f.rerun(f.cfg.MaxSamples)
 		return true
 	}
+	if f.path.fell && f.contradicts(s) {
+		f.doubt()
+		if !f.rerun(f.n) {
+			f.rerun(1)
+		}
+		f.strange, f.moved = 0, true
+		return true
+	}
 	if f.take(f.n - 1) {
 		f.strange = 0
 		return true
@@ -68,23 +76,45 @@ func (f *Filter) Update(s Sample) bool {
 	if f.strange < surprises {
 		return false
 	}
-	// The server, or our Mono, has moved for good. What is known of the rate
-	// survives, with doubt.
-	_, f.rate = f.bank.mean(0)
-	_, variance := f.bank.variance(0)
-	f.rateSD = max(math.Sqrt(variance), doubtedRateSD)
+	// The server, or our Mono, has moved for good.
+	f.doubt()
 	f.rerun(f.strange)
 	f.strange, f.moved = 0, true
 	return true
 }
 
-// rerun builds the estimate anew from the newest n samples.
-func (f *Filter) rerun(n int) {
+// contradicts reports whether a sample of a new, far lower minimum lies beyond
+// what the estimate leaves possible. Then the sample is right, and what the
+// estimate rests on came through queues that nobody knew of: with the new
+// minimum, those samples say less. (A route that has become shorter again
+// contradicts nothing.)
+func (f *Filter) contradicts(s Sample) bool {
+	since := s.At.Sub(f.base.Mono)
+	x, _ := f.bank.mean(since.Seconds())
+	variance, _ := f.bank.variance(since.Seconds())
+	miss := float64(s.True.Sub(f.base.Wall)) - float64(since) - x
+	edge := f.path.oldEdge + floor(s)
+	return float64(miss*miss) > float64(contradiction*contradiction)*(variance+float64(edge*edge))
+}
+
+// doubt makes an estimate that begins anew begin with what is known of the
+// rate.
+func (f *Filter) doubt() {
+	_, f.rate = f.bank.mean(0)
+	_, variance := f.bank.variance(0)
+	f.rateSD = max(math.Sqrt(variance), doubtedRateSD)
+}
+
+// rerun builds the estimate anew from the newest n samples. It reports whether
+// it can believe the last.
+func (f *Filter) rerun(n int) (ok bool) {
 	n = min(n, window, f.n)
 	f.start(f.n - n)
+	ok = true
 	for i := f.n - n + 1; i < f.n; i++ {
-		f.take(i)
+		ok = f.take(i)
 	}
+	return ok
 }
 
 // start begins the estimate with the sample of the given number.
@@ -143,6 +173,7 @@ func (f *Filter) Estimate(at clock.Mono) (e Estimate, ok bool) {
 		},
 		OffsetSD: time.Duration(math.Ceil(math.Sqrt(vx))),
 		RateSD:   clock.Rate(math.Sqrt(vr) * 1e-9),
+		Wander:   clock.Rate(math.Sqrt(f.bank.wander()) * 1e-9),
 		MinDelay: f.path.minDelay(),
 		Samples:  f.n,
 	}

@@ -15,11 +15,15 @@ type path struct {
 	buckets [minBuckets]float64
 	counts  [minBuckets]int
 
-	min    float64 // round trip free of queues (ns)
-	seen   float64 // round trips behind min
-	queue  float64 // mean queue of one direction
-	spread float64 // standard deviation of the error if the excess says nothing
-	limit  float64 // configured lower bound
+	min  float64 // round trip free of queues (ns)
+	seen float64 // round trips behind min
+	// fell: the newest made the minimum fall by far more than oldEdge, which edge
+	// was before: all the others had queued, or came by a longer route.
+	fell    bool
+	oldEdge float64
+	queue   float64 // mean queue of one direction
+	spread  float64 // standard deviation of the error if the excess says nothing
+	limit   float64 // configured lower bound
 }
 
 // add takes a round trip. It reports whether the minimum has fallen or the
@@ -27,6 +31,10 @@ type path struct {
 func (p *path) add(delay float64) (changed bool) {
 	p.replace(delay)
 	changed = p.n == 1 || delay < p.min
+	if p.n > 0 {
+		p.oldEdge = p.edge(1)
+		p.fell = p.min-delay > float64(replayFall*2*p.oldEdge)
+	}
 	if p.counts[0] >= window {
 		copy(p.buckets[1:], p.buckets[:minBuckets-1])
 		copy(p.counts[1:], p.counts[:minBuckets-1])
@@ -40,6 +48,7 @@ func (p *path) add(delay float64) (changed bool) {
 	if p.rerouted() {
 		p.restart()
 		changed = true
+		p.fell = false
 	}
 	return changed
 }
@@ -81,7 +90,9 @@ func (p *path) measure() {
 	}
 	p.queue = max(median/medianOfTwo, smallestQueue)
 	// Var(e) = Var(delay)/4 whatever the distribution, if both ways are alike.
-	p.spread = max((p.sorted[min(k*3/4, k-1)]-p.sorted[k/4])/quartiles/2, p.queue/4)
+	// And no normal variable lies so far below its median as a minimum does that
+	// was found once the queues were gone.
+	p.spread = max((p.sorted[min(k*3/4, k-1)]-p.sorted[k/4])/quartiles/2, p.queue/4, median/lowestNormal/2)
 	p.seen = float64(n)
 }
 

@@ -16,6 +16,7 @@
 package filter
 
 import (
+	"math"
 	"time"
 
 	"ntsd/internal/clock"
@@ -53,8 +54,23 @@ type Estimate struct {
 	Line     clock.Line    // the server's wall time as a function of Mono
 	OffsetSD time.Duration // standard deviation of Line at Line.At.Mono
 	RateSD   clock.Rate    // standard deviation of Line.Rate
+	Wander   clock.Rate    // standard deviation of what a second adds to the rate
 	MinDelay time.Duration // round trip believed to be free of queues
 	Samples  int           // accepted samples behind the estimate
+}
+
+// boundSDs standard deviations bound an error: 99.9 % of a normal variable's lie
+// within 3.3, and an estimate's deviation is itself right to some 10 %.
+const boundSDs = 3.5
+
+// Bound returns what the estimate's error exceeds once in a thousand times at
+// most, the time after later than the estimate: the oscillator has wandered
+// since. What queues that are always there hide (half of MinDelay) comes on top.
+func (e *Estimate) Bound(after time.Duration) time.Duration {
+	t := max(0, after.Seconds())
+	sd := e.OffsetSD.Seconds() + float64(float64(e.RateSD)*t)
+	wandered := float64(float64(e.Wander)*float64(e.Wander)) * float64(t*float64(t*t)) / 3
+	return clock.OffsetSeconds(boundSDs * math.Sqrt(float64(sd*sd)+wandered)).Duration()
 }
 
 // Stats is what `ntsctl sourcestats` prints about a source.
