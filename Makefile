@@ -22,7 +22,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest)
 
-.PHONY: help build run test check fmt vet lint arch race fuzz-smoke fuzz sim-soak soak cross interop peers acceptance bench size repro shell man deps clean
+.PHONY: help build run test check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance bench size repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -65,6 +65,15 @@ fuzz-smoke: ## every fuzz target for FUZZTIME (3s)
 
 fuzz: ## every fuzz target for ten minutes
 	@scripts/fuzz.sh 10m
+
+accuracy: ## the clock's error beside chrony's and the oracle's, and the goals (SEEDS=10)
+	$(GO) run ./cmd/ntssim -accuracy -seeds $${SEEDS:-10}
+
+sim: ## every scenario with 20 seeds
+	$(GO) run ./cmd/ntssim -seeds $${SEEDS:-20} testdata/scenarios/*.scn
+
+sim-soak: ## every scenario with 1000 seeds
+	$(GO) run ./cmd/ntssim -seeds $${SEEDS:-1000} testdata/scenarios/*.scn
 
 cross: ## unit tests under qemu-user on arm64 and big-endian mips
 	@scripts/cross.sh $(CROSS)

@@ -20,6 +20,7 @@ type outcome struct {
 	job
 	result sim.Result
 	broken []string // limits
+	missed []string // goals
 }
 
 // runAll runs jobs on so many processors at once; the outcomes stand in the
@@ -37,7 +38,8 @@ func runAll(jobs []job, workers int) ([]outcome, error) {
 				if err != nil {
 					errs[i] = fmt.Errorf("%s seed %d: %w", j.scenario.Name, j.seed, err)
 				}
-				out[i] = outcome{job: j, result: r, broken: sim.Check(j.scenario.Limits, &r)}
+				broken, missed := sim.Check(j.scenario.Limits, &r)
+				out[i] = outcome{job: j, result: r, broken: broken, missed: missed}
 			}
 		})
 	}
@@ -71,6 +73,7 @@ type summary struct {
 	covered               float64       // least
 	bound                 time.Duration // mean
 	broken                int           // runs beyond a limit
+	missed                int           // runs that missed a goal
 	ratio                 float64       // of RMS to the oracle's, geometric mean
 }
 
@@ -99,6 +102,9 @@ func summarise(runs []outcome) (s summary) {
 		s.first10ms = max(s.first10ms, r.First10ms)
 		if len(runs[i].broken) > 0 {
 			s.broken++
+		}
+		if len(runs[i].missed) > 0 {
+			s.missed++
 		}
 	}
 	return s

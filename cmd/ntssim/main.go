@@ -51,6 +51,7 @@ type options struct {
 	csv      bool
 	plot     string
 	print    bool
+	trace    bool
 	world    uint64
 	worlds   int
 	accuracy bool
@@ -69,6 +70,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fl.BoolVar(&o.csv, "csv", false, "print one line of CSV per run")
 	fl.StringVar(&o.plot, "plot", "", "write a picture of the first seed to this SVG `file`")
 	fl.BoolVar(&o.print, "print", false, "print the world as a scenario file instead of running it")
+	fl.BoolVar(&o.trace, "trace", false, "print every action of the first seed with the clock's true error before it")
 	fl.Bool("cell", true, "without files: run a cell of the accuracy matrix, given by:")
 	fl.DurationVar(&o.cell.jitter, "jitter", 100*time.Microsecond, "cell: mean queue of each direction")
 	fl.Float64Var(&wander, "wander", 1e-9, "cell: standard deviation of the frequency's change in a second")
@@ -180,6 +182,11 @@ func runTexts(out io.Writer, o options, texts []described, chrony time.Duration)
 				return err
 			}
 			o.plot = "" // the first one
+		}
+		if o.trace {
+			if err := trace(out, &s, o.seed); err != nil {
+				return err
+			}
 		}
 		runs, err := runAll(seedsOf(&s, o.seed, o.seeds), o.workers)
 		if err != nil {

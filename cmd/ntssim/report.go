@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
 	"ntsd/internal/sim"
 )
 
@@ -33,6 +36,7 @@ type row struct {
 	Chrony    float64  `json:"chrony_rms_offset_s,omitempty"`
 	ToChrony  float64  `json:"ratio_to_chrony,omitempty"`
 	Broken    []string `json:"broken_limits,omitempty"`
+	Missed    []string `json:"missed_goals,omitempty"`
 }
 
 func newRow(o *outcome, chrony time.Duration) row {
@@ -44,7 +48,7 @@ func newRow(o *outcome, chrony time.Duration) row {
 		Interval: r.Interval.Seconds(), Gap: r.Gap.Seconds(), Packets: r.Packets, Steps: r.Steps, Backward: r.Backward,
 		Covered: r.Covered, Bound: r.Bound.Seconds(),
 		First10ms: r.First10ms.Seconds(), First1ms: r.First1ms.Seconds(), Stay1ms: r.Stay1ms.Seconds(),
-		Chrony: chrony.Seconds(), Broken: o.broken,
+		Chrony: chrony.Seconds(), Broken: o.broken, Missed: o.missed,
 	}
 	if chrony > 0 {
 		w.ToChrony = float64(r.RMSOffset) / float64(chrony)
@@ -99,6 +103,9 @@ func micro(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d)/1e3) 
 
 const textHeader = "scenario                            rms us     p99 us     max us  /oracle  interval  covered  bound us  limits\n"
 
+// tellBroken is how many broken limits of one scenario are printed.
+const tellBroken = 10
+
 // writeText writes one line per scenario, and one per broken limit.
 func writeText(out io.Writer, runs []outcome, chrony time.Duration) {
 	s := summarise(runs)
@@ -106,14 +113,22 @@ func writeText(out io.Writer, runs []outcome, chrony time.Duration) {
 	if s.broken > 0 {
 		verdict = fmt.Sprintf("BROKEN by %d of %d", s.broken, len(runs))
 	}
+	if s.missed > 0 {
+		verdict += fmt.Sprintf("; a goal missed by %d of %d", s.missed, len(runs))
+	}
 	fmt.Fprintf(out, "%-30s %11s %10s %10s %8.2f %8.0fs %7.3f%% %9s  %s", runs[0].scenario.Name,
 		micro(s.rms), micro(s.p99), micro(s.max), s.ratio, s.interval.Seconds(), s.covered*100, micro(s.bound), verdict)
 	if chrony > 0 {
 		fmt.Fprintf(out, "  chrony %s us: ratio %.2f", micro(chrony), float64(s.rms)/float64(chrony))
 	}
 	fmt.Fprintln(out)
+	told := 0
 	for i := range runs {
 		for _, b := range runs[i].broken {
+			if told++; told > tellBroken {
+				fmt.Fprintln(out, "    ...")
+				return
+			}
 			fmt.Fprintf(out, "    seed %d: %s\n", runs[i].seed, b)
 		}
 	}
@@ -122,4 +137,28 @@ func writeText(out io.Writer, runs []outcome, chrony time.Duration) {
 // replay is the command that runs a failure again.
 func replay(s *sim.Scenario, seed uint64) string {
 	return fmt.Sprintf("go run ./cmd/ntssim -seed %d %s", seed, s.Name)
+}
+
+// trace runs a scenario and prints every action.
+func trace(out io.Writer, s *sim.Scenario, seed uint64) error {
+	w := s.World(seed)
+	w.Trace = func(t sim.Instant, a event.Action, wrong clock.Offset) {
+		text := ""
+		switch a := a.(type) {
+		case event.Send:
+			text = "to " + a.To.String()
+		case event.SetRate:
+			text = fmt.Sprintf("%+.4f ppm", a.Rate.PPM())
+		case event.Step:
+			text = a.Offset.Duration().String()
+		case event.Notice:
+			text = fmt.Sprintf("%d %s %s %v %s", a.Kind, a.Name, a.Addr, a.Offset.Duration(), a.Text)
+		case event.SetStatus:
+			text = fmt.Sprintf("synchronised %t, leap %d, error at most %v", a.Synchronised, a.Leap, a.MaxError)
+		}
+		name := strings.TrimPrefix(fmt.Sprintf("%T", a), "event.")
+		fmt.Fprintf(out, "%12.3f  %12v  %-14s %s\n", time.Duration(t).Seconds(), wrong.Duration(), name, text)
+	}
+	_, err := sim.Run(w)
+	return err
 }

@@ -25,6 +25,7 @@ type kalman struct {
 	xx, c, r float64    // covariance
 	q        float64    // wander squared, (ns/s)^2 per s
 	ready    bool
+	lost     bool // not seen since a sleep
 	sum      float64
 	count    int
 }
@@ -70,7 +71,7 @@ func (o *oracle) observe(m clock.Mono, t Instant, mean, variance float64) {
 func (o *oracle) wake() {
 	for i := range o.models {
 		k := &o.models[i]
-		k.xx, k.c = lostPhase*lostPhase, 0
+		k.xx, k.c, k.lost = lostPhase*lostPhase, 0, true
 	}
 }
 
@@ -112,6 +113,7 @@ func (k *kalman) observe(m clock.Mono, t, variance float64) {
 		return
 	}
 	k.predict(m)
+	k.lost = false
 	total := k.xx + variance
 	gain, turn := k.xx/total, k.c/total
 	miss := z - k.x
@@ -124,7 +126,7 @@ func (k *kalman) observe(m clock.Mono, t, variance float64) {
 }
 
 func (k *kalman) check(m clock.Mono, t Instant) {
-	if !k.ready {
+	if !k.ready || k.lost {
 		return
 	}
 	wrong := float64(t) - float64(m) - (k.x + k.f*m.Sub(k.mono).Seconds())

@@ -29,8 +29,12 @@ type Result struct {
 	// Bound is the mean of that bound after the settling time.
 	Covered float64
 	Bound   time.Duration
-	Synced  float64    // share of the seconds after the settling time that the client said it was synchronised
-	Drift   clock.Rate // last one saved
+	// Exposed and Bare are the first and the last second in which it was less,
+	// and Beyond the largest ratio of the error to it.
+	Exposed, Bare time.Duration
+	Beyond        float64
+	Synced        float64    // share of the seconds after the settling time that the client said it was synchronised
+	Drift         clock.Rate // last one saved
 	// First10ms is how long after the first request the error was below 10 ms
 	// for the first time, First1ms likewise, Stay1ms from when on it stayed
 	// below 1 ms.
@@ -70,6 +74,8 @@ type recorder struct {
 	bounded, covered int
 	synced           int // after the settling time
 	bounds           float64
+	exposed, bare    Instant
+	beyond           float64
 }
 
 func (r *recorder) sent(t Instant, id event.SourceID) {
@@ -104,8 +110,14 @@ func (r *recorder) record(t Instant, wrong clock.Offset, bound time.Duration) {
 	r.seen(t, wrong)
 	if bound > 0 {
 		r.bounded++
+		r.beyond = max(r.beyond, float64(wrong.Abs())/float64(bound))
 		if wrong.Abs() <= bound {
 			r.covered++
+		} else {
+			if r.exposed == 0 {
+				r.exposed = t
+			}
+			r.bare = t
 		}
 	}
 	if t <= r.settle {
@@ -137,6 +149,7 @@ func (r *recorder) finish(res *Result) {
 	if res.Packets > 0 {
 		res.Interval = time.Duration(r.end) / time.Duration(res.Packets)
 	}
+	res.Exposed, res.Bare, res.Beyond = time.Duration(r.exposed), time.Duration(r.bare), r.beyond
 	res.Gap = time.Duration(r.gap)
 	res.Unlogged = res.Steps - res.Count(event.NoticeStep)
 	res.First10ms = r.since(r.near)

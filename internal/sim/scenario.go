@@ -115,8 +115,10 @@ func (b *builder) line(w *words) {
 		if len(b.sources) == 0 {
 			w.fail("there are no servers yet")
 		}
-	case "limit":
-		if b.Limits = append(b.Limits, w.limit()); len(b.Limits) > maxEvents {
+	case "limit", "goal":
+		l := w.limit()
+		l.Goal = key == "goal"
+		if b.Limits = append(b.Limits, l); len(b.Limits) > maxEvents {
 			w.fail("too many limits")
 		}
 	default:
@@ -199,7 +201,7 @@ func (b *builder) finish() error {
 		b.world.Engine.Sources = append(b.world.Engine.Sources, src)
 	}
 	for _, l := range implied() {
-		if !slices.ContainsFunc(b.Limits, func(x Limit) bool { return x.Metric == l.Metric }) {
+		if !slices.ContainsFunc(b.Limits, func(x Limit) bool { return x.Metric == l.Metric && !x.Goal }) {
 			b.Limits = append(b.Limits, l)
 		}
 	}

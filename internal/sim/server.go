@@ -37,8 +37,8 @@ type Server struct {
 	Leap           event.Leap // announced whatever is true, if it is not LeapNone
 }
 
-// honest reports whether the server's clock is always right.
-func (s *Server) honest() bool { return len(s.Error) == 0 }
+// honest reports whether the server's clock is always right, and can be read.
+func (s *Server) honest() bool { return len(s.Error) == 0 && s.To.fixed() == s.Back.fixed() }
 
 // address returns where the server is at t.
 func (s *Server) address(t Instant) netip.Addr {
