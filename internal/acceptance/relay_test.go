@@ -102,21 +102,21 @@ func (r *relay) pass() {
 		if err != nil {
 			return
 		}
-		go r.forward(bytes.Clone(buf[:n]), from)
+		pkt := bytes.Clone(buf[:n])
+		r.mu.Lock()
+		r.requests = append(r.requests, bytes.Clone(pkt))
+		if r.toServer != nil {
+			pkt = r.toServer(pkt)
+		}
+		r.mu.Unlock()
+		if len(pkt) > 0 {
+			go r.forward(pkt, from)
+		}
 	}
 }
 
 // forward carries one request to the server and its reply back.
 func (r *relay) forward(pkt []byte, client netip.AddrPort) {
-	r.mu.Lock()
-	r.requests = append(r.requests, bytes.Clone(pkt))
-	if r.toServer != nil {
-		pkt = r.toServer(pkt)
-	}
-	r.mu.Unlock()
-	if len(pkt) == 0 {
-		return
-	}
 	up, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(r.server.NTPAddr()))
 	if err != nil {
 		return

@@ -24,7 +24,7 @@ type wait struct {
 // for. A check leaves this table when its test is written and passes.
 func waiting() []wait {
 	const (
-		server  = "the daemon's NTP and NTS server"
+		server  = "the daemon's NTS server"
 		router  = "the package's test on a router image"
 		ladder  = "the bootstrap ladder with the saved state"
 		manuals = "the manual"
@@ -34,7 +34,6 @@ func waiting() []wait {
 		{2, router + ": sysntpd off, both installed"},
 		{10, ladder + " and a boot with an empty /var"},
 		{12, "servers learnt from DHCP over ubus"},
-		{13, server + " and the subnets of allow"},
 		{17, "servers learnt from DHCP over ubus"},
 		{20, server + " with certificate and key"},
 		{21, server + " and the user it runs as"},
@@ -47,7 +46,6 @@ func waiting() []wait {
 		{37, server + " with saved cookie keys"},
 		{42, server + ": lengths of replies to every kind of request"},
 		{44, server + ": a load test on a small machine"},
-		{51, server + " beside the client"},
 		{54, "statistics files"},
 		{55, "ntsctl peers"},
 		{56, "ntsctl nts and the server's counters"},
