@@ -287,6 +287,10 @@ func (h *Host) commandSocket() (line, path string) {
 func (h *Host) chronyc(p Peers, args ...string) string {
 	h.t.Helper()
 	_, socket := h.commandSocket()
+	h.waitFor("command socket", func() bool {
+		_, err := os.Stat(socket)
+		return err == nil
+	})
 	cmd := h.Command(context.Background(), p.Chronyc, append([]string{"-h", socket}, args...)...)
 	cmd.Env = p.Env
 	out, err := cmd.Output()
@@ -328,4 +332,16 @@ func refid(a netip.Addr) string {
 	}
 	sum := md5.Sum(a.AsSlice())
 	return fmt.Sprintf("%X", sum[:4])
+}
+
+// ntpq runs ntpq -pn on the host's ntpsec.
+func (h *Host) ntpq(p Peers) string {
+	h.t.Helper()
+	cmd := h.Command(context.Background(), p.Ntpq, "-pn")
+	cmd.Env = p.Env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		h.t.Fatalf("ntpq: %v: %s", err, out)
+	}
+	return string(out)
 }
