@@ -89,7 +89,7 @@ func (a *Assoc) interval() time.Duration {
 	case a.doubtful && !a.denied:
 		d = a.minPoll.Duration()
 	}
-	return d - d/64 + a.randomBelow(d/32)
+	return d + a.randomBelow(d/32)
 }
 
 // Poll is the interval in force outside bursts.

@@ -28,9 +28,11 @@ const (
 	lastLeg = time.Millisecond
 
 	// interference is how far the wall clock may be from where it was steered:
-	// a reading and the kernel call that follows it may lie tens of
-	// milliseconds apart on a busy router, while the rate changes by 8 %.
-	interference = 25 * time.Millisecond
+	// the two clocks of a reading are some scheduling delay apart at worst.
+	interference = 5 * time.Millisecond
+	// slowestCall is how long after its reading a new rate may be in force on a
+	// busy router: at the largest slew that makes 25 ms.
+	slowestCall = 300 * time.Millisecond
 
 	// oscillatorError is the rate error that the estimate's deviation may not
 	// show yet (chrony's maxclockerror).

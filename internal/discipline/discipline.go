@@ -64,6 +64,7 @@ type Discipline struct {
 	freqAt  clock.Mono // when freqSD was true
 	steered clock.Line // where the wall clock must be if nobody else moves it
 
+	change   clock.Rate // of the rate at steered.At, in size
 	target   clock.Line // believed true time
 	haveLine bool
 	last     Update

@@ -13,7 +13,7 @@ import (
 // correction starts from what the clock shows.
 func (d *Discipline) observe(now clock.Reading, out []event.Action) []event.Action {
 	moved := now.Wall.Sub(d.steered.WallAt(now.Mono))
-	bound := interference + oscillatorError.Over(now.Mono.Sub(d.steered.At.Mono))
+	bound := interference + d.change.Over(slowestCall) + oscillatorError.Over(now.Mono.Sub(d.steered.At.Mono))
 	switch {
 	case !d.started || moved.Abs() <= bound:
 	case d.leapSecond(moved, bound):
@@ -24,6 +24,7 @@ func (d *Discipline) observe(now clock.Reading, out []event.Action) []event.Acti
 		out = append(out, event.Notice{Kind: event.NoticeInterference, Offset: moved})
 	}
 	d.steered = clock.Line{At: now, Rate: d.steered.Rate}
+	d.change = 0
 	return out
 }
 
@@ -45,6 +46,7 @@ func (d *Discipline) setRate(now clock.Reading, r clock.Rate, out []event.Action
 		return out
 	}
 	d.started = true
+	d.change = max(d.change, r-d.steered.Rate, d.steered.Rate-r)
 	d.steered = clock.Line{At: now, Rate: r}
 	return append(out, event.SetRate{Rate: r})
 }

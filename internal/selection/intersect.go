@@ -37,6 +37,7 @@ func (r *Result) intersect(pending int) bool {
 		r.wait("waiting for the first samples of other sources")
 		return false
 	}
+	r.common = common
 	for i, s := range r.States {
 		if s != undecided {
 			continue

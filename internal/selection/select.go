@@ -144,8 +144,29 @@ func (r *Result) replace(from, to State) {
 	}
 }
 
+// doubtOutsiders sets those of the sources left aside whose offset lies outside
+// what all agree on, as long as any lies within: their wide bounds hold the
+// truth, but what they say is certainly wrong. (RFC 5905 §11.2.1 asks for the
+// same of midpoints. A liar that sways looks merely uncertain.)
+func (r *Result) doubtOutsiders(cands []Candidate) {
+	inside := func(i int) bool {
+		return r.States[i] == undecided && r.common.lo <= cands[i].Offset && cands[i].Offset <= r.common.hi
+	}
+	for i := range cands {
+		if inside(i) {
+			for j, s := range r.States {
+				if s == undecided && !inside(j) {
+					r.States[j] = StateOutlier
+				}
+			}
+			return
+		}
+	}
+}
+
 // choose picks the best of the sources left and those to be combined with it.
 func (r *Result) choose(cfg Config, cands []Candidate, previous int) {
+	r.doubtOutsiders(cands)
 	preferred := false
 	for i, s := range r.States {
 		preferred = preferred || s == undecided && r.Effective[i].Prefer
