@@ -461,7 +461,7 @@ func TestFailingSourceIsLoggedOnce(t *testing.T) {
 	s.NoReply(true)
 	d.untilLog("source does not answer.*" + host(s))
 	n := s.Stats().Requests
-	eventually(t, "more requests", func() bool { return s.Stats().Requests >= n+8 })
+	eventually(t, "more requests", func() bool { return s.Stats().Requests >= n+4 })
 	if got := d.count("source does not answer"); got != 1 {
 		t.Errorf("told %d times, want once", got)
 	}
