@@ -43,6 +43,10 @@ type ServerConfig struct {
 	Admit func(netip.AddrPort) bool
 	// Time is the wall clock for crypto/tls; nil: time.Now.
 	Time func() time.Time
+	// MaxConnections are served at a time, each for at most Timeout; 0: the
+	// constants of these names.
+	MaxConnections int
+	Timeout        time.Duration
 }
 
 // Counters counts what became of the connections. They only grow.
@@ -86,7 +90,13 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.NTPPort == defaultNTPPort {
 		cfg.NTPPort = 0
 	}
-	return &Server{cfg: cfg, slots: make(chan struct{}, MaxConnections), tls: &tls.Config{
+	if cfg.MaxConnections == 0 {
+		cfg.MaxConnections = MaxConnections
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = ServerTimeout
+	}
+	return &Server{cfg: cfg, slots: make(chan struct{}, cfg.MaxConnections), tls: &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		NextProtos:             []string{nts.ALPN},
 		GetCertificate:         cfg.Certificate,
@@ -183,7 +193,7 @@ func (s *Server) serveConn(ctx context.Context, raw net.Conn) {
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
 	// Deadlines of package net run on the monotonic clock.
-	_ = raw.SetDeadline(time.Now().Add(ServerTimeout))
+	_ = raw.SetDeadline(time.Now().Add(s.cfg.Timeout))
 	conn := tls.Server(raw, s.tls)
 	if err := handshake(ctx, conn); err != nil {
 		s.handshake.Add(1)
