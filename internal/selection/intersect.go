@@ -37,7 +37,6 @@ func (r *Result) intersect(pending int) bool {
 		r.wait("waiting for the first samples of other sources")
 		return false
 	}
-	r.common = common
 	for i, s := range r.States {
 		if s != undecided {
 			continue
@@ -88,8 +87,13 @@ func (r *Result) nobody() string {
 	return fmt.Sprintf("%d of %d sources: %s", count[most], len(r.States), most)
 }
 
-// deepest returns the interval that the most spans have in common, the first
-// one where there are several, and how many those are.
+// distance is how far the clock, offset 0, is from the interval.
+func (s span) distance() clock.Offset { return max(s.lo, -s.hi, 0) }
+
+// deepest returns the interval that the most spans have in common, and how many
+// those are. Where there are several, it is the one nearest to the clock: the
+// odd source that is vague enough to agree with two camps must not let newcomers
+// take it over.
 func deepest(spans []span) (common span, depth int) {
 	type edge struct {
 		at    clock.Offset
@@ -120,9 +124,10 @@ func deepest(spans []span) (common span, depth int) {
 			continue
 		}
 		open++
-		if open > depth {
-			// The next edge closes the interval, or opens a deeper one.
-			depth, common = open, span{e.at, edges[i+1].at}
+		// The next edge closes the interval, or opens a deeper one.
+		here := span{e.at, edges[i+1].at}
+		if open > depth || open == depth && here.distance() < common.distance() {
+			depth, common = open, here
 		}
 	}
 	return common, depth

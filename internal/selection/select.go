@@ -144,22 +144,33 @@ func (r *Result) replace(from, to State) {
 	}
 }
 
-// doubtOutsiders sets those of the sources left aside whose offset lies outside
-// what all agree on, as long as any lies within: their wide bounds hold the
-// truth, but what they say is certainly wrong. (RFC 5905 §11.2.1 asks for the
-// same of midpoints. A liar that sways looks merely uncertain.)
+// likelySDs standard deviations hold an estimate's error all but surely (1 in
+// 16000): what the bounds of a path hide comes on top.
+const likelySDs = 4
+
+// doubtOutsiders sets those of the sources left aside that differ from a majority
+// of them by more than either's deviation explains. Their wide bounds may hold
+// the truth, but either their path is lopsided or they lie within what they get
+// away with; the majority is better without them. Where no majority is so much
+// at one, all stay.
 func (r *Result) doubtOutsiders(cands []Candidate) {
-	inside := func(i int) bool {
-		return r.States[i] == undecided && r.common.lo <= cands[i].Offset && cands[i].Offset <= r.common.hi
+	likely := func(i int) span {
+		reach := clock.Offset(likelySDs * cands[i].SD)
+		return span{cands[i].Offset - reach, cands[i].Offset + reach}
 	}
-	for i := range cands {
-		if inside(i) {
-			for j, s := range r.States {
-				if s == undecided && !inside(j) {
-					r.States[j] = StateOutlier
-				}
-			}
-			return
+	var spans []span
+	for i, s := range r.States {
+		if s == undecided {
+			spans = append(spans, likely(i))
+		}
+	}
+	common, depth := deepest(spans)
+	if 2*depth <= len(spans) {
+		return
+	}
+	for i, s := range r.States {
+		if s == undecided && !r.Effective[i].Prefer && !common.overlaps(likely(i)) {
+			r.States[i] = StateOutlier
 		}
 	}
 }

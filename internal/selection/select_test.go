@@ -183,3 +183,61 @@ func FuzzSelect(f *testing.F) {
 		}
 	})
 }
+
+// TestOutsiders: where most of those that may tell the truth agree to within
+// their deviations, one that differs by more is not combined, however wide its
+// bounds; where none do, or only half, all count.
+func TestOutsiders(t *testing.T) {
+	cfg := DefaultConfig()
+	near := func(offset, sd time.Duration) Candidate {
+		return Candidate{
+			Offset: clock.Offset(offset), SD: sd, Distance: 5 * time.Millisecond, Stratum: 1,
+			Reachable: true, Ready: true, Synchronised: true, Online: true,
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		offsets []time.Duration // in us
+		out     int             // index of the one set aside, -1: none
+	}{
+		{"one of three", []time.Duration{0, 50, 2000}, 2},
+		{"the first of four", []time.Duration{-3000, 50, 20, 0}, 0},
+		{"all agree", []time.Duration{0, 50, 100}, -1},
+		{"two", []time.Duration{0, 2000}, -1},
+		{"all differ", []time.Duration{0, 2000, 4000}, -1},
+		{"two camps", []time.Duration{0, 10, 2000, 2010}, -1},
+	} {
+		var cands []Candidate
+		for _, o := range c.offsets {
+			cands = append(cands, near(o*time.Microsecond, 30*time.Microsecond))
+		}
+		r := Select(cfg, clock.Reading{}, cands, -1)
+		for i, s := range r.States {
+			if (s == StateOutlier) != (i == c.out) {
+				t.Errorf("%s: state of source %d: got %v", c.name, i, s)
+			}
+		}
+	}
+	cands := []Candidate{near(0, 30*time.Microsecond), near(0, 30*time.Microsecond), near(2*time.Millisecond, 30*time.Microsecond)}
+	cands[2].Options.Prefer = true
+	if r := Select(cfg, clock.Reading{}, cands, -1); r.Selected != 2 {
+		t.Errorf("a preferred source that differs: got %d selected, want 2", r.Selected)
+	}
+}
+
+// TestTie: of two camps that one vague source agrees with, the one that the
+// clock has been following wins.
+func TestTie(t *testing.T) {
+	cands := make([]Candidate, 5)
+	for i, o := range []clock.Offset{2e6, 2e6, 0, 0, 1e6} {
+		cands[i] = Candidate{
+			Offset: o, SD: time.Microsecond, Distance: 500 * time.Microsecond, Stratum: 1,
+			Reachable: true, Ready: true, Synchronised: true, Online: true,
+		}
+	}
+	cands[4].Distance = 2 * time.Millisecond
+	r := Select(DefaultConfig(), clock.Reading{}, cands, -1)
+	if r.States[0] != StateFalseticker || r.States[2] == StateFalseticker {
+		t.Errorf("states: got %v, want the first two to be falsetickers", r.States)
+	}
+}

@@ -83,5 +83,4 @@ type Result struct {
 	Lo, Hi []clock.Offset
 	Score  []float64 // of the selected one's weight: 1 for itself, less for worse ones
 	Why    string    // why none is selected, in words; empty otherwise
-	common span      // what the truechimers agree on
 }
