@@ -6,6 +6,7 @@ import (
 	"html"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 const (
 	plotWidth  = 1100
 	plotLeft   = 80
-	plotRight  = 20
+	plotRight  = 30
 	plotTop    = 50
 	panelGap   = 40
 	bigPanel   = 260
@@ -42,7 +43,7 @@ func plotFile(name string, s *sim.Scenario, seed uint64) error {
 		return err
 	}
 	title := fmt.Sprintf("%s, seed %d: rms %v, 99 %% %v, max %v, oracle %v, a packet every %.0f s, bound covers %.2f %%",
-		s.Name, seed, r.RMSOffset, r.P99, r.Max, r.OracleOffset, r.Interval.Seconds(), r.Covered*100)
+		filepath.Base(s.Name), seed, r.RMSOffset, r.P99, r.Max, r.OracleOffset, r.Interval.Seconds(), r.Covered*100)
 	return os.WriteFile(name, plot(title, looks, w.Settle.Seconds(), float64(seconds)), 0o644)
 }
 
@@ -148,7 +149,11 @@ func errorPanel(p *panel, looks []sim.Look, settle float64) {
 	var ticks []tick
 	step := niceStep(p.y1 / 4)
 	for v := -math.Floor(p.y1/step) * step; v <= p.y1; v += step {
-		ticks = append(ticks, tick{v, fmt.Sprintf("%.4g us", v)})
+		label := fmt.Sprintf("%.4g us", v)
+		if p.y1 >= 2000 {
+			label = fmt.Sprintf("%.4g ms", v/1000)
+		}
+		ticks = append(ticks, tick{v, label})
 	}
 	p.frame("true error (blue) and the client's own estimate of it (orange); positive: the clock is slow", ticks)
 	p.curve("#e80", looks, func(l *sim.Look) float64 { return microseconds(l.Believed) })

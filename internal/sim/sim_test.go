@@ -106,3 +106,16 @@ func TestCoarseClock(t *testing.T) {
 		t.Errorf("seed 1: max error %v, %d times back; want below 10ms, never", r.Max, r.Backward)
 	}
 }
+
+// BenchmarkRun is the accuracy matrix' run: 40000 s with one server.
+func BenchmarkRun(b *testing.B) {
+	s, err := ParseScenario("run", []byte("run 40000s settle 12000s\nservers 1\nboth 1ms + exp 100us\npoll 6 6\n"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for seed := uint64(0); b.Loop(); seed++ {
+		if _, err := Run(s.World(seed)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
