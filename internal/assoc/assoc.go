@@ -153,6 +153,13 @@ func (a *Assoc) HandleConfig(cfg Config) {
 	a.clampPoll()
 }
 
+// HandleLeap takes note that civil time has jumped by a leap second, the
+// server's like ours. One that does without it looks like one that has jumped.
+func (a *Assoc) HandleLeap(by clock.Offset) {
+	a.filter.Shift(by)
+	a.sample.True = a.sample.True.Add(by.Duration())
+}
+
 // SetOnline starts or stops polling. Going online begins like a start, also
 // when the association was online but without replies: a link came up.
 func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []event.Action {

@@ -12,20 +12,35 @@ import (
 // it. Somebody else's change is reported and then taken as it is: the next
 // correction starts from what the clock shows.
 func (d *Discipline) observe(now clock.Reading, out []event.Action) []event.Action {
+	d.Leaped(now)
 	moved := now.Wall.Sub(d.steered.WallAt(now.Mono))
-	bound := interference + d.change.Over(slowestCall) + oscillatorError.Over(now.Mono.Sub(d.steered.At.Mono))
-	switch {
-	case !d.started || moved.Abs() <= bound:
-	case d.leapSecond(moved, bound):
-		// Civil time itself has jumped, and what is believed of it with it.
-		d.target.At.Wall = d.target.At.Wall.Add(moved.Duration().Round(time.Second))
-		d.stats.Leap = event.LeapNone
-	default:
+	if d.started && moved.Abs() > d.tolerance(now) {
 		out = append(out, event.Notice{Kind: event.NoticeInterference, Offset: moved})
 	}
 	d.steered = clock.Line{At: now, Rate: d.steered.Rate}
 	d.change = 0
 	return out
+}
+
+// tolerance is how far the clock may be from where it was steered.
+func (d *Discipline) tolerance(now clock.Reading) time.Duration {
+	return interference + d.change.Over(slowestCall) + oscillatorError.Over(now.Mono.Sub(d.steered.At.Mono))
+}
+
+// Leaped returns by how much the leap second that the kernel was told of has
+// moved the clock since the last event, 0 if it has not. Civil time itself has
+// jumped then, and what is believed of it with it: whoever else believes
+// something of it must follow.
+func (d *Discipline) Leaped(now clock.Reading) clock.Offset {
+	moved := now.Wall.Sub(d.steered.WallAt(now.Mono))
+	if !d.started || !d.leapSecond(moved, d.tolerance(now)) {
+		return 0
+	}
+	whole := moved.Duration().Round(time.Second)
+	d.target.At.Wall = d.target.At.Wall.Add(whole)
+	d.steered.At.Wall = d.steered.At.Wall.Add(whole)
+	d.stats.Leap = event.LeapNone
+	return clock.Offset(whole)
 }
 
 // leapSecond reports whether the clock moved by the leap second that the

@@ -172,6 +172,14 @@ func (e *Engine) NextDeadline() clock.Mono {
 func (e *Engine) prepare(now clock.Reading) {
 	e.env.Verify = e.verify(now)
 	e.env.Pivot = e.cfg.Floor
+	if by := e.clock.Leaped(now); by != 0 {
+		for _, s := range e.sources {
+			for _, m := range s.members {
+				m.assoc.HandleLeap(by)
+			}
+		}
+		e.selector.dirty = true
+	}
 }
 
 // verify says at which time certificates are judged by a key establishment

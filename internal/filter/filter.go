@@ -142,6 +142,15 @@ func (f *Filter) take(i int) bool {
 	return ok
 }
 
+// Shift moves all that is known of the server's timescale: a leap second has
+// happened there and here.
+func (f *Filter) Shift(by clock.Offset) {
+	f.base.Wall = f.base.Wall.Add(by.Duration())
+	for i := range f.ring {
+		f.ring[i].True = f.ring[i].True.Add(by.Duration())
+	}
+}
+
 func excess(s Sample, p *path) float64 { return max(0, float64(s.Delay)-p.min) }
 
 // floor is the deviation that no delay explains. The dispersion is a bound:
