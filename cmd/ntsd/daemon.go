@@ -154,7 +154,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		Store: &files{dir: run}, Rand: rand.Reader, Floor: buildTime(), Log: log, Journal: journal, Version: version, DryRun: dry,
 	})
 	d.Describe(diagnostics)
-	served, err := newResponder(d, clk, dry, log)
+	served, err := newResponder(d, clk, dry, run, log)
 	if err != nil {
 		return err
 	}

@@ -53,20 +53,20 @@ func localSection() Section {
 }
 
 func ntsServerSection() Section {
-	s := single(later, "nts_server", "the NTS-KE server", func(c *Config) *NTSServer { return &c.NTSServer },
-		option(later, "enabled", boolean(), "0", "run it", func(n *NTSServer) *bool { return &n.Enabled }),
-		list(later, "cert", path(), "", "certificate files (PEM, with intermediates), one per key", func(n *NTSServer) *[]string { return &n.Certs }),
-		list(later, "key", path(), "", "private key files", func(n *NTSServer) *[]string { return &n.Keys }),
-		option(later, "port", port(), "4460", "TCP port", func(n *NTSServer) *uint16 { return &n.Port }),
+	s := single(acted, "nts_server", "the NTS-KE server", func(c *Config) *NTSServer { return &c.NTSServer },
+		option(acted, "enabled", boolean(), "0", "run it", func(n *NTSServer) *bool { return &n.Enabled }),
+		list(acted, "cert", path(), "", "certificate files (PEM, with intermediates), one per key", func(n *NTSServer) *[]string { return &n.Certs }),
+		list(acted, "key", path(), "", "private key files", func(n *NTSServer) *[]string { return &n.Keys }),
+		option(acted, "port", port(), "4460", "TCP port", func(n *NTSServer) *uint16 { return &n.Port }),
 		list(later, "interface", interfaceName(), "", "on these interfaces only", func(n *NTSServer) *[]string { return &n.Interfaces }),
-		option(later, "ntp_server", optional(plainHost()), "", "NTP server named to clients; by default this one", func(n *NTSServer) *string { return &n.NTPServer }),
-		option(later, "ntp_port", optional(port()), "", "its port", func(n *NTSServer) *uint16 { return &n.NTPPort }),
-		option(later, "rotate", timeSpan(time.Minute, maxTime), "1d", "life of a cookie key", func(n *NTSServer) *time.Duration { return &n.Rotate }),
-		option(later, "keep", integer(1, 100), "10", "old cookie keys that are still accepted", func(n *NTSServer) *int { return &n.Keep }),
+		option(acted, "ntp_server", optional(plainHost()), "", "NTP server named to clients; by default this one", func(n *NTSServer) *string { return &n.NTPServer }),
+		option(acted, "ntp_port", optional(port()), "", "its port", func(n *NTSServer) *uint16 { return &n.NTPPort }),
+		option(acted, "rotate", timeSpan(time.Minute, maxTime), "1d", "life of a cookie key", func(n *NTSServer) *time.Duration { return &n.Rotate }),
+		option(acted, "keep", integer(1, 100), "10", "old cookie keys that are still accepted", func(n *NTSServer) *int { return &n.Keep }),
 		option(later, "keys_file", optional(path()), "", "cookie keys shared by a fleet", func(n *NTSServer) *string { return &n.KeysFile }),
-		option(later, "max_connections", integer(1, 10000), "100", "connections at once", func(n *NTSServer) *int { return &n.MaxConnections }),
-		option(later, "timeout", timeSpan(100*time.Millisecond, time.Hour), "2", "time to finish one", func(n *NTSServer) *time.Duration { return &n.Timeout }),
-		option(later, "ratelimit", rateLimit(keRateLimit()), "0", "limit the connections of one client", func(n *NTSServer) *RateLimit { return &n.RateLimit }),
+		option(acted, "max_connections", integer(1, 10000), "100", "connections at once", func(n *NTSServer) *int { return &n.MaxConnections }),
+		option(acted, "timeout", timeSpan(100*time.Millisecond, time.Hour), "2", "time to finish one", func(n *NTSServer) *time.Duration { return &n.Timeout }),
+		option(acted, "ratelimit", rateLimit(keRateLimit()), "0", "limit the connections of one client", func(n *NTSServer) *RateLimit { return &n.RateLimit }),
 		option(later, "selfsigned", boolean(), "0", "make and keep a CA for the LAN and a certificate", func(n *NTSServer) *bool { return &n.SelfSigned }),
 	)
 	s.check = func(s *section, target any) {

@@ -68,7 +68,10 @@ type Options struct {
 	// Interfaces calls f for each network interface that is up.
 	Interfaces func(f func(name string, index uint32, subnets []netip.Prefix)) error
 	// InForce returns what may be said of the clock, and the configuration.
-	InForce   func(context.Context) (engine.System, *config.Config, error)
+	InForce func(context.Context) (engine.System, *config.Config, error)
+	// ListenKE starts an NTS-KE server.
+	ListenKE  func(config.NTSServer, *Grants) (KE, error)
+	Keys      KeyFile
 	Rand      io.Reader // good for secrets; read from several goroutines
 	Log       *slog.Logger
 	Workers   int              // for each port and family
@@ -78,14 +81,14 @@ type Options struct {
 // Responder is the running NTP server. Its methods may be called from any
 // goroutine.
 type Responder struct {
-	opt     Options
-	seed    server.Seed
-	started clock.Mono
-	state   atomic.Pointer[state]
+	opt   Options
+	seed  server.Seed
+	state atomic.Pointer[state]
 
 	mu      sync.Mutex // guards what follows, which Run changes
 	workers map[uint16][]*worker
 	past    tally // of workers that have ended
+	nts     ntsServer
 	joined  sync.WaitGroup
 
 	// Of Run alone.
@@ -100,7 +103,8 @@ type state struct {
 	system server.System
 	at     clock.Mono // when it was so
 	policy *server.Policy
-	table  *table // nil: nothing is remembered
+	table  *table           // nil: nothing is remembered
+	keys   *server.Rotation // nil: no NTS
 }
 
 // table is the memory of clients, in stripes.
@@ -141,8 +145,7 @@ func New(opt Options) (*Responder, error) {
 	for i, c := range b {
 		r.seed[i/8] |= uint64(c) << (i % 8 * 8)
 	}
-	now, _ := opt.Clock.Now()
-	r.started = now.Mono
+	r.nts.grants = &Grants{r: r, asked: server.NewClients(keClients, r.seed)}
 	r.state.Store(&state{policy: &server.Policy{Access: new(server.Access)}})
 	return r, nil
 }
@@ -152,6 +155,7 @@ func New(opt Options) (*Responder, error) {
 func (r *Responder) Run(ctx context.Context) {
 	defer r.joined.Wait()
 	defer r.closeAll()
+	defer r.closeKE()
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()
 	for {
@@ -179,6 +183,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 		Leap: sys.Leap, Stratum: sys.Stratum, Precision: r.opt.Precision, RootDelay: sys.RootDelay,
 		RootDispersion: sys.RootDispersion, ReferenceID: sys.ReferenceID, ReferenceTime: sys.ReferenceTime,
 	}
+	next.keys = r.refreshNTS(cfg, sys, now.Wall)
 	r.countdown--
 	changed := cfg != r.applied
 	if changed || r.countdown <= 0 {
@@ -191,6 +196,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 		r.applied = cfg
 		r.state.Store(&next)
 		r.open(wantedPorts(cfg))
+		r.surveyNTS(cfg)
 		return nil
 	}
 	r.state.Store(&next)

@@ -84,6 +84,18 @@ func (p *fakePort) EachSent(f func(uint64, clock.Wall)) {
 
 func (p *fakePort) Close() error { close(p.closed); return nil }
 
+// lockedRand may be read from several goroutines.
+type lockedRand struct {
+	mu sync.Mutex
+	r  *rand.ChaCha8
+}
+
+func (l *lockedRand) Read(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r.Read(b)
+}
+
 // bed is a responder with everything round it under the test's control.
 type bed struct {
 	*Responder
@@ -97,6 +109,8 @@ type bed struct {
 	shift      clock.Offset
 	refuse     error
 	ports      map[uint16][]*fakePort
+	keys       keys
+	kes        []*fakeKE
 	interfaces []link
 }
 
@@ -150,7 +164,8 @@ func run(t *testing.T, workers int, test func(t *testing.T, b *bed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bed{ports: map[uint16][]*fakePort{}, cfg: configuration(nil), sys: goodSystem()}
-		random := rand.NewChaCha8([32]byte{testSeed})
+		t.Log("seed", testSeed)
+		random := &lockedRand{r: rand.NewChaCha8([32]byte{testSeed})}
 		var err error
 		b.Responder, err = New(Options{
 			Clock: b, Listen: b.listen, Rand: random, Workers: workers, Precision: -20, InForce: b.inForce,
@@ -160,6 +175,7 @@ func run(t *testing.T, workers int, test func(t *testing.T, b *bed)) {
 				}
 				return nil
 			},
+			Keys: b, ListenKE: b.listenKE,
 			Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
 					return slog.Attr{}

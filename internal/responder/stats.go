@@ -20,6 +20,7 @@ func (r *Responder) ServerStats() status.ServerStats {
 		Interleaved:   t.counts[server.AnsweredInterleaved] + t.counts[server.AnsweredNTSInterleaved],
 		KernelRX:      t.kernelRx, DaemonRX: t.daemonRx,
 		KernelTX: t.kernelTx, DaemonTX: t.counts.Replies() - min(t.counts.Replies(), t.kernelTx),
+		KEAccepted: t.keAccepted, KEDropped: t.keDropped,
 		Unsent: t.unsent, Verdicts: make(map[string]uint64, server.Verdicts),
 	}
 	for v := range server.Verdicts {
@@ -47,6 +48,11 @@ func (r *Responder) tally() (tally, []uint16) {
 		for _, w := range workers {
 			w.tally(&t)
 		}
+	}
+	if r.nts.ke != nil {
+		accepted, dropped := r.nts.ke.Counts()
+		t.keAccepted += accepted
+		t.keDropped += dropped
 	}
 	return t, slices.Sorted(maps.Keys(r.workers))
 }

@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -28,6 +29,9 @@ const (
 	maxPace = 50 * time.Microsecond
 	// paceBatch is the smallest batch that says what a reply takes.
 	paceBatch = 4
+	// randomAhead is how much randomness is read at a time: an NTS reply needs
+	// 26 to 96 bytes, and a system call costs as much as sealing a cookie.
+	randomAhead = 1024
 	// maxFailures in a row make a worker pause: whatever ails the socket, it
 	// must not burn a core.
 	maxFailures  = 16
@@ -40,6 +44,8 @@ type tally struct {
 	kernelRx, daemonRx uint64
 	kernelTx           uint64 // replies of which the kernel said when they left
 	unsent             uint64 // replies that could not leave
+	// Of the NTS-KE server; not the workers'.
+	keAccepted, keDropped uint64
 }
 
 func (t *tally) add(u *tally) {
@@ -79,7 +85,8 @@ type awaited struct {
 }
 
 func newWorker(r *Responder, p Port) *worker {
-	w := &worker{shared: r, port: p, server: server.New(server.Config{Rand: r.opt.Rand}), next: 1}
+	w := &worker{shared: r, port: p, next: 1}
+	w.server = server.New(server.Config{Rand: bufio.NewReaderSize(r.opt.Rand, randomAhead)})
 	w.noted = w.note
 	return w
 }
@@ -109,8 +116,7 @@ func (w *worker) batch(n int) {
 	defer w.mu.Unlock()
 	w.now, w.shift = w.shared.opt.Clock.Now()
 	if s := w.shared.state.Load(); s != w.state {
-		w.state = s
-		w.server.SetPolicy(s.policy)
+		w.adopt(s)
 	}
 	w.port.EachSent(w.noted)
 	if n == 0 {
@@ -134,6 +140,15 @@ func (w *worker) batch(n int) {
 	if replies >= paceBatch {
 		w.measure(replies)
 	}
+}
+
+// adopt puts a new state in force.
+func (w *worker) adopt(s *state) {
+	if w.state == nil || s.keys != w.state.keys {
+		w.server.SetCookies(keyring(s.keys))
+	}
+	w.server.SetPolicy(s.policy)
+	w.state = s
 }
 
 // measure learns what a reply takes.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/netip"
 	"time"
 
 	"ntsd/internal/clock"
@@ -52,6 +53,12 @@ func (c *Clients) judge(l *RateLimit, r *record, now clock.Mono) judgement {
 		return kissed
 	}
 	return above
+}
+
+// Admit notes a client that is not asking for the time but for a connection,
+// and says whether the limit allows it.
+func (c *Clients) Admit(l *RateLimit, a netip.Addr, now clock.Mono) bool {
+	return c.judge(l, c.visit(a, now), now) == within
 }
 
 // reply notes that the client is answered.

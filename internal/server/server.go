@@ -16,11 +16,14 @@ import (
 
 // Specification constants.
 const (
-	maxStratum  = 16  // RFC 5905 figure 11: unsynchronised from here on
-	portNTP     = 123 // RFC 5905 section 7.2
-	minVersion  = 1
-	maxVersion  = 4
-	versionMode = 2 // the first version with a mode field
+	maxStratum = 16  // RFC 5905 figure 11: unsynchronised from here on
+	portNTP    = 123 // RFC 5905 section 7.2
+	// maxDispersion is that of a clock nobody knows anything about: RFC 5905
+	// section 7.2, MAXDISP.
+	maxDispersion = 16 * time.Second
+	minVersion    = 1
+	maxVersion    = 4
+	versionMode   = 2 // the first version with a mode field
 )
 
 // Config is what a Server needs for as long as it lives.
@@ -302,7 +305,9 @@ func header(in wire.Header, mode wire.Mode, received, now clock.Wall, sys *Syste
 	// Silence would make clients look for a dead server; the leap indicator
 	// and stratum 0 (RFC 5905 §7.3: unspecified) tell them why it is no use.
 	// The reference ID stays zero then: at stratum 0 it would be a kiss code.
-	if sys.synchronised() {
+	if !sys.synchronised() {
+		out.RootDelay, out.RootDispersion = 0, ntptime.ShortFrom(maxDispersion)
+	} else {
 		out.Leap = wire.Leap(sys.Leap)
 		out.Stratum = sys.Stratum
 		out.ReferenceID = sys.ReferenceID

@@ -73,8 +73,8 @@ func TestUnsynchronised(t *testing.T) {
 			t.Fatalf("%s: got %v, %v", name, v, err)
 		}
 		if h.Leap != wire.LeapUnknown || h.Stratum != 0 || h.ReferenceID != (wire.ReferenceID{}) ||
-			!h.ReferenceTime.IsZero() {
-			t.Errorf("%s: got %+v, want leap 3, stratum 0, no reference", name, h)
+			!h.ReferenceTime.IsZero() || h.RootDispersion.Duration() != 16*time.Second {
+			t.Errorf("%s: got %+v, want leap 3, stratum 0, no reference, dispersion 16 s", name, h)
 		}
 	}
 }

@@ -16,6 +16,8 @@ type ServerStats struct {
 	Received       uint64   `json:"received"`
 	Dropped        uint64   `json:"dropped"`         // without a reply, for whatever reason
 	ClientsDropped uint64   `json:"clients_dropped"` // records of clients that made room for others
+	KEAccepted     uint64   `json:"ke_accepted"`     // NTS-KE connections
+	KEDropped      uint64   `json:"ke_dropped"`
 	Authenticated  uint64   `json:"authenticated"`   // replies with NTS
 	Interleaved    uint64   `json:"interleaved"`     // replies in interleaved mode
 	Held           int      `json:"timestamps_held"` // for interleaved mode
@@ -63,8 +65,8 @@ func RenderServerStats(w io.Writer, s ServerStats, o Options) error {
 		{"Command packets received", 0}, // commands come by a socket
 		{"Command packets dropped", 0},
 		{"Client log records dropped", s.ClientsDropped},
-		{"NTS-KE connections accepted", 0},
-		{"NTS-KE connections dropped", 0},
+		{"NTS-KE connections accepted", s.KEAccepted},
+		{"NTS-KE connections dropped", s.KEDropped},
 		{"Authenticated NTP packets", s.Authenticated},
 		{"Interleaved NTP packets", s.Interleaved},
 		{"NTP timestamps held", uint64(s.Held)},

@@ -1,0 +1,219 @@
+package responder
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"net/netip"
+	"reflect"
+	"slices"
+	"sync"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/config"
+	"ntsd/internal/engine"
+	"ntsd/internal/event"
+	"ntsd/internal/nts"
+	"ntsd/internal/server"
+	"ntsd/internal/siv"
+)
+
+// keClients is how many addresses the rate limit of key establishments
+// remembers.
+const keClients = 1024
+
+// ntpPort is NTP's own (RFC 5905 section 7.2).
+const ntpPort = 123
+
+// KeyFile keeps the cookie keys, so that clients need no new key establishment
+// after a restart.
+type KeyFile interface {
+	// Load returns the keys; fs.ErrNotExist where there are none yet.
+	Load() (server.Rotation, error)
+	Save(server.Rotation) error
+}
+
+// KE is a running NTS-KE server.
+type KE interface {
+	// Reload reads the certificates again where their files have changed.
+	// After an error the old ones stay.
+	Reload() error
+	// Counts returns the connections that were served, and those refused.
+	Counts() (accepted, dropped uint64)
+	// Close ends it and waits for its connections.
+	Close() error
+}
+
+// Grants is what an NTS-KE server asks for. Its methods may be called from any
+// goroutine.
+type Grants struct {
+	r *Responder
+
+	mu    sync.Mutex
+	ring  *nts.Keyring
+	limit server.RateLimit
+	asked *server.Clients
+}
+
+// errNoKeys is said before there is a first cookie key.
+var errNoKeys = errors.New("responder: no cookie keys")
+
+// Admit says whether a client may connect, before anything is spent on it.
+func (g *Grants) Admit(from netip.AddrPort) bool {
+	if !g.r.state.Load().policy.Access.Allowed(from.Addr()) {
+		return false
+	}
+	now, _ := g.r.opt.Clock.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.asked.Admit(&g.limit, from.Addr(), now.Mono)
+}
+
+// AppendCookie appends one cookie that holds the keys.
+func (g *Grants) AppendCookie(dst []byte, alg siv.Algorithm, c2s, s2c []byte) ([]byte, error) {
+	var nonce [nts.CookieNonceLen]byte
+	if _, err := io.ReadFull(g.r.opt.Rand, nonce[:]); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ring == nil {
+		return nil, errNoKeys
+	}
+	return g.ring.Seal(dst, alg, c2s, s2c, nonce), nil
+}
+
+// ntsServer is Run's own state of the NTS server.
+type ntsServer struct {
+	grants   *Grants
+	rotation *server.Rotation // nil: off
+	ke       KE               // nil: not listening
+	running  config.NTSServer // what ke was started with
+	failing  bool             // the latest attempt to listen failed
+	stale    bool             // the latest Reload failed
+}
+
+// refreshNTS sees to the cookie keys, and returns those that the workers should
+// have: nil where NTS is off.
+func (r *Responder) refreshNTS(cfg *config.Config, sys engine.System, now clock.Wall) *server.Rotation {
+	n := &cfg.NTSServer
+	if !n.Enabled || len(cfg.Allow) == 0 {
+		r.nts.rotation = nil
+		return nil
+	}
+	if r.nts.rotation == nil {
+		loaded, err := r.opt.Keys.Load()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.opt.Log.Warn("saved cookie keys refused, clients will establish new keys", "reason", err)
+		}
+		r.setKeys(loaded)
+	}
+	have := r.nts.rotation
+	synchronised := sys.Leap != event.LeapUnsynchronised
+	if synchronised && have.Made > now {
+		r.setKeys(have.Believed(now))
+		have = r.nts.rotation
+	}
+	// A first key is needed even where the time is not known yet.
+	if len(have.Keys) > 0 && !(synchronised && have.Due(now, n.Rotate)) {
+		return have
+	}
+	var fresh [nts.CookieKeyLen]byte
+	if _, err := io.ReadFull(r.opt.Rand, fresh[:]); err != nil {
+		r.once("no randomness for cookie keys", "", "reason", err)
+		return have
+	}
+	r.setKeys(have.Next(now, fresh, n.Keep))
+	if err := r.opt.Keys.Save(*r.nts.rotation); err != nil {
+		r.once("cookie keys cannot be saved, a restart will lose them", "", "reason", err)
+	}
+	r.opt.Log.Info("new cookie key", "id", r.nts.rotation.Keys[0].ID, "old", len(r.nts.rotation.Keys)-1)
+	return r.nts.rotation
+}
+
+// setKeys puts keys in force for key establishments.
+func (r *Responder) setKeys(next server.Rotation) {
+	r.nts.rotation = &next
+	g := r.nts.grants
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ring = keyring(&next)
+}
+
+// keyring returns a ring of the keys, nil where there are none. Like the AEADs
+// in it, it belongs to one goroutine.
+func keyring(r *server.Rotation) *nts.Keyring {
+	if r == nil || len(r.Keys) == 0 {
+		return nil
+	}
+	ring, err := nts.NewKeyring(r.Keys[0], r.Keys[1:]...)
+	if err != nil {
+		return nil // more keys than a ring takes: config and store allow fewer
+	}
+	return ring
+}
+
+// surveyNTS starts, restarts or ends the NTS-KE server as the configuration
+// wants it, and has it look at its certificates.
+func (r *Responder) surveyNTS(cfg *config.Config) {
+	x := &r.nts
+	wanted := x.rotation != nil
+	n := cfg.NTSServer
+	if n.NTPPort == 0 && len(cfg.Serve.Ports) > 0 && !slices.Contains(cfg.Serve.Ports, ntpPort) {
+		n.NTPPort = cfg.Serve.Ports[0] // where clients find this server
+	}
+	x.grants.setLimit(n.RateLimit)
+	if x.ke != nil && (!wanted || !reflect.DeepEqual(n, x.running)) {
+		r.closeKE()
+	}
+	if !wanted {
+		return
+	}
+	if x.ke != nil {
+		r.reloadCertificates()
+		return
+	}
+	ke, err := r.opt.ListenKE(n, x.grants)
+	if err != nil {
+		if !x.failing {
+			r.opt.Log.Warn("cannot establish NTS keys; will try again", "port", n.Port, "reason", err)
+		}
+		x.failing = true
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x.ke, x.running, x.failing = ke, n, false
+	r.opt.Log.Info("establishing NTS keys", "port", n.Port)
+}
+
+func (r *Responder) reloadCertificates() {
+	err := r.nts.ke.Reload()
+	switch {
+	case err != nil && !r.nts.stale:
+		r.opt.Log.Warn("changed certificate refused, the old one stays in use", "reason", err)
+	case err == nil && r.nts.stale:
+		r.opt.Log.Info("certificate is good again")
+	}
+	r.nts.stale = err != nil
+}
+
+// closeKE ends the NTS-KE server and keeps what it counted.
+func (r *Responder) closeKE() {
+	if r.nts.ke == nil {
+		return
+	}
+	_ = r.nts.ke.Close() // it has ended all the same
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	accepted, dropped := r.nts.ke.Counts()
+	r.past.keAccepted += accepted
+	r.past.keDropped += dropped
+	r.nts.ke = nil
+}
+
+func (g *Grants) setLimit(l config.RateLimit) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limit = server.RateLimit{Enabled: l.Enabled, Interval: l.Interval, Burst: uint8(l.Burst), Leak: uint8(l.Leak)}
+}
