@@ -145,7 +145,11 @@ func rootDispersion(now clock.Reading, a *assoc.Assoc, est filter.Estimate) time
 // tellSelection gives notices of what changed.
 func (e *Engine) tellSelection(out []event.Action) []event.Action {
 	x := &e.selector
-	for i, m := range x.members {
+	members := x.members
+	if x.result.Selected < 0 {
+		members = nil // there is no majority that one could disagree with
+	}
+	for i, m := range members {
 		was := m.falseticker
 		m.falseticker = x.result.States[i] == selection.StateFalseticker
 		if was != m.falseticker {
