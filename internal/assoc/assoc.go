@@ -49,6 +49,8 @@ type Env struct {
 	Rand   io.Reader    // unpredictable; a failure panics
 	Verify event.Verify // for key establishments that start now
 	Pivot  clock.Wall   // timestamps mean the time nearest to it
+	// Resolution is that of the local clock, 0 when it is too fine to matter.
+	Resolution time.Duration
 }
 
 // Assoc is one association. It is not safe for concurrent use; make one with

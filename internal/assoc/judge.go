@@ -85,7 +85,7 @@ func (a *Assoc) measure(now clock.Reading, ev event.Received, hdr wire.Header) (
 		At:    ev.Sent.At.Add(trip / 2),
 		True:  hdr.Receive.Wall(pivot).Add(response / 2),
 		Delay: trip - response,
-		Dispersion: stampResolution + min(hdr.Precision.Duration(), maxPrecision) +
+		Dispersion: stampResolution + 2*a.env.Resolution + min(hdr.Precision.Duration(), maxPrecision) +
 			clock.Rate(maxDrift).Over(max(trip, 0)),
 	}
 	wall := now.Wall.Add(s.At.Sub(now.Mono)) // ours at s.At

@@ -34,6 +34,7 @@ type Engine struct {
 
 	selector selector
 	sync     synchronisation
+	grain    grain
 	exited   bool
 }
 
@@ -172,6 +173,8 @@ func (e *Engine) NextDeadline() clock.Mono {
 func (e *Engine) prepare(now clock.Reading) {
 	e.env.Verify = e.verify(now)
 	e.env.Pivot = e.cfg.Floor
+	e.grain.read(now.Mono)
+	e.env.Resolution = e.grain.resolution()
 	if by := e.clock.Leaped(now); by != 0 {
 		for _, s := range e.sources {
 			for _, m := range s.members {
