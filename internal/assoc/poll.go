@@ -92,6 +92,16 @@ func (a *Assoc) interval() time.Duration {
 	return d + a.randomBelow(d/32)
 }
 
+// LookAgain moves the next request to the earliest moment that the shortest
+// poll interval allows: something has happened to the clock.
+func (a *Assoc) LookAgain(now clock.Reading) {
+	if !a.online || a.denied || a.request.id == 0 || a.nextPoll == clock.Never {
+		return
+	}
+	a.doubtful = true
+	a.nextPoll = max(now.Mono, min(a.nextPoll, a.request.asked.Add(a.interval())))
+}
+
 // Poll is the interval in force outside bursts.
 func (a *Assoc) Poll() ntptime.Exponent {
 	if a.denied {

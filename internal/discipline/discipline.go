@@ -131,12 +131,11 @@ func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Actio
 	return d.save(now, out)
 }
 
-// HandleTimer ends slews, undoes what somebody else did to the clock and keeps
-// the kernel's status; to be called at NextDeadline.
+// HandleTimer ends slews and keeps the kernel's status; to be called at
+// NextDeadline.
 func (d *Discipline) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
-	n := len(out)
 	out = d.observe(now, out)
-	if now.Mono >= d.slewEnd || len(out) > n && d.haveLine {
+	if now.Mono >= d.slewEnd {
 		out = d.slew(now, out)
 	}
 	if now.Mono >= d.statusAt {

@@ -10,7 +10,8 @@ import (
 
 // observe compares the wall clock with where the steering must have brought
 // it. Somebody else's change is reported and then taken as it is: the next
-// correction starts from what the clock shows.
+// correction starts from what the clock shows. It is not undone before: perhaps
+// the machine slept, and Mono has stood still.
 func (d *Discipline) observe(now clock.Reading, out []event.Action) []event.Action {
 	d.Leaped(now)
 	moved := now.Wall.Sub(d.steered.WallAt(now.Mono))

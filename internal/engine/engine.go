@@ -201,8 +201,13 @@ func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []even
 	out = e.choose(now, out)
 	stepped := false
 	for _, a := range out[first:] {
-		if _, ok := a.(event.Step); ok {
+		switch a := a.(type) {
+		case event.Step:
 			stepped = true
+		case event.Notice:
+			if a.Kind == event.NoticeInterference {
+				e.lookAgain(now)
+			}
 		}
 	}
 	if stepped {
@@ -214,6 +219,16 @@ func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []even
 		}
 	}
 	return out
+}
+
+// lookAgain asks all servers as soon as that is polite: the clock has moved and
+// nobody knows why.
+func (e *Engine) lookAgain(now clock.Reading) {
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			m.assoc.LookAgain(now)
+		}
+	}
 }
 
 func (e *Engine) find(id event.SourceID) (*source, *member) {
