@@ -274,7 +274,14 @@ func TestCheck52LostRepliesLengthenRequests(t *testing.T) {
 	requests := r.seen()
 	cookie := wire.ExtensionLen(len(cookieOf(t, requests[n])))
 	// The first one may have been answered before the path was cut.
-	first := slices.IndexFunc(requests, func(p []byte) bool { return len(p) > len(requests[0]) })
+	first := n - 1
+	for first+1 < len(requests) && (len(requests[first]) > len(requests[0]) || len(requests[first+1]) == len(requests[0])) {
+		first++
+	}
+	first++
+	if first > n+2 {
+		t.Fatalf("the first longer request is number %d, the path was cut at %d", first, n)
+	}
 	for i := first; i < first+nts.MaxCookies-1; i++ {
 		if got, want := len(requests[i]), len(requests[0])+(i-first+1)*cookie; got != want {
 			t.Errorf("after %d lost replies: got %d bytes, want %d", i-first+1, got, want)
