@@ -22,7 +22,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest)
 
-.PHONY: help build run test check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance bench size repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance bench size repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -37,10 +37,13 @@ $(BUILD)/ntsctl: $(BUILD)/ntsd
 run: build ## three NTS servers on loopback, one of them wrong, and ntsd watching them
 	@$(BUILD)/ntsd demo
 
-test: build ## everything that needs only Go; peers, qemu and root are used where they are
-	$(GO) test -shuffle=on -count=1 ./...
+test: build cross quick ## all tests; peers, qemu and root are used where they are, and named where they are not
 
-check: fmt vet lint test ## the gate before a commit
+# gotestsum names what was skipped, and why.
+quick: ## all tests on this machine's own architecture
+	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg -- -shuffle=on -count=1 ./...
+
+check: fmt vet lint quick ## the gate before a commit
 
 fmt: ## formatting
 	@out=$$($(TOOL) gofumpt -l cmd internal); test -z "$$out" || { echo "gofumpt wants to change:"; echo "$$out"; exit 1; }
@@ -74,6 +77,8 @@ sim: ## every scenario with 20 seeds
 
 sim-soak: ## every scenario with 1000 seeds
 	$(GO) run ./cmd/ntssim -seeds $${SEEDS:-1000} testdata/scenarios/*.scn
+
+soak: fuzz sim-soak ## the long versions: some hours
 
 cross: ## unit tests under qemu-user on arm64 and big-endian mips
 	@scripts/cross.sh $(CROSS)
