@@ -125,6 +125,19 @@ func TestUnresolvedName(t *testing.T) {
 	}
 }
 
+// TestFamilyWithoutAddress: a name that has no address of the family that is
+// wanted gives that as the reason.
+func TestFamilyWithoutAddress(t *testing.T) {
+	w := newWorld(t)
+	s := w.nts(nil, "four.example")
+	four := []string{"hostname", "four.example", "nts", "yes"}
+	d := w.startWith(files{"/etc/hosts": host(s) + " four.example\n"}, w.config(section("server", quick(append(four, "family", "ipv6")...)...)))
+	d.untilLog(`name does not resolve.*four\.example.*no such host`)
+	d.change(w.config(section("server", quick(append(four, "family", "ipv4")...)...)))
+	d.ask("reload")
+	d.synchronised()
+}
+
 // TestCheck34DatesOffAsLastResort: certificates that have expired or are not
 // yet valid are refused with the reason; an option accepts them while the clock
 // was never set, and says what that means.

@@ -171,8 +171,9 @@ func (r *Resolver) ask(ctx context.Context, server netip.AddrPort, name string, 
 // classify puts one of the package's reasons before err.
 func (d *dialer) classify(err error) error {
 	var dns *net.DNSError
+	var family *net.AddrError // /etc/hosts has the name, but no address of the family
 	switch {
-	case errors.As(err, &dns) && dns.IsNotFound:
+	case errors.As(err, &dns) && dns.IsNotFound, errors.As(err, &family):
 		return fmt.Errorf("%w (%w)", ErrNotFound, err)
 	case d.unreachable():
 		return fmt.Errorf("%w (%w)", ErrNoNetwork, err)
