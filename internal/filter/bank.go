@@ -1,6 +1,9 @@
 package filter
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // shapes are the hypotheses about a path. Most are alike both ways.
 var shapes = [...]shape{
@@ -12,66 +15,96 @@ var shapes = [...]shape{
 	{lean: 0},
 }
 
-// bank holds one member per pair of shape and wander.
-type bank [len(shapes)][wanders]member
+// wanderSquares are the hypotheses about the oscillator: the square of what its
+// rate wanders in one second ((ns/s)^2), in half decades from 3e-10 to 3e-7.
+var wanderSquares = [...]float64{0.09, 0.9, 9, 90, 900, 9000, 90000}
 
-// wander returns the square of the j-th hypothesis' wander.
-func wander(j int) float64 {
-	q := firstWander
-	for range j {
-		q *= wanderStep
-	}
-	return q
+// size is the number of hypotheses: every shape with every wander.
+const size = len(shapes) * len(wanderSquares)
+
+// bank holds one member per hypothesis; number n has the shape n%len(shapes)
+// and the wander n/len(shapes). Those whose weight has become negligible rest:
+// they cost nothing, and every few samples each has its turn to show that its
+// time has come.
+type bank struct {
+	members [size]member
+	up      uint64 // bit n: member n is awake
+	turn    int    // of the resting
 }
 
 // start gives every member the same belief: phase 0.
 func (b *bank) start(phaseSD, rate, rateSD float64) {
-	for i := range b {
-		for j := range b[i] {
-			b[i][j] = member{f: rate, pxx: float64(phaseSD * phaseSD), pff: float64(rateSD * rateSD), w: 1 / float64(len(shapes)*wanders)}
+	b.up = 1<<size - 1
+	for n := range b.members {
+		b.members[n] = member{f: rate, pxx: float64(phaseSD * phaseSD), pff: float64(rateSD * rateSD), w: 1 / float64(size)}
+	}
+}
+
+// awake yields the number of every member that does not rest.
+func (b *bank) awake(yield func(n int) bool) {
+	for up := b.up; up != 0; up &= up - 1 {
+		if !yield(bits.TrailingZeros64(up)) {
+			return
 		}
 	}
 }
 
+// predict carries all beliefs dt seconds on, after a share of the weights has
+// moved.
 func (b *bank) predict(dt float64) {
-	for i := range b {
-		for j := range b[i] {
-			b[i][j].predict(dt, wander(j))
-		}
+	b.mix()
+	for n := range b.awake {
+		b.members[n].predict(dt, wanderSquares[n/len(shapes)])
 	}
 }
 
 // observe lets every member learn from a sample and weighs them anew. It
 // reports whether the sample was one that the bank can believe.
 func (b *bank) observe(z float64, p *path, excess, floor float64) bool {
-	b.mix()
 	// What obeys no model may lie anywhere within a wide span: far wider than
 	// what the bank foretells, or a vague forecast would make outliers of all.
 	foretold, _ := b.variance(0)
 	broad := outlierShare / (excess + float64(outlierQueues*p.queue) + floor + float64(outlierSDs*math.Sqrt(foretold)))
 	var obeyed, total float64
-	for i := range b {
-		l := newLikelihood(shapes[i], p, excess, floor)
-		for j := range b[i] {
-			m := &b[i][j]
-			before := *m
-			evidence := m.observe(z, &l)
-			sum := evidence + broad
-			trust := evidence / sum
-			if trust < outlierTrust {
-				m.soften(&before, trust)
-			}
-			m.w = float64(m.w * sum)
-			total += m.w
-			obeyed += float64(m.w * trust)
+	var known [len(shapes)]bool
+	var likely [len(shapes)]likelihood
+	for n := range b.awake {
+		i := n % len(shapes)
+		if !known[i] {
+			likely[i], known[i] = newLikelihood(shapes[i], p, excess, floor), true
 		}
-	}
-	for i := range b {
-		for j := range b[i] {
-			b[i][j].w /= total
+		m := &b.members[n]
+		before := *m
+		evidence := m.observe(z, &likely[i])
+		sum := evidence + broad
+		trust := evidence / sum
+		if trust < outlierTrust {
+			m.soften(&before, trust)
 		}
+		m.w = float64(m.w * sum)
+		total += m.w
+		obeyed += float64(m.w * trust)
 	}
+	b.normalise(total)
 	return obeyed/total > 0.5
+}
+
+// normalise makes weights of the given sum add up to 1, and puts to rest those
+// that hardly count.
+func (b *bank) normalise(total float64) {
+	kept := total
+	least := float64(restShare * total)
+	for n := range b.awake {
+		if w := b.members[n].w; w < least {
+			kept -= w
+			b.members[n].w = 0
+			b.up &^= 1 << n
+		}
+	}
+	scale := 1 / kept
+	for n := range b.awake {
+		b.members[n].w = float64(b.members[n].w * scale)
+	}
 }
 
 // mix lets a share of the weights move: the path or the oscillator may have
@@ -79,15 +112,28 @@ func (b *bank) observe(z float64, p *path, excess, floor float64) bool {
 // a hypothesis that was wrong for long starts afresh when its time comes.
 func (b *bank) mix() {
 	all := b.blend()
-	inflow := changeShare / float64(len(shapes)*wanders)
-	for i := range b {
-		for j := range b[i] {
-			m := &b[i][j]
-			stay := float64((1 - changeShare) * m.w)
-			m.w = stay + inflow
-			if trust := stay / m.w; trust < mixTrust {
-				m.soften(&all, trust)
-			}
+	inflow := changeShare / float64(size)
+	resting := size - bits.OnesCount64(b.up)
+	for n := range b.awake {
+		m := &b.members[n]
+		stay := float64((1 - changeShare) * m.w)
+		m.w = stay + inflow
+		if trust := stay / m.w; trust < mixTrust {
+			m.soften(&all, trust)
+		}
+	}
+	// The share of all that rest goes to those whose turn it is.
+	called := min(calls, resting)
+	if called == 0 {
+		return
+	}
+	all.w = float64(inflow * float64(resting) / float64(called))
+	for called > 0 {
+		b.turn = (b.turn + 1) % size
+		if b.up&(1<<b.turn) == 0 {
+			b.members[b.turn] = all
+			b.up |= 1 << b.turn
+			called--
 		}
 	}
 }
@@ -97,26 +143,22 @@ func (b *bank) blend() member {
 	var all member
 	all.x, all.f = b.mean(0)
 	all.w = 1
-	for i := range b {
-		for j := range b[i] {
-			m := &b[i][j]
-			dx, df := m.x-all.x, m.f-all.f
-			all.pxx += float64(m.w * (m.pxx + float64(dx*dx)))
-			all.pxf += float64(m.w * (m.pxf + float64(dx*df)))
-			all.pff += float64(m.w * (m.pff + float64(df*df)))
-		}
+	for n := range b.awake {
+		m := &b.members[n]
+		dx, df := m.x-all.x, m.f-all.f
+		all.pxx += float64(m.w * (m.pxx + float64(dx*dx)))
+		all.pxf += float64(m.w * (m.pxf + float64(dx*df)))
+		all.pff += float64(m.w * (m.pff + float64(df*df)))
 	}
 	return all
 }
 
 // mean returns the phase and rate of the whole bank, dt seconds on.
 func (b *bank) mean(dt float64) (x, f float64) {
-	for i := range b {
-		for j := range b[i] {
-			m := &b[i][j]
-			x += float64(m.w * (m.x + float64(m.f*dt)))
-			f += float64(m.w * m.f)
-		}
+	for n := range b.awake {
+		m := &b.members[n]
+		x += float64(m.w * (m.x + float64(m.f*dt)))
+		f += float64(m.w * m.f)
 	}
 	return x, f
 }
@@ -124,46 +166,39 @@ func (b *bank) mean(dt float64) (x, f float64) {
 // variance returns the variance of phase and rate round mean.
 func (b *bank) variance(dt float64) (vx, vf float64) {
 	x, f := b.mean(dt)
-	for i := range b {
-		for j := range b[i] {
-			m := &b[i][j]
-			dx, df := m.x+float64(m.f*dt)-x, m.f-f
-			vx += float64(m.w * (m.varianceAfter(dt, wander(j)) + float64(dx*dx)))
-			vf += float64(m.w * (m.pff + float64(wander(j)*math.Abs(dt)) + float64(df*df)))
-		}
+	for n := range b.awake {
+		m, q := &b.members[n], wanderSquares[n/len(shapes)]
+		dx, df := m.x+float64(m.f*dt)-x, m.f-f
+		vx += float64(m.w * (m.varianceAfter(dt, q) + float64(dx*dx)))
+		vf += float64(m.w * (m.pff + float64(q*math.Abs(dt)) + float64(df*df)))
 	}
 	return vx, vf
 }
 
 // shift moves every phase by d.
 func (b *bank) shift(d float64) {
-	for i := range b {
-		for j := range b[i] {
-			b[i][j].x += d
-		}
+	for n := range b.awake {
+		m := &b.members[n]
+		m.x += d
 	}
 }
 
 // wander returns the bank's belief about the square of the wander.
 func (b *bank) wander() float64 {
-	var q float64
-	for i := range b {
-		for j := range b[i] {
-			q += float64(b[i][j].w * wander(j))
-		}
+	var all float64
+	for n := range b.awake {
+		m, q := &b.members[n], wanderSquares[n/len(shapes)]
+		all += float64(m.w * q)
 	}
-	return q
+	return all
 }
 
 // noise returns the usual error of a sample (ns), by what the bank believes
 // about the path.
 func (b *bank) noise(p *path) float64 {
 	var sum float64
-	for i := range b {
-		n := shapes[i].noise(p)
-		for j := range b[i] {
-			sum += float64(b[i][j].w * n)
-		}
+	for n := range b.awake {
+		sum += float64(b.members[n].w * shapes[n%len(shapes)].noise(p))
 	}
 	return sum
 }
@@ -172,12 +207,10 @@ func (b *bank) noise(p *path) float64 {
 // than bound in dt seconds.
 func (b *bank) losing(dt, bound float64) float64 {
 	var p float64
-	for i := range b {
-		for j := range b[i] {
-			m := &b[i][j]
-			if m.varianceAfter(dt, wander(j))-m.pxx > bound {
-				p += m.w
-			}
+	for n := range b.awake {
+		m, q := &b.members[n], wanderSquares[n/len(shapes)]
+		if m.varianceAfter(dt, q)-m.pxx > bound {
+			p += m.w
 		}
 	}
 	return p

@@ -80,6 +80,11 @@ const (
 	// changeShare is how much of the weight moves between hypotheses with every
 	// sample, so that the bank never grows deaf.
 	changeShare = 0.01
+	// restShare is the weight below which a hypothesis rests, and calls is how
+	// many of the resting are called up with every sample: each has its turn
+	// every ten samples, with the weight that flowed to it meanwhile.
+	restShare = 1e-3
+	calls     = 4
 
 	// mixTrust: a member that keeps at least this share of its weight keeps its
 	// own belief untouched.
@@ -112,9 +117,4 @@ const (
 	// doubtedRateSD (ns/s): an oscillator keeps its rate to about 10 ppm through
 	// whatever made the phase jump.
 	doubtedRateSD = 10e3
-	// firstWander is the square of the smallest wander ((ns/s)^2 per s), and
-	// wanderStep the factor from one to the next: half decades.
-	firstWander = 0.09
-	wanderStep  = 10
-	wanders     = 7
 )
