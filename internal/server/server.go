@@ -110,38 +110,40 @@ func (sys *System) synchronised() bool {
 // leaves. A plain reply allocates nothing when dst has room for it: a reply
 // is never longer than its request.
 func (s *Server) Reply(dst []byte, req Request, now clock.Wall, sys System) ([]byte, Verdict) {
-	dst, v := s.reply(dst, req, now, &sys)
+	dst, v := s.reply(dst, &req, now, &sys)
 	s.counts[v]++
 	return dst, v
 }
 
-func (s *Server) reply(dst []byte, req Request, now clock.Wall, sys *System) ([]byte, Verdict) {
+func (s *Server) reply(dst []byte, req *Request, now clock.Wall, sys *System) ([]byte, Verdict) {
 	if !answerable(req) {
 		return dst, DropSource
 	}
-	in, err := wire.ParseHeader(req.Data)
+	a := answer{req: req}
+	var err error
+	a.in, err = wire.ParseHeader(req.Data)
 	if err != nil {
 		return dst, DropShort
 	}
-	if in.Version < minVersion || in.Version > maxVersion {
+	if a.in.Version < minVersion || a.in.Version > maxVersion {
 		return dst, DropVersion
 	}
-	mode, ok := replyMode(in, req.From.Port())
+	mode, ok := replyMode(&a.in, req.From.Port())
 	if !ok {
 		return dst, DropMode
 	}
-	if v := s.cfg.Policy.judge(&req); v != Answered {
+	if v := s.cfg.Policy.judge(req); v != Answered {
 		return dst, v
 	}
-	out := header(in, mode, req.Received, now, sys)
-	client, judged := s.visit(&req)
+	a.fill(mode, now, sys)
+	var judged judgement
+	a.client, judged = s.visit(req)
 	switch judged {
 	case above:
 		return dst, DropRate
 	case kissed:
-		return s.kiss(dst, req.Data, out)
+		return s.kiss(dst, req.Data, a.out)
 	}
-	a := answer{req: &req, client: client, in: in, out: out}
 	if len(req.Data) == wire.HeaderLen {
 		v := s.complete(&a)
 		return a.out.Append(dst), v
@@ -162,7 +164,7 @@ func (s *Server) complete(a *answer) Verdict {
 	if a.client == nil || !s.cfg.Policy.Interleaved || a.out.Mode != wire.ModeServer {
 		return Answered
 	}
-	return a.req.Clients.interleave(a.client, a.in, &a.out)
+	return a.req.Clients.interleave(a.client, &a.in, &a.out)
 }
 
 // replyExtended answers a request that is longer than a header.
@@ -242,7 +244,7 @@ func (s *Server) kiss(dst, data []byte, out wire.Header) ([]byte, Verdict) {
 // RFC 5905 section 9.2 leaves it to the implementation; a reply to port 0 or to
 // a group cannot be wanted, and whoever asks a group should not draw replies
 // from all of it.
-func answerable(req Request) bool {
+func answerable(req *Request) bool {
 	from := req.From.Addr().Unmap()
 	limitedBroadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	switch {
@@ -260,7 +262,7 @@ func answerable(req Request) bool {
 }
 
 // replyMode returns the mode that answers in.
-func replyMode(in wire.Header, port uint16) (wire.Mode, bool) {
+func replyMode(in *wire.Header, port uint16) (wire.Mode, bool) {
 	switch in.Mode {
 	case wire.ModeClient:
 		return wire.ModeServer, true
@@ -288,20 +290,19 @@ func hasMAC(pkt []byte) bool {
 	return len(ext.MAC()) > 0
 }
 
-// header returns the reply's header (RFC 5905 section 14, figure 31).
-func header(in wire.Header, mode wire.Mode, received, now clock.Wall, sys *System) wire.Header {
-	out := wire.Header{
-		Leap:           wire.LeapUnknown,
-		Version:        in.Version,
-		Mode:           mode,
-		Poll:           in.Poll,
-		Precision:      sys.Precision,
-		RootDelay:      ntptime.ShortFrom(sys.RootDelay),
-		RootDispersion: ntptime.ShortFrom(sys.RootDispersion),
-		Origin:         in.Transmit,
-		Receive:        ntptime.FromWall(received),
-		Transmit:       ntptime.FromWall(now),
-	}
+// fill makes the reply's header (RFC 5905 section 14, figure 31).
+func (a *answer) fill(mode wire.Mode, now clock.Wall, sys *System) {
+	out := &a.out
+	out.Leap = wire.LeapUnknown
+	out.Version = a.in.Version
+	out.Mode = mode
+	out.Poll = a.in.Poll
+	out.Precision = sys.Precision
+	out.RootDelay = ntptime.ShortFrom(sys.RootDelay)
+	out.RootDispersion = ntptime.ShortFrom(sys.RootDispersion)
+	out.Origin = a.in.Transmit
+	out.Receive = ntptime.FromWall(a.req.Received)
+	out.Transmit = ntptime.FromWall(now)
 	// Silence would make clients look for a dead server; the leap indicator
 	// and stratum 0 (RFC 5905 §7.3: unspecified) tell them why it is no use.
 	// The reference ID stays zero then: at stratum 0 it would be a kiss code.
@@ -313,5 +314,4 @@ func header(in wire.Header, mode wire.Mode, received, now clock.Wall, sys *Syste
 		out.ReferenceID = sys.ReferenceID
 		out.ReferenceTime = ntptime.FromWall(sys.ReferenceTime)
 	}
-	return out
 }

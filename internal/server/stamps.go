@@ -108,7 +108,7 @@ func (p *pair) rank(now ntptime.Timestamp) uint64 {
 // reply turns out into one of interleaved mode: RFC 9769 §2, the origin
 // timestamp is the request's receive timestamp, and the transmit timestamp says
 // when that earlier reply left.
-func (c *Clients) interleave(r *record, in wire.Header, out *wire.Header) Verdict {
+func (c *Clients) interleave(r *record, in, out *wire.Header) Verdict {
 	v, id, left := Answered, c.seed.hash(r.addr)|1, out.Transmit
 	// RFC 9769 §2: a client that asks in basic mode has both timestamps equal,
 	// or names a time at which no reply was received.
