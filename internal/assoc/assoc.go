@@ -86,6 +86,7 @@ type Assoc struct {
 	last     Exchange
 	sample   filter.Sample
 	measured clock.Offset
+	bound    time.Duration // of the sample's error, over all servers between
 
 	keys     keys
 	ke       establishment

@@ -54,7 +54,10 @@ func TestVerdicts(t *testing.T) {
 		{want: VerdictRate, header: func(h *wire.Header) { h.Stratum, h.ReferenceID = 0, wire.KissRate.ReferenceID() }},
 		{want: VerdictDenied, name: "deny", header: func(h *wire.Header) { h.Stratum, h.ReferenceID = 0, wire.KissDeny.ReferenceID() }},
 		{want: VerdictDenied, name: "rstr", header: func(h *wire.Header) { h.Stratum, h.ReferenceID = 0, wire.KissRSTR.ReferenceID() }},
-		{want: VerdictKiss, name: "other", header: func(h *wire.Header) { h.Stratum, h.ReferenceID = 0, wire.ReferenceID{'I', 'N', 'I', 'T'} }},
+		// What ntpsec 1.2.2 says before it is synchronised.
+		{want: VerdictUnsynchronised, name: "INIT", tests: [3]uint16{7, 5, 15}, header: func(h *wire.Header) {
+			h.Leap, h.Stratum, h.ReferenceID = wire.LeapUnknown, 0, wire.ReferenceID{'I', 'N', 'I', 'T'}
+		}},
 		{want: VerdictKiss, name: "NAK to a plain request", header: func(h *wire.Header) { h.Stratum, h.ReferenceID = 0, wire.KissNTSN.ReferenceID() }},
 		{want: VerdictUnsynchronised, name: "leap", tests: [3]uint16{7, 5, 15}, header: func(h *wire.Header) { h.Leap = wire.LeapUnknown }},
 		{want: VerdictUnsynchronised, name: "stratum 16", tests: [3]uint16{7, 5, 15}, header: func(h *wire.Header) { h.Stratum = 16 }},
@@ -328,4 +331,27 @@ func (b *bench) ke() {
 	b.pass(b.a.NextDeadline().Sub(b.now.Mono))
 	b.take(b.a.HandleTimer(b.now, nil))
 	b.establish()
+}
+
+// The last sample may be off by half of its way there and back, and by what
+// the server says of its own; a lucky sample before it changes nothing.
+func TestBoundOfLastSample(t *testing.T) {
+	b := newBench(t, Config{})
+	if got := b.a.Bound(); got != 0 {
+		t.Errorf("before any sample: got %v, want 0", got)
+	}
+	for _, delay := range []time.Duration{time.Millisecond, 40 * time.Millisecond} {
+		req := b.poll()
+		h := b.header(req)
+		h.RootDelay, h.RootDispersion = ntptime.ShortFrom(4*time.Millisecond), ntptime.ShortFrom(3*time.Millisecond)
+		b.deliver(event.Received{
+			Source: 7, Request: req.Request, From: req.To, Data: h.Append(nil),
+			Sent:     event.Stamp{At: b.now.Mono, Kind: event.StampKernel},
+			Received: event.Stamp{At: b.now.Mono.Add(delay), Kind: event.StampKernel},
+		})
+		want := delay/2 + 5*time.Millisecond
+		if got := b.a.Bound(); got < want || got > want+50*time.Microsecond {
+			t.Errorf("after a round trip of %v: got %v, want %v and a little", delay, got, want)
+		}
+	}
 }

@@ -69,6 +69,7 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 		return out, VerdictOutlier
 	}
 	a.sample, a.measured, a.lastRx = s, x.Offset, now.Mono
+	a.bound = (s.Delay+hdr.RootDelay.Duration())/2 + s.Dispersion + hdr.RootDispersion.Duration()
 	return out, VerdictAccepted
 }
 

@@ -70,6 +70,15 @@ func TestNTSVerdicts(t *testing.T) {
 			h.Stratum, h.ReferenceID = 0, wire.KissDeny.ReferenceID()
 			return b.authentic(req, h)
 		}},
+		{VerdictForged, "a kiss that is none, not authenticated", func(b *bench, req event.Send) []byte {
+			r := mustParse(b.t, req)
+			return nts.AppendKiss(nil, b.header(req), &r, 'I'<<24|'N'<<16|'I'<<8|'T')
+		}},
+		{VerdictUnsynchronised, "INIT", func(b *bench, req event.Send) []byte {
+			h := b.header(req)
+			h.Leap, h.Stratum, h.ReferenceID = wire.LeapUnknown, 0, wire.ReferenceID{'I', 'N', 'I', 'T'}
+			return b.authentic(req, h)
+		}},
 		{VerdictUnsynchronised, "", func(b *bench, req event.Send) []byte {
 			h := b.header(req)
 			h.Leap = wire.LeapUnknown

@@ -6,6 +6,17 @@ import (
 	"ntsd/internal/wire"
 )
 
+// honoured reports whether a kiss code changes what a client does. RFC 5905
+// §7.4 has a dozen more (INIT, STEP, ...) that only say why a server has no
+// time: to us it is not synchronised, no more.
+func honoured(code wire.KissCode) bool {
+	switch code {
+	case wire.KissRate, wire.KissDeny, wire.KissRSTR, wire.KissNTSN:
+		return true
+	}
+	return false
+}
+
 // kiss honours a kiss-o'-death that belongs to the request: its origin
 // timestamp matched, and with NTS its identifier. RFC 5905 §7.4: it is never
 // time, whatever its timestamps say.

@@ -38,6 +38,7 @@ func (a *Assoc) receive(now clock.Reading, ev event.Received, out []event.Action
 		hdr, fresh = rep.Header, rep.Cookies
 	}
 	code, isKiss := hdr.KissCode()
+	isKiss = isKiss && honoured(code)
 	if !isKiss && (hdr.Receive.IsZero() || hdr.Transmit.IsZero()) {
 		return out, VerdictTimestamp
 	}
@@ -93,7 +94,7 @@ func (a *Assoc) authenticate(data []byte) (nts.Reply, Verdict) {
 	if err == nil {
 		return rep, VerdictAccepted
 	}
-	if _, ok := nts.UnauthenticatedKiss(data, &a.request.uid); ok {
+	if code, ok := nts.UnauthenticatedKiss(data, &a.request.uid); ok && honoured(code) {
 		return rep, VerdictKiss
 	}
 	switch {

@@ -170,6 +170,10 @@ func (a *Assoc) Last() Exchange { return a.last }
 // LastRx is when the last sample was accepted, 0: never.
 func (a *Assoc) LastRx() clock.Mono { return a.lastRx }
 
+// Bound is by how much the last sample may be off. The estimate, made of many
+// samples, may have a smaller bound.
+func (a *Assoc) Bound() time.Duration { return a.bound }
+
 // Measured returns the offset of the last sample as it was measured, and what
 // it says about the clock now: the difference is what we did to the clock.
 func (a *Assoc) Measured(now clock.Reading) (measured, adjusted clock.Offset) {

@@ -22,7 +22,7 @@ const (
 	VerdictNAK                    // the server could not open our cookie
 	VerdictRate                   // kiss: poll less often
 	VerdictDenied                 // kiss: DENY or RSTR
-	VerdictKiss                   // any other kiss
+	VerdictKiss                   // kiss: NTSN, though NTS was not asked for
 	VerdictTimestamp              // receive or transmit timestamp missing: test 3
 	VerdictUnsynchronised         // the server says so: test 6
 	VerdictDistance               // root distance: test 7

@@ -51,7 +51,7 @@ func (e *Engine) sourceState(now clock.Reading, s *source, m *member) SourceStat
 		ID: a.ID(), Name: s.cfg.Name, Addr: a.Addr(), Port: s.cfg.Port, Kind: s.cfg.Kind,
 		Operator: s.cfg.Operator, Options: s.cfg.Select, Effective: s.cfg.Select,
 		Online: a.Online(), Burst: a.Bursting(), Reach: a.Reach(), Stratum: c.Stratum,
-		Poll: int8(a.Poll()), LastRx: a.LastRx(), ErrorBound: c.Distance,
+		Poll: int8(a.Poll()), LastRx: a.LastRx(), ErrorBound: max(c.Distance, a.Bound()),
 		Stats: a.FilterStats(), Offset: c.Offset, SD: c.SD, Last: a.Last(),
 		Counters: a.Counters(), Auth: a.Auth(),
 	}
