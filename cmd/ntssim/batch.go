@@ -70,6 +70,7 @@ type summary struct {
 	interval              time.Duration // mean
 	gap                   time.Duration // least
 	first10ms, stay1ms    time.Duration // largest, geometric mean
+	oracleStay1ms         time.Duration // geometric mean
 	covered               float64       // least
 	bound                 time.Duration // mean
 	broken                int           // runs beyond a limit
@@ -91,6 +92,7 @@ func summarise(runs []outcome) (s summary) {
 	s.p99 = geometric(func(r *sim.Result) time.Duration { return r.P99 })
 	s.oracle = geometric(func(r *sim.Result) time.Duration { return r.OracleOffset })
 	s.stay1ms = geometric(func(r *sim.Result) time.Duration { return r.Stay1ms })
+	s.oracleStay1ms = geometric(func(r *sim.Result) time.Duration { return r.OracleStay1ms })
 	s.ratio = float64(s.rms) / float64(s.oracle)
 	s.covered, s.gap = 1, math.MaxInt64
 	for i := range runs {

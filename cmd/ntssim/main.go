@@ -54,6 +54,8 @@ type options struct {
 	trace    bool
 	world    uint64
 	worlds   int
+	attack   uint64
+	attacks  int
 	accuracy bool
 	figures  string
 }
@@ -82,6 +84,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fl.StringVar(&o.cell.scenario, "scenario", "", "cell: one of "+strings.Join(nonIdeal(), ", "))
 	fl.Uint64Var(&o.world, "world", 0, "run the random world of this `number`")
 	fl.BoolVar(&o.accuracy, "accuracy", false, "print the accuracy table and check its goals")
+	fl.Uint64Var(&o.attack, "attack", 0, "run the attacked world of this `number`")
+	fl.IntVar(&o.attacks, "attacks", 100, "with -accuracy: number of attacked worlds")
 	fl.IntVar(&o.worlds, "worlds", 100, "with -accuracy: number of random worlds")
 	fl.StringVar(&o.figures, "figures", "testdata/accuracy", "folder of the other programs' figures")
 	if err := fl.Parse(args); err != nil {
@@ -96,7 +100,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		}
 	}
 	switch {
-	case o.seeds < 1 || o.workers < 1 || o.worlds < 0 || o.cell.seconds < 1 || o.cell.jitter < 0:
+	case o.seeds < 1 || o.workers < 1 || o.worlds < 0 || o.attacks < 0 || o.cell.seconds < 1 || o.cell.jitter < 0:
 		return o, errors.New("seeds, workers, seconds and jitter must be positive")
 	case o.json && o.csv:
 		return o, errors.New("-json and -csv exclude each other")
@@ -129,7 +133,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	var chrony time.Duration
-	if len(o.files) == 0 && o.world == 0 {
+	if len(o.files) == 0 && o.world == 0 && o.attack == 0 {
 		c := o.cell
 		c.seconds, c.nts = 0, false
 		if r, ok := find(refs, c, "chrony"); ok {
@@ -155,6 +159,8 @@ func (o *options) texts() (all []described, err error) {
 		}
 	case o.world > 0:
 		all = []described{{fmt.Sprintf("world %d", o.world), randomWorld(o.world)}}
+	case o.attack > 0:
+		all = []described{{fmt.Sprintf("attack %d", o.attack), randomAttack(o.attack)}}
 	default:
 		all = []described{{o.cell.name(), o.cell.text()}}
 	}

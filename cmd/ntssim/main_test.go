@@ -83,6 +83,11 @@ func TestRandomWorlds(t *testing.T) {
 			t.Errorf("world %d: %v\n%s", n, err, randomWorld(n))
 		}
 	}
+	for n := uint64(1); n <= 200; n++ {
+		if _, err := sim.ParseScenario("attack", []byte(randomAttack(n))); err != nil {
+			t.Errorf("attack %d: %v\n%s", n, err, randomAttack(n))
+		}
+	}
 	var out bytes.Buffer
 	if err := run([]string{"-world", "1", "-print"}, &out, &out); err != nil || out.String() != randomWorld(1) {
 		t.Errorf("print: error %v, got %q", err, &out)
@@ -96,11 +101,11 @@ func TestAccuracyTable(t *testing.T) {
 		t.Skip("long: simulated days")
 	}
 	var out bytes.Buffer
-	err := run([]string{"-accuracy", "-seeds", "1", "-worlds", "3", "-figures", "../../testdata/accuracy"}, &out, &out)
+	err := run([]string{"-accuracy", "-seeds", "1", "-worlds", "3", "-attacks", "3", "-figures", "../../testdata/accuracy"}, &out, &out)
 	if err != nil && !errors.Is(err, errMissed) {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"S 10ms W 1e-08 x1", "bufferbloat", "four servers", "start,", "random worlds 1 to 3"} {
+	for _, want := range []string{"S 10ms W 1e-08 x1", "bufferbloat", "four servers", "start,", "random worlds 1 to 3", "attacked worlds 1 to 3"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, &out)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ntsd/internal/sim"
 )
@@ -13,16 +14,7 @@ func (t *table) random() error {
 	if t.o.worlds == 0 {
 		return nil
 	}
-	var jobs []job
-	for i := range t.o.worlds {
-		number := t.o.seed + uint64(i)
-		s, err := sim.ParseScenario(fmt.Sprintf("world %d", number), []byte(randomWorld(number)))
-		if err != nil {
-			return err
-		}
-		jobs = append(jobs, job{&s, t.o.seed})
-	}
-	runs, err := runAll(jobs, t.o.workers)
+	runs, err := t.drawn("world", t.o.worlds, randomWorld)
 	if err != nil {
 		return err
 	}
@@ -72,4 +64,41 @@ func (t *table) distribution(what string, runs []outcome) float64 {
 			r.result.RMSOffset, r.result.OracleOffset, t.o.seed, r.scenario.Name[len("world "):])
 	}
 	return mean.mean()
+}
+
+// drawn runs the worlds of n numbers, one seed each.
+func (t *table) drawn(kind string, n int, describe func(uint64) string) ([]outcome, error) {
+	var jobs []job
+	for i := range n {
+		number := t.o.seed + uint64(i)
+		s, err := sim.ParseScenario(fmt.Sprintf("%s %d", kind, number), []byte(describe(number)))
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, job{&s, t.o.seed})
+	}
+	return runAll(jobs, t.o.workers)
+}
+
+// attacked runs worlds with a minority of liars.
+func (t *table) attacked() error {
+	if t.o.attacks == 0 {
+		return nil
+	}
+	runs, err := t.drawn("attack", t.o.attacks, randomAttack)
+	if err != nil {
+		return err
+	}
+	broken := 0
+	for _, r := range runs {
+		if len(r.broken) > 0 {
+			broken++
+			fmt.Fprintf(t.out, "%s: %s\n  go run ./cmd/ntssim -seed %d -attack %s\n", r.scenario.Name,
+				strings.Join(r.broken, "; "), r.seed, r.scenario.Name[len("attack "):])
+		}
+	}
+	fmt.Fprintf(t.out, "attacked worlds %d to %d: %d of %d stayed within what the honest servers vouch for\n\n",
+		t.o.seed, t.o.seed+uint64(t.o.attacks)-1, len(runs)-broken, len(runs))
+	t.goal(broken == 0, "attacked worlds: %d of %d left their limits (listed above)", broken, len(runs))
+	return nil
 }

@@ -28,6 +28,7 @@ type kalman struct {
 	lost     bool // not seen since a sleep
 	sum      float64
 	count    int
+	large    Instant // last seen 1 ms or more wrong
 }
 
 const (
@@ -75,25 +76,26 @@ func (o *oracle) wake() {
 	}
 }
 
-// check compares with the truth at local time m.
-func (o *oracle) check(m clock.Mono, t Instant) {
+// check compares with the truth at local time m; it counts after the settling
+// time.
+func (o *oracle) check(m clock.Mono, t Instant, settled bool) {
 	for i := range o.models {
-		o.models[i].check(m, t)
+		o.models[i].check(m, t, settled)
 	}
 }
 
-// rms returns the root mean square error.
-func (o *oracle) rms() time.Duration {
+// finish writes down the root mean square error, and from when on the error
+// stayed below 1 ms.
+func (o *oracle) finish(res *Result, first Instant) {
 	best := math.Inf(1)
 	for i := range o.models {
-		if k := &o.models[i]; k.count > 0 {
-			best = min(best, k.sum/float64(k.count))
+		k := &o.models[i]
+		if mean := k.sum / float64(k.count); k.count > 0 && mean < best {
+			best = mean
+			res.OracleOffset = time.Duration(math.Sqrt(mean))
+			res.OracleStay1ms = time.Duration(max(0, k.large+second-first))
 		}
 	}
-	if math.IsInf(best, 1) {
-		return 0
-	}
-	return time.Duration(math.Sqrt(best))
 }
 
 // predict carries the state to m.
@@ -109,7 +111,7 @@ func (k *kalman) predict(m clock.Mono) {
 func (k *kalman) observe(m clock.Mono, t, variance float64) {
 	z := t - float64(m)
 	if !k.ready {
-		*k = kalman{mono: m, x: z, xx: variance, r: priorRate * priorRate, q: k.q, ready: true}
+		*k = kalman{mono: m, x: z, xx: variance, r: priorRate * priorRate, q: k.q, ready: true, large: k.large}
 		return
 	}
 	k.predict(m)
@@ -125,11 +127,18 @@ func (k *kalman) observe(m clock.Mono, t, variance float64) {
 	k.c *= variance / total
 }
 
-func (k *kalman) check(m clock.Mono, t Instant) {
+func (k *kalman) check(m clock.Mono, t Instant, settled bool) {
 	if !k.ready || k.lost {
+		k.large = t
 		return
 	}
 	wrong := float64(t) - float64(m) - (k.x + k.f*m.Sub(k.mono).Seconds())
+	if math.Abs(wrong) >= float64(time.Millisecond) {
+		k.large = t
+	}
+	if !settled {
+		return
+	}
 	k.sum += wrong * wrong
 	k.count++
 }

@@ -16,14 +16,16 @@ type Result struct {
 	Max       time.Duration // largest error in the same span
 	P99       time.Duration // 99 % of the errors in the same span are no larger
 	// OracleOffset is what a filter that knows the world's parameters would have
-	// reached with the same packets, in place of RMSOffset.
-	OracleOffset time.Duration
-	Packets      int           // requests sent
-	Interval     time.Duration // mean between requests, over the whole run
-	Gap          time.Duration // least between requests to one server, after the settling time
-	Steps        int
-	Unlogged     int // steps without a notice
-	Backward     int // how often the clock went back without a step
+	// reached with the same packets, in place of RMSOffset; OracleStay1ms is the
+	// same in place of Stay1ms.
+	OracleOffset  time.Duration
+	OracleStay1ms time.Duration
+	Packets       int           // requests sent
+	Interval      time.Duration // mean between requests, over the whole run
+	Gap           time.Duration // least between requests to one server, after the settling time
+	Steps         int
+	Unlogged      int // steps without a notice
+	Backward      int // how often the clock went back without a step
 	// Covered is the share of the seconds since the first synchronisation, as
 	// long as it lasted, in which the stated bound was no less than the error;
 	// Bound is the mean of that bound after the settling time.

@@ -88,7 +88,7 @@ func Run(w World) (Result, error) {
 	c.carryOut(0, c.engine.HandleStart(c.now(0), nil, nil, c.actions[:0]))
 	err = c.loop()
 	c.recorder.finish(&c.result)
-	c.result.OracleOffset = c.oracle.rms()
+	c.oracle.finish(&c.result, c.recorder.first)
 	return c.result, err
 }
 
@@ -132,9 +132,7 @@ func (c *client) sample(t Instant) {
 	c.look(t)
 	wrong, now := c.wrong(t), c.now(t)
 	c.recorder.record(t, wrong, c.bound(now))
-	if t > c.recorder.settle {
-		c.oracle.check(c.mono(t), t)
-	}
+	c.oracle.check(c.mono(t), t, t > c.recorder.settle)
 	if c.world.Watch == nil || c.world.Pace > 1 && t/second%Instant(c.world.Pace) != 0 {
 		return
 	}
