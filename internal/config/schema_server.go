@@ -42,13 +42,13 @@ func serveSection() Section {
 }
 
 func localSection() Section {
-	return single(later, "local", "serve time when the sources are gone", func(c *Config) *Local { return &c.Local },
-		option(later, "enabled", boolean(), "0", "do so", func(l *Local) *bool { return &l.Enabled }),
-		option(later, "stratum", integer(1, 15), "10", "with this stratum", func(l *Local) *int { return &l.Stratum }),
+	return single(acted, "local", "serve time when the sources are gone", func(c *Config) *Local { return &c.Local },
+		option(acted, "enabled", boolean(), "0", "do so", func(l *Local) *bool { return &l.Enabled }),
+		option(acted, "stratum", integer(1, 15), "10", "with this stratum", func(l *Local) *int { return &l.Stratum }),
 		option(later, "orphan", boolean(), "0", "let servers of this stratum agree on one", func(l *Local) *bool { return &l.Orphan }),
-		option(later, "distance", seconds(), "1", "once the root distance has grown to this", func(l *Local) *time.Duration { return &l.Distance }),
-		option(later, "activate", seconds(), "0", "after the distance was once below this", func(l *Local) *time.Duration { return &l.Activate }),
-		option(later, "waitsynced", seconds(), "0", "this long after the last update", func(l *Local) *time.Duration { return &l.WaitSynced }),
+		option(acted, "distance", seconds(), "1", "once the root distance has grown to this", func(l *Local) *time.Duration { return &l.Distance }),
+		option(acted, "activate", seconds(), "0", "after the distance was once below this", func(l *Local) *time.Duration { return &l.Activate }),
+		option(acted, "waitsynced", seconds(), "0", "this long after the last update", func(l *Local) *time.Duration { return &l.WaitSynced }),
 	)
 }
 

@@ -92,6 +92,7 @@ type Responder struct {
 	joined  sync.WaitGroup
 
 	// Of Run alone.
+	local     server.LocalState
 	applied   *config.Config
 	failing   map[uint16]bool
 	said      map[string]bool
@@ -184,6 +185,10 @@ func (r *Responder) refresh(ctx context.Context) error {
 		RootDispersion: sys.RootDispersion, ReferenceID: sys.ReferenceID, ReferenceTime: sys.ReferenceTime,
 	}
 	next.keys = r.refreshNTS(cfg, sys, now.Wall)
+	l := &cfg.Local
+	next.system = r.local.Apply(server.Local{
+		Enabled: l.Enabled, Stratum: uint8(l.Stratum), Distance: l.Distance, Activate: l.Activate, WaitSynced: l.WaitSynced,
+	}, next.system, now)
 	r.countdown--
 	changed := cfg != r.applied
 	if changed || r.countdown <= 0 {

@@ -300,6 +300,25 @@ func TestUnsynchronised(t *testing.T) {
 	})
 }
 
+func TestLocalClock(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		b.change(func() {
+			b.sys = engine.System{Leap: event.LeapUnsynchronised}
+			b.cfg = configuration(func(c *config.Config) { c.Local.Enabled, c.Local.Stratum = true, 8 })
+		})
+		pass(1500 * time.Millisecond)
+		h := parse(t, b.ask(t, b.ports[123][0], b.request("198.51.100.7:4000", plain())))
+		if h.Leap != wire.LeapNone || h.Stratum != 8 || h.ReferenceID != (wire.ReferenceID{127, 127, 1, 1}) {
+			t.Errorf("got %+v, want the local clock at stratum 8", h)
+		}
+		b.change(func() { b.sys = goodSystem() })
+		pass(time.Second)
+		if h := parse(t, b.ask(t, b.ports[123][0], b.request("198.51.100.7:4000", plain()))); h.Stratum != 2 {
+			t.Errorf("got stratum %d, want the sources' 2", h.Stratum)
+		}
+	})
+}
+
 // A client that comes back from another port meets another worker, which
 // knows when the reply before left.
 func TestInterleavedAcrossWorkers(t *testing.T) {
