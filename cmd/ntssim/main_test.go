@@ -114,8 +114,13 @@ func TestAccuracyTable(t *testing.T) {
 
 func TestBadArguments(t *testing.T) {
 	for _, args := range [][]string{
-		{"-seeds", "-1"}, {"-minpoll", "8", "-maxpoll", "6"}, {"-scenario", "none"}, {"no-such-file"}, {"-jitter", "-1s"},
-		{"-json", "-csv"}, {"-servers", "0"},
+		{"-seeds", "-1"},
+		{"-minpoll", "8", "-maxpoll", "6"},
+		{"-scenario", "none"},
+		{"no-such-file"},
+		{"-jitter", "-1s"},
+		{"-json", "-csv"},
+		{"-servers", "0"},
 	} {
 		var out bytes.Buffer
 		if err := run(args, &out, &out); err == nil {

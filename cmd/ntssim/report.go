@@ -134,9 +134,17 @@ func writeText(out io.Writer, runs []outcome, chrony time.Duration) {
 	}
 }
 
-// replay is the command that runs a failure again.
+// replay is the command that runs a failure again; a cell's own options have to
+// be added to it.
 func replay(s *sim.Scenario, seed uint64) string {
-	return fmt.Sprintf("go run ./cmd/ntssim -seed %d %s", seed, s.Name)
+	what := s.Name
+	if kind, number, ok := strings.Cut(what, " "); ok {
+		what = "-cell"
+		if kind == "world" || kind == "attack" {
+			what = "-" + kind + " " + number
+		}
+	}
+	return fmt.Sprintf("go run ./cmd/ntssim -seed %d %s", seed, what)
 }
 
 // trace runs a scenario and prints every action.

@@ -60,8 +60,8 @@ func (t *table) distribution(what string, runs []outcome) float64 {
 		what, len(runs), at(0), at(0.1), at(0.5), at(0.9), at(0.95), at(1), mean.mean())
 	for i := range min(4, len(runs)) {
 		r := runs[len(runs)-1-i]
-		fmt.Fprintf(t.out, "  %.2f  rms %v  oracle %v  go run ./cmd/ntssim -seed %d -world %s\n", toOracle(r),
-			r.result.RMSOffset, r.result.OracleOffset, t.o.seed, r.scenario.Name[len("world "):])
+		fmt.Fprintf(t.out, "  %.2f  rms %v  oracle %v  %s\n", toOracle(r), r.result.RMSOffset, r.result.OracleOffset,
+			replay(r.scenario, r.seed))
 	}
 	return mean.mean()
 }
@@ -93,8 +93,7 @@ func (t *table) attacked() error {
 	for _, r := range runs {
 		if len(r.broken) > 0 {
 			broken++
-			fmt.Fprintf(t.out, "%s: %s\n  go run ./cmd/ntssim -seed %d -attack %s\n", r.scenario.Name,
-				strings.Join(r.broken, "; "), r.seed, r.scenario.Name[len("attack "):])
+			fmt.Fprintf(t.out, "%s: %s\n  %s\n", r.scenario.Name, strings.Join(r.broken, "; "), replay(r.scenario, r.seed))
 		}
 	}
 	fmt.Fprintf(t.out, "attacked worlds %d to %d: %d of %d stayed within what the honest servers vouch for\n\n",
