@@ -192,16 +192,16 @@ func TestEras(t *testing.T) {
 func TestBurstEndsAfterFourSamplesOrEightRequests(t *testing.T) {
 	b := newBench(t, Config{IBurst: true})
 	var at []clock.Mono
-	for range 9 {
+	for range 11 {
 		req := b.poll()
 		at = append(at, b.now.Mono)
 		b.reply(req, b.header(req).Append(nil))
 	}
-	// Four samples end the burst; the other four of its eight requests are
-	// spread so that the oscillator's rate becomes known.
-	intervals := [...]time.Duration{2, 2, 2, 4, 8, 16, 32, 64}
-	for i := 1; i < 9; i++ {
-		want := intervals[i-1] * time.Second
+	// Four samples end the burst; the other four of its eight requests and two
+	// more are spread so that the oscillator's rate becomes known.
+	intervals := [...]float64{2, 2, 2, 4, 6, 9, 13.5, 20.25, 30.375, 64}
+	for i := 1; i < 11; i++ {
+		want := clock.OffsetSeconds(intervals[i-1]).Duration()
 		if d := at[i].Sub(at[i-1]); (d - want).Abs() > want/32 {
 			t.Errorf("interval %d = %v, want about %v", i, d, want)
 		}

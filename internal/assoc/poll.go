@@ -15,11 +15,13 @@ const (
 	iburstGood    = 4                      // samples that end the burst at the start
 	iburstMax     = 8                      // requests in it at most
 	// settleGap is the first interval of those requests that the burst at the
-	// start did not need; each later one is twice as long. Samples 2 s apart say
-	// little about the oscillator's rate: without these, queues of a
-	// millisecond leave an error of 100 ppm for the whole first poll interval.
-	settleGap = 4 * time.Second
-	maxBurst  = 32 // requests in a burst on command
+	// start did not need and settleMore further ones; each later one is half as
+	// long again: 4, 6, 9, 13, 20, 30 s. Samples 2 s apart say little about the
+	// oscillator's rate: without these, queues of a millisecond leave an error of
+	// 100 ppm for the whole first poll interval.
+	settleGap  = 4 * time.Second
+	settleMore = 2
+	maxBurst   = 32 // requests in a burst on command
 	// replyWindow is how long a socket waits. A reply that is later tells no
 	// time, but may still bring cookies.
 	replyWindow = 8 * time.Second
@@ -43,7 +45,7 @@ type burst struct {
 }
 
 // settling is what follows the burst at the start: left requests, each after
-// twice the time of the one before. The zero value is none.
+// half as long again as the one before. The zero value is none.
 type settling struct {
 	left int
 	gap  time.Duration
@@ -64,7 +66,7 @@ func (a *Assoc) pollNow(now clock.Reading, out []event.Action) []event.Action {
 		a.burst.left--
 	case a.settling.left > 0:
 		a.settling.left--
-		a.settling.gap *= 2
+		a.settling.gap += a.settling.gap / 2
 	}
 	a.schedule(now.Mono)
 	return out
@@ -168,7 +170,7 @@ func (a *Assoc) sampledOnce(accepted bool) {
 	case a.burst.left > 0 || a.burst.good > 0:
 		if a.burst.good--; a.burst.good <= 0 || a.burst.left <= 0 {
 			if a.burst.atStart {
-				a.settling = settling{left: a.burst.left, gap: settleGap}
+				a.settling = settling{left: a.burst.left + settleMore, gap: settleGap}
 			}
 			a.burst = burst{}
 		}

@@ -7,17 +7,19 @@ import (
 
 // shapes are the hypotheses about a path. Most are alike both ways.
 var shapes = [...]shape{
-	{lean: 1},
-	{lean: 10, side: 1},
-	{lean: 10, side: -1},
-	{lean: 100, side: 1},
-	{lean: 100, side: -1},
-	{lean: 0},
+	{lean: 1, prior: 0.5},
+	{lean: 10, side: 1, prior: 0.1},
+	{lean: 10, side: -1, prior: 0.1},
+	{lean: 100, side: 1, prior: 0.05},
+	{lean: 100, side: -1, prior: 0.05},
+	{lean: 0, prior: 0.2},
 }
 
 // wanderSquares are the hypotheses about the oscillator: the square of what its
 // rate wanders in one second ((ns/s)^2), in half decades from 3e-10 to 3e-7.
 var wanderSquares = [...]float64{0.09, 0.9, 9, 90, 900, 9000, 90000}
+
+var wanderPriors = [...]float64{0.25, 0.25, 0.25, 0.15, 0.06, 0.03, 0.01}
 
 // size is the number of hypotheses: every shape with every wander.
 const size = len(shapes) * len(wanderSquares)
@@ -36,7 +38,8 @@ type bank struct {
 func (b *bank) start(phaseSD, rate, rateSD float64) {
 	b.up = 1<<size - 1
 	for n := range b.members {
-		b.members[n] = member{f: rate, pxx: float64(phaseSD * phaseSD), pff: float64(rateSD * rateSD), w: 1 / float64(size)}
+		w := shapes[n%len(shapes)].prior * wanderPriors[n/len(shapes)]
+		b.members[n] = member{f: rate, pxx: float64(phaseSD * phaseSD), pff: float64(rateSD * rateSD), w: w}
 	}
 }
 

@@ -8,6 +8,8 @@ type shape struct {
 	lean float64
 	// side is +1 when the way to the server queues more, -1 when the way back.
 	side float64
+	// prior is its weight before any sample.
+	prior float64
 }
 
 // kind is the family of a likelihood.
