@@ -22,14 +22,14 @@ func randomAttack(number uint64) string {
 		base := span(rng, 200*time.Microsecond, 30*time.Millisecond)
 		jitter := span(rng, 5*time.Microsecond, time.Millisecond)
 		if i < n-liars {
-			widest = max(widest, base+8*jitter)
+			widest = max(widest, base+2*jitter)
 		} else if rng.IntN(2) == 0 {
 			base, jitter = 100*time.Microsecond, 5*time.Microsecond // near, where a liar likes to be
 		}
 		fmt.Fprintf(&b, "servers 1\nboth %v + exp %v\n", base, jitter)
 	}
 	lie(&b, rng, n, liars)
-	// What an honest server vouches for is half the round trip; between two
+	// What an honest server vouches for is half the round trip seen; between two
 	// packets that are 1024 s apart a millisecond is added by the clock's drift.
 	fmt.Fprintf(&b, "limit max <= %v\nlimit steps <= 1\n", widest+3*time.Millisecond/2)
 	return b.String()
