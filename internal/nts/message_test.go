@@ -128,7 +128,7 @@ func TestParseResponseErrors(t *testing.T) {
 		{"no AEAD", msg(np, ck), "no AEAD", FailureProtocol},
 		{"empty AEAD", msg(np, crit(RecordAEAD)), "none of our AEAD", FailureServer},
 		{"two AEADs", msg(np, crit(RecordAEAD, 0, 15, 0, 30), ck), "AEAD algorithms", FailureProtocol},
-		{"AEAD not offered", msg(np, crit(RecordAEAD, 0, 17), ck), "AEAD algorithms", FailureProtocol},
+		{"AEAD not offered", msg(np, crit(RecordAEAD, 0, 17), ck), "none of our AEAD algorithms; it has 17", FailureServer},
 		{"no cookie", msg(np, aead), "no usable cookie", FailureProtocol},
 		{"only unusable cookies", msg(np, aead, cookie(0, 0), cookie(MaxCookieLen+1, 1)), "no usable cookie", FailureProtocol},
 		{"error", msg(crit(RecordError, 0, 1)), "bad request", FailureServer},

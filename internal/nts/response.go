@@ -144,9 +144,12 @@ func (p *responseParser) check(offered []siv.Algorithm) (Response, error) {
 		return Response{}, badResponse("no AEAD record")
 	case len(p.aeads) == 0:
 		return Response{}, ErrNoAEAD
-	case len(p.aeads) != 1 || !slices.Contains(offered, p.aeads[0]):
+	case len(p.aeads) != 1:
 		// RFC 8915 §4.1.5: "it MUST include at most one", one of ours.
 		return Response{}, badResponse("AEAD algorithms %s", list(p.aeads))
+	case !slices.Contains(offered, p.aeads[0]):
+		// It must have answered with none; ntpsec 1.2.2 names its own instead.
+		return Response{}, fmt.Errorf("%w; it has %d", ErrNoAEAD, p.aeads[0])
 	case len(p.resp.Cookies) == 0:
 		return Response{}, badResponse("no usable cookie")
 	}
