@@ -103,6 +103,12 @@ func TestNtsdAlgorithms(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	// What it was not offered ntpsec takes all the same, its first.
+	d := l.ntsd("router 30", source(addr, quickly)+"\tlist aead '30'\n")
+	s := d.untilSource(addr, "a reason", func(s *status.Source) bool { return s.Auth.LastError != "" })
+	if !strings.Contains(s.Auth.LastError, "none of our AEAD algorithms; it has 15") || s.Counters.Sent != 0 {
+		t.Errorf("ntpsec, AEAD 30 only: got %q", s.Auth.LastError)
+	}
 }
 
 // TestNtsdLinkComesLater: a router boots before its uplink does. ntsd starts
