@@ -63,7 +63,7 @@ func ntsServerSection() Section {
 		option(acted, "ntp_port", optional(port()), "", "its port", func(n *NTSServer) *uint16 { return &n.NTPPort }),
 		option(acted, "rotate", timeSpan(time.Minute, maxTime), "1d", "life of a cookie key", func(n *NTSServer) *time.Duration { return &n.Rotate }),
 		option(acted, "keep", integer(1, 100), "10", "old cookie keys that are still accepted", func(n *NTSServer) *int { return &n.Keep }),
-		option(later, "keys_file", optional(path()), "", "cookie keys shared by a fleet", func(n *NTSServer) *string { return &n.KeysFile }),
+		option(acted, "keys_file", optional(path()), "", "cookie keys shared by a fleet", func(n *NTSServer) *string { return &n.KeysFile }),
 		option(acted, "max_connections", integer(1, 10000), "100", "connections at once", func(n *NTSServer) *int { return &n.MaxConnections }),
 		option(acted, "timeout", timeSpan(100*time.Millisecond, time.Hour), "2", "time to finish one", func(n *NTSServer) *time.Duration { return &n.Timeout }),
 		option(acted, "ratelimit", rateLimit(keRateLimit()), "0", "limit the connections of one client", func(n *NTSServer) *RateLimit { return &n.RateLimit }),

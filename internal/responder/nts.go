@@ -28,9 +28,10 @@ const ntpPort = 123
 // KeyFile keeps the cookie keys, so that clients need no new key establishment
 // after a restart.
 type KeyFile interface {
-	// Load returns the keys; fs.ErrNotExist where there are none yet.
-	Load() (server.Rotation, error)
-	Save(server.Rotation) error
+	// Load returns the keys; fs.ErrNotExist where there are none yet. path is
+	// the file of a fleet's keys; empty: this server's own.
+	Load(path string) (server.Rotation, error)
+	Save(path string, r server.Rotation) error
 }
 
 // KE is a running NTS-KE server.
@@ -87,6 +88,7 @@ func (g *Grants) AppendCookie(dst []byte, alg siv.Algorithm, c2s, s2c []byte) ([
 type ntsServer struct {
 	grants   *Grants
 	rotation *server.Rotation // nil: off
+	path     string           // where it was loaded from
 	ke       KE               // nil: not listening
 	running  config.NTSServer // what ke was started with
 	failing  bool             // the latest attempt to listen failed
@@ -94,41 +96,68 @@ type ntsServer struct {
 }
 
 // refreshNTS sees to the cookie keys, and returns those that the workers should
-// have: nil where NTS is off.
+// have: nil where NTS is off. An NTP server may have a fleet's keys without
+// establishing any.
 func (r *Responder) refreshNTS(cfg *config.Config, sys engine.System, now clock.Wall) *server.Rotation {
 	n := &cfg.NTSServer
-	if !n.Enabled || len(cfg.Allow) == 0 {
+	if !n.Enabled && n.KeysFile == "" || len(cfg.Allow) == 0 {
 		r.nts.rotation = nil
 		return nil
 	}
-	if r.nts.rotation == nil {
-		loaded, err := r.opt.Keys.Load()
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			r.opt.Log.Warn("saved cookie keys refused, clients will establish new keys", "reason", err)
+	shared := n.KeysFile != ""
+	if r.nts.rotation == nil || r.nts.path != n.KeysFile || shared && cfg != r.applied {
+		r.loadKeys(n.KeysFile)
+	}
+	have := *r.nts.rotation
+	next := have
+	switch synchronised := sys.Leap != event.LeapUnsynchronised; {
+	case shared && (!synchronised || have.Made > now):
+		// Its time is not known, or not come.
+	case shared && len(have.Keys) > 0:
+		var ok bool
+		if next, ok = have.CatchUp(now, n.Rotate, n.Keep); !ok {
+			r.once("the fleet's cookie keys are older than can be caught up with, or this clock is mad", "", "made", have.Made.Time())
 		}
-		r.setKeys(loaded)
+	case !shared && synchronised && have.Made > now:
+		next = have.Believed(now)
+	case len(have.Keys) == 0, synchronised && have.Due(now, n.Rotate):
+		// The first key of one's own is needed even where the time is not known.
+		next = r.freshKeys(have, now, n.Keep)
 	}
-	have := r.nts.rotation
-	synchronised := sys.Leap != event.LeapUnsynchronised
-	if synchronised && have.Made > now {
-		r.setKeys(have.Believed(now))
-		have = r.nts.rotation
+	if len(next.Keys) > 0 && (len(have.Keys) == 0 || next.Keys[0].ID != have.Keys[0].ID) {
+		r.setKeys(next)
+		if err := r.opt.Keys.Save(n.KeysFile, next); err != nil {
+			r.once("cookie keys cannot be saved, a restart will lose them", "", "reason", err)
+		}
+		r.opt.Log.Info("new cookie key", "id", next.Keys[0].ID, "old", len(next.Keys)-1)
+	} else if next.Made != have.Made {
+		r.setKeys(next)
 	}
-	// A first key is needed even where the time is not known yet.
-	if len(have.Keys) > 0 && !(synchronised && have.Due(now, n.Rotate)) {
-		return have
+	return r.nts.rotation
+}
+
+// loadKeys reads the keys that were saved. Where they cannot be read those in
+// use stay, if they are of the same file.
+func (r *Responder) loadKeys(path string) {
+	loaded, err := r.opt.Keys.Load(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.opt.Log.Warn("saved cookie keys refused", "reason", err)
 	}
+	if err != nil && r.nts.rotation != nil && r.nts.path == path {
+		return
+	}
+	r.nts.path = path
+	r.setKeys(loaded)
+}
+
+// freshKeys returns the keys with a new random one before them.
+func (r *Responder) freshKeys(have server.Rotation, now clock.Wall, keep int) server.Rotation {
 	var fresh [nts.CookieKeyLen]byte
 	if _, err := io.ReadFull(r.opt.Rand, fresh[:]); err != nil {
 		r.once("no randomness for cookie keys", "", "reason", err)
 		return have
 	}
-	r.setKeys(have.Next(now, fresh, n.Keep))
-	if err := r.opt.Keys.Save(*r.nts.rotation); err != nil {
-		r.once("cookie keys cannot be saved, a restart will lose them", "", "reason", err)
-	}
-	r.opt.Log.Info("new cookie key", "id", r.nts.rotation.Keys[0].ID, "old", len(r.nts.rotation.Keys)-1)
-	return r.nts.rotation
+	return have.Next(now, fresh, keep)
 }
 
 // setKeys puts keys in force for key establishments.
@@ -137,16 +166,20 @@ func (r *Responder) setKeys(next server.Rotation) {
 	g := r.nts.grants
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.ring = keyring(&next)
+	g.ring = keyring(&next, r.nts.path != "")
 }
 
 // keyring returns a ring of the keys, nil where there are none. Like the AEADs
 // in it, it belongs to one goroutine.
-func keyring(r *server.Rotation) *nts.Keyring {
+func keyring(r *server.Rotation, shared bool) *nts.Keyring {
 	if r == nil || len(r.Keys) == 0 {
 		return nil
 	}
-	ring, err := nts.NewKeyring(r.Keys[0], r.Keys[1:]...)
+	keys := r.Keys
+	if shared {
+		keys = r.WithNext()
+	}
+	ring, err := nts.NewKeyring(keys[0], keys[1:]...)
 	if err != nil {
 		return nil // more keys than a ring takes: config and store allow fewer
 	}
@@ -157,8 +190,8 @@ func keyring(r *server.Rotation) *nts.Keyring {
 // wants it, and has it look at its certificates.
 func (r *Responder) surveyNTS(cfg *config.Config) {
 	x := &r.nts
-	wanted := x.rotation != nil
 	n := cfg.NTSServer
+	wanted := n.Enabled && x.rotation != nil && len(x.rotation.Keys) > 0
 	if n.NTPPort == 0 && len(cfg.Serve.Ports) > 0 && !slices.Contains(cfg.Serve.Ports, ntpPort) {
 		n.NTPPort = cfg.Serve.Ports[0] // where clients find this server
 	}

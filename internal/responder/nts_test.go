@@ -20,12 +20,13 @@ import (
 
 // keys is the file of cookie keys.
 type keys struct {
+	path    string
 	saved   []server.Rotation
 	refused error
 }
 
 // Load returns what was saved last.
-func (b *bed) Load() (server.Rotation, error) {
+func (b *bed) Load(string) (server.Rotation, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -37,9 +38,10 @@ func (b *bed) Load() (server.Rotation, error) {
 	return b.keys.saved[len(b.keys.saved)-1], nil
 }
 
-func (b *bed) Save(r server.Rotation) error {
+func (b *bed) Save(path string, r server.Rotation) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.keys.path = path
 	b.keys.saved = append(b.keys.saved, r)
 	return nil
 }
@@ -308,6 +310,49 @@ func TestInterleavedNTSRequest(t *testing.T) {
 		second := parse(t, b.ask(t, b.ports[123][1], req))
 		if second.Origin != 9 || second.Transmit != first.Transmit {
 			t.Errorf("got %+v, want interleaved", second)
+		}
+	})
+}
+
+// A fleet's keys move on by the clock, from the file; a member that serves NTP
+// only has them too, and a mad clock does not move them.
+func TestFleetKeys(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		now, _ := b.Now()
+		first := server.Rotation{}.Next(now.Wall.Add(-90*time.Minute), [nts.CookieKeyLen]byte{9}, 2)
+		b.change(func() {
+			b.keys.saved = []server.Rotation{first}
+			b.cfg = configuration(func(c *config.Config) {
+				c.NTSServer.KeysFile, c.NTSServer.Rotate = "/shared", time.Hour
+			})
+		})
+		pass(1500 * time.Millisecond)
+		if len(b.kes) != 0 {
+			t.Error("keys are established though that is off")
+		}
+		want := first.Step(time.Hour, 10)
+		if n := len(b.keys.saved); n != 2 || b.keys.saved[1].Keys[0] != want.Keys[0] || b.keys.path != "/shared" {
+			t.Fatalf("got %v in %q, want one step to %v", b.keys.saved, b.keys.path, want.Keys[0])
+		}
+		// Another member is a step ahead already.
+		other, err := nts.NewKeyring(want.Step(time.Hour, 10).Keys[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newClient()
+		cookie := other.Seal(nil, c.alg, c.c2s, c.s2c, [nts.CookieNonceLen]byte{})
+		if !b.authentic(t, c, cookie) {
+			t.Error("a cookie of the next key is refused")
+		}
+		b.change(func() { b.keys.saved[1].Made = base().Add(-30 * 365 * 24 * time.Hour) })
+		b.change(func() {
+			b.cfg = configuration(func(c *config.Config) {
+				c.NTSServer.KeysFile, c.NTSServer.Rotate = "/shared", time.Hour
+			})
+		})
+		pass(1500 * time.Millisecond)
+		if len(b.keys.saved) != 2 || strings.Count(b.log.String(), "this clock is mad") != 1 {
+			t.Errorf("a mad clock moved the keys on:\n%s", b.log.String())
 		}
 	})
 }

@@ -106,6 +106,7 @@ type state struct {
 	policy *server.Policy
 	table  *table           // nil: nothing is remembered
 	keys   *server.Rotation // nil: no NTS
+	shared bool             // they are a fleet's
 }
 
 // table is the memory of clients, in stripes.
@@ -177,6 +178,10 @@ func (r *Responder) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	changed := cfg != r.applied
+	if changed {
+		clear(r.said)
+	}
 	now, _ := r.opt.Clock.Now()
 	next := *r.state.Load()
 	next.at = now.Mono
@@ -185,17 +190,14 @@ func (r *Responder) refresh(ctx context.Context) error {
 		RootDispersion: sys.RootDispersion, ReferenceID: sys.ReferenceID, ReferenceTime: sys.ReferenceTime,
 	}
 	next.keys = r.refreshNTS(cfg, sys, now.Wall)
+	next.shared = r.nts.path != ""
 	l := &cfg.Local
 	next.system = r.local.Apply(server.Local{
 		Enabled: l.Enabled, Stratum: uint8(l.Stratum), Distance: l.Distance, Activate: l.Activate, WaitSynced: l.WaitSynced,
 	}, next.system, now)
 	r.countdown--
-	changed := cfg != r.applied
 	if changed || r.countdown <= 0 {
 		r.countdown = survey
-		if changed {
-			clear(r.said)
-		}
 		next.policy = r.policy(cfg)
 		next.table = r.table(cfg, next.table)
 		r.applied = cfg

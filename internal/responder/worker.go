@@ -145,7 +145,7 @@ func (w *worker) batch(n int) {
 // adopt puts a new state in force.
 func (w *worker) adopt(s *state) {
 	if w.state == nil || s.keys != w.state.keys {
-		w.server.SetCookies(keyring(s.keys))
+		w.server.SetCookies(keyring(s.keys, s.shared))
 	}
 	w.server.SetPolicy(s.policy)
 	w.state = s

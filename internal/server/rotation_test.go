@@ -35,3 +35,52 @@ func TestRotation(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Members of a fleet that began with one key open each other's cookies across
+// rotations though their clocks differ by minutes; one whose clock is mad
+// keeps its keys.
+func TestFleet(t *testing.T) {
+	const keep, every = 3, time.Hour
+	first := Rotation{Made: arrival()}.Next(arrival(), [nts.CookieKeyLen]byte{1, 2, 3}, keep)
+	skews := []time.Duration{0, 5 * time.Minute, -5 * time.Minute}
+	members := []Rotation{first, first, first}
+	c := newClient(t, 15)
+	for minute := range 12 * 60 {
+		now := arrival().Add(time.Duration(minute) * time.Minute)
+		rings := make([]*nts.Keyring, len(members))
+		for i := range members {
+			var ok bool
+			if members[i], ok = members[i].CatchUp(now.Add(skews[i]), every, keep); !ok {
+				t.Fatalf("minute %d: member %d does not catch up", minute, i)
+			}
+			keys := members[i].WithNext()
+			ring, err := nts.NewKeyring(keys[0], keys[1:]...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rings[i] = ring
+		}
+		for i := range rings {
+			cookie := c.cookie(rings[i])
+			for j := range rings {
+				var opened nts.Keys
+				if err := rings[j].Open(cookie, &opened); err != nil {
+					t.Fatalf("minute %d: member %d's cookie at member %d: %v", minute, i, j, err)
+				}
+			}
+		}
+	}
+	late, ok := first.CatchUp(arrival().Add(12*every), every, keep)
+	if now, _ := members[0].CatchUp(arrival().Add(12*every), every, keep); !ok || late.Keys[0] != now.Keys[0] || late.Made != now.Made {
+		t.Errorf("after a long rest: got %v made %v, want %v made %v", late.Keys[0], late.Made, now.Keys[0], now.Made)
+	}
+	mad, ok := members[0].CatchUp(arrival().Add(26*365*24*time.Hour), every, keep)
+	if ok || mad.Keys[0] != members[0].Keys[0] {
+		t.Errorf("a clock of decades ahead: moved on to %v", mad.Keys[0])
+	}
+	for i, k := range late.Keys {
+		if want := late.Keys[0].ID - uint32(i); k.ID != want {
+			t.Errorf("key %d: got id %d, want %d", i, k.ID, want)
+		}
+	}
+}

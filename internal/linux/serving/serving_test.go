@@ -169,8 +169,11 @@ func TestInterfaces(t *testing.T) {
 			found = found || p == netip.MustParsePrefix("127.0.0.0/8")
 		}
 	})
-	if err != nil || !found {
-		t.Errorf("no loopback interface (%v)", err)
+	if err != nil {
+		t.Skipf("netlink does not work here: %v", err) // an emulator's
+	}
+	if !found {
+		t.Error("no loopback interface")
 	}
 }
 
