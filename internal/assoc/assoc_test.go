@@ -40,8 +40,10 @@ func TestVerdicts(t *testing.T) {
 		{want: VerdictStale, event: func(e *event.Received) { e.Request++ }},
 		{want: VerdictAddress, event: func(e *event.Received) { e.From = netip.MustParseAddrPort("192.0.2.2:123") }},
 		{want: VerdictAddress, name: "port", event: func(e *event.Received) { e.From = netip.MustParseAddrPort("192.0.2.1:124") }},
-		{want: VerdictAccepted, name: "mapped", reach: 1, tests: [3]uint16{7, 7, 15},
-			event: func(e *event.Received) { e.From = netip.MustParseAddrPort("[::ffff:192.0.2.1]:123") }},
+		{
+			want: VerdictAccepted, name: "mapped", reach: 1, tests: [3]uint16{7, 7, 15},
+			event: func(e *event.Received) { e.From = netip.MustParseAddrPort("[::ffff:192.0.2.1]:123") },
+		},
 		{want: VerdictMalformed, event: func(e *event.Received) { e.Data = e.Data[:47] }},
 		{want: VerdictVersion, header: func(h *wire.Header) { h.Version = 5 }},
 		{want: VerdictVersion, name: "zero", header: func(h *wire.Header) { h.Version = 0 }},
@@ -66,11 +68,15 @@ func TestVerdicts(t *testing.T) {
 		{want: VerdictReference, tests: [3]uint16{7, 6, 15}, header: func(h *wire.Header) { h.ReferenceTime = h.Transmit + 1<<32 }},
 		{want: VerdictLoop, reach: 1, tests: [3]uint16{7, 7, 14}, header: func(h *wire.Header) { h.ReferenceID = wire.ReferenceID{192, 0, 2, 99} }},
 		// MD5 of 2001:db8::99, RFC 5905 section 7.3.
-		{want: VerdictLoop, name: "v6", reach: 1, tests: [3]uint16{7, 7, 14},
+		{
+			want: VerdictLoop, name: "v6", reach: 1, tests: [3]uint16{7, 7, 14},
 			header: func(h *wire.Header) { h.ReferenceID = ReferenceID(netip.MustParseAddr("2001:db8::99")) },
-			event:  func(e *event.Received) { e.Local = netip.MustParseAddr("2001:db8::99") }},
-		{want: VerdictAccepted, name: "stratum 1 is no loop", reach: 1, tests: [3]uint16{7, 7, 15},
-			header: func(h *wire.Header) { h.Stratum, h.ReferenceID = 1, wire.ReferenceID{192, 0, 2, 99} }},
+			event:  func(e *event.Received) { e.Local = netip.MustParseAddr("2001:db8::99") },
+		},
+		{
+			want: VerdictAccepted, name: "stratum 1 is no loop", reach: 1, tests: [3]uint16{7, 7, 15},
+			header: func(h *wire.Header) { h.Stratum, h.ReferenceID = 1, wire.ReferenceID{192, 0, 2, 99} },
+		},
 		{want: VerdictStamp, reach: 1, tests: [3]uint16{7, 7, 7}, event: func(e *event.Received) { e.Sent.Kind = event.StampNone }},
 		{want: VerdictStamp, name: "order", reach: 1, tests: [3]uint16{7, 7, 7}, event: func(e *event.Received) { e.Received.At = e.Sent.At - 1 }},
 		{want: VerdictOrder, reach: 1, tests: [3]uint16{7, 7, 7}, header: func(h *wire.Header) { h.Receive = h.Transmit + 1<<20 }},

@@ -166,7 +166,8 @@ func (b *bench) reply(req event.Send, data []byte) Verdict {
 
 func (b *bench) deliver(ev event.Received) Verdict {
 	out, v := b.a.HandleReceived(clock.Reading{
-		Mono: b.now.Mono.Add(10 * time.Millisecond), Wall: b.now.Wall.Add(10 * time.Millisecond)}, ev, nil)
+		Mono: b.now.Mono.Add(10 * time.Millisecond), Wall: b.now.Wall.Add(10 * time.Millisecond),
+	}, ev, nil)
 	b.take(out)
 	return v
 }

@@ -47,7 +47,8 @@ func (m *member) at(target string) bool {
 
 // command carries out a command for one source, or some of its associations.
 func (e *Engine) command(now clock.Reading, cmd event.Command, s *source, members []*member, whole bool,
-	out []event.Action) []event.Action {
+	out []event.Action,
+) []event.Action {
 	switch cmd.Kind {
 	case event.CommandOnline:
 		if whole {

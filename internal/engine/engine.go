@@ -65,7 +65,8 @@ func disciplineConfig(cfg Config) discipline.Config {
 // HandleStart begins. Restored sessions spare key establishments; backoffs
 // hold them back.
 func (e *Engine) HandleStart(now clock.Reading, sessions []event.Restored, backoffs []event.Backoff,
-	out []event.Action) []event.Action {
+	out []event.Action,
+) []event.Action {
 	e.prepare(now)
 	e.memory.restore(now, sessions, backoffs)
 	return e.HandleTimer(now, out)

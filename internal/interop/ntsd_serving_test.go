@@ -44,8 +44,10 @@ func TestNtsdServesChronyAndNTPsec(t *testing.T) {
 		}
 	}
 	data := chrony.chronyc(l.peers, "-n", "ntpdata", router.IPv6.String())
-	for _, want := range []string{"Interleaved     : Yes", "Leap status     : Normal", "NTP tests       : 111 111 1111",
-		"Reference ID    : " + refid(up.IPv4)} {
+	for _, want := range []string{
+		"Interleaved     : Yes", "Leap status     : Normal", "NTP tests       : 111 111 1111",
+		"Reference ID    : " + refid(up.IPv4),
+	} {
 		if !strings.Contains(data, want) {
 			t.Errorf("chronyc ntpdata lacks %q:\n%s", want, data)
 		}
