@@ -57,7 +57,8 @@ func TestEvent(t *testing.T) {
 		{Request{Cmd: CmdBurst, Args: []string{"2/3"}}, event.Command{Kind: event.CommandBurst, Good: 2, Max: 3}, true, nil},
 		{
 			Request{Cmd: CmdBurst, Args: []string{"2/3", "a"}},
-			event.Command{Kind: event.CommandBurst, Good: 2, Max: 3, Target: "a"}, true, nil,
+			event.Command{Kind: event.CommandBurst, Good: 2, Max: 3, Target: "a"},
+			true, nil,
 		},
 		{Request{Cmd: CmdBurst}, event.Command{}, false, ErrArguments},
 		{Request{Cmd: CmdBurst, Args: []string{"3/2"}}, event.Command{}, false, ErrArguments},

@@ -119,7 +119,7 @@ func base() clock.Wall { return clock.WallUnix(2_300_000_000, 0) }
 func (b *bed) Now() (clock.Reading, clock.Offset) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	m := clock.Mono(time.Now().Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
+	m := clock.Mono(time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
 	return clock.Reading{Mono: m, Wall: base().Add(time.Duration(m))}, b.shift
 }
 

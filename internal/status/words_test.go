@@ -167,8 +167,10 @@ func TestStateWords(t *testing.T) {
 
 func TestTrouble(t *testing.T) {
 	source := func(name, letter, why string) Source {
-		return Source{Ident: Ident{Name: name, Address: "192.0.2.1"}, Sample: Sample{Online: true},
-			Selection: Selection{Letter: letter, State: "does not answer", Why: why}}
+		return Source{
+			Ident: Ident{Name: name, Address: "192.0.2.1"}, Sample: Sample{Online: true},
+			Selection: Selection{Letter: letter, State: "does not answer", Why: why},
+		}
 	}
 	ignored := source("n", "N", "")
 	ignored.Selection.State, ignored.Selection.Configured.NoSelect = "not to be selected", true
