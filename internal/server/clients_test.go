@@ -60,7 +60,7 @@ func TestPolicy(t *testing.T) {
 		{"unknown interface", "198.51.100.7:4000", "192.0.2.1", 0, Answered},
 		{"refused", "198.51.101.7:4000", "192.0.2.1", 5, DropAccess},
 		{"other interface", "198.51.100.7:4000", "192.0.2.1", 3, DropInterface},
-		{"loopback", "127.0.0.1:4000", "127.0.0.1", 0, Answered},
+		{"loopback", "127.0.0.1:4000", "127.0.0.1", 1, Answered},
 		{"loopback from outside", "127.0.0.1:4000", "192.0.2.1", 2, DropSource},
 		{"link-local", "[fe80::7]:4000", "fe80::1", 5, Answered},
 		{"link-local on another interface", "[fe80::7]:4000", "fe80::1", 2, DropAccess},

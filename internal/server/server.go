@@ -189,6 +189,9 @@ func (s *Server) replyExtended(dst []byte, a *answer) ([]byte, Verdict) {
 
 // judge returns Answered, or why the policy forbids it.
 func (p *Policy) judge(req *Request) Verdict {
+	if req.From.Addr().Unmap().IsLoopback() {
+		return Answered
+	}
 	if len(p.Interfaces) > 0 && req.Interface != 0 && !slices.Contains(p.Interfaces, req.Interface) {
 		return DropInterface
 	}

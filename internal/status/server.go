@@ -128,6 +128,9 @@ func joined(ports []uint16) string {
 	return text
 }
 
+// shortest is what an interval is shown as that is too short to be measured.
+const shortest = 0.001
+
 // noInterval is chronyc's number for an interval that is not known.
 const noInterval = 127
 
@@ -150,8 +153,11 @@ func RenderClients(w io.Writer, clients []Client, o Options) error {
 	for i := range clients {
 		c := &clients[i]
 		interval, limited := intervalLog2(c.IntervalS), noInterval
+		if c.Requests > 1 {
+			interval = intervalLog2(max(c.IntervalS, shortest))
+		}
 		if c.Dropped > 0 {
-			limited = intervalLog2(c.AnsweredIntervalS)
+			limited = intervalLog2(max(c.AnsweredIntervalS, shortest))
 		}
 		last := Ago(c.LastS)
 		if o.CSV {

@@ -70,7 +70,7 @@ func TestClientsAsChronyc(t *testing.T) {
 	if err := RenderClients(&b, clients, Options{Verbose: true}); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"2001:db8:1234:5678:9abc:>  ", "NTS", "interleaved", "4 of 9"} {
+	for _, part := range []string{"2001:db8:1234:5678:9abc:>       9      4  -10  -10 ", "NTS", "interleaved", "4 of 9"} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("clients -v: no %q in\n%s", part, b.String())
 		}
