@@ -87,29 +87,33 @@ func (c *client) send(t Instant, a event.Send) {
 	if !ok || st.LossBack > 0 && st.rng.Float64() < st.LossBack {
 		return
 	}
+	reply = st.attack(reply, func(data []byte) {
+		ev := event.Received{Sent: sent, Received: sent, Local: from.Addr(), Data: data}
+		c.queueAt(arrival+Instant(back)/2, func(t Instant) { c.intrude(t, a, ev) })
+	})
 	c.queueAt(arrival+Instant(back), func(t Instant) {
 		if _, asleep := c.asleep(t); asleep || c.local(t) != from.Addr() {
 			return
 		}
-		received := event.Stamp{At: c.mono(t), Kind: event.StampKernel}
+		ev := event.Received{Sent: sent, Received: event.Stamp{At: c.mono(t), Kind: sent.Kind}, Local: from.Addr(), Data: reply}
 		if !c.world.Client.DaemonStamps {
-			c.receive(t, a, st, event.Received{Sent: sent, Received: received, Local: from.Addr(), Data: reply}, arrival)
+			c.receive(t, a, st, ev, arrival)
 			return
 		}
-		received.Kind = event.StampDaemon
 		c.after(t+Instant(c.latency.draw(t, 0)), func(t Instant) {
-			received.At = c.mono(t)
-			c.receive(t, a, st, event.Received{Sent: sent, Received: received, Local: from.Addr(), Data: reply}, arrival)
+			ev.Received.At = c.mono(t)
+			c.receive(t, a, st, ev, arrival)
 		})
 	})
 }
 
-// receive hands a reply that the server sent at arrival to the engine.
+// receive hands a reply that the server sent at arrival to the engine; without
+// a server, one that the oracle need not see.
 func (c *client) receive(t Instant, a event.Send, st *station, ev event.Received, arrival Instant) {
 	if c.open[a.Source] != a.Request {
 		return
 	}
-	if st.honest() || !c.anyHonest() {
+	if st != nil && (st.honest() || !c.anyHonest()) {
 		trip := ev.Received.At.Sub(ev.Sent.At)
 		mean, variance := st.errors.of(float64(trip))
 		c.oracle.observe(ev.Sent.At.Add(trip/2), arrival, mean, variance)

@@ -37,15 +37,6 @@ type Part struct {
 // but never less than nothing.
 type Delay []Part
 
-// Constant is a delay that is always the same.
-func Constant(d time.Duration) Part { return Part{Law: LawConstant, Size: d} }
-
-// Exponential is a queue of the given mean.
-func Exponential(mean time.Duration) Part { return Part{Law: LawExponential, Size: mean} }
-
-// Normal is a delay that scatters by sd to both sides.
-func Normal(sd time.Duration) Part { return Part{Law: LawNormal, Size: sd} }
-
 // fixed is the part of the delay that every packet meets.
 func (d Delay) fixed() (base time.Duration) {
 	for _, p := range d {

@@ -117,16 +117,6 @@ func (w *words) limit() (l Limit) {
 	return l
 }
 
-// Figure returns one of a run's figures by its name in a limit; durations are
-// in nanoseconds. ok is false when there is no such figure.
-func (r *Result) Figure(name string) (value float64, ok bool) {
-	m, ok := metrics()[name]
-	if !ok {
-		return 0, false
-	}
-	return m.of(r), true
-}
-
 // Check says which limits a run went beyond, and which goals it missed, one
 // line each.
 func Check(limits []Limit, r *Result) (broken, missed []string) {

@@ -18,8 +18,8 @@ func TestLaws(t *testing.T) {
 		part     Part
 		mean, sd float64 // in units of size
 	}{
-		{Constant(size), 1, 0},
-		{Exponential(size), 1, 1},
+		{Part{Size: size}, 1, 0},
+		{Part{Law: LawExponential, Size: size}, 1, 1},
 		{Part{Law: LawUniform, Size: size}, 0.5, 1 / math.Sqrt(12)},
 		{Part{Law: LawGamma, Size: size, K: 3}, 3, math.Sqrt(3)},
 		{Part{Law: LawGamma, Size: size, K: 0.5}, 0.5, math.Sqrt(0.5)},
@@ -50,7 +50,7 @@ func TestErrorModel(t *testing.T) {
 		{time.Millisecond, 10 * time.Microsecond},
 		{10 * time.Microsecond, time.Millisecond},
 	} {
-		to, back := Delay{Exponential(c.to)}, Delay{Exponential(c.back)}
+		to, back := Delay{{Law: LawExponential, Size: c.to}}, Delay{{Law: LawExponential, Size: c.back}}
 		exact := newErrorModel(to, back, 1000*second, 1)
 		seen := &errorModel{}
 		seen.study(to, back, 1000*second, rand.New(rand.NewPCG(1, 2)))

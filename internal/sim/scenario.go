@@ -232,15 +232,8 @@ func (b *builder) server(key string, w *words) {
 				s.Back = d
 			}
 		})
-	case "loss", "lossback":
-		p := w.share(key)
-		b.each(func(s *Server, _ *engine.Source) {
-			if key == "loss" {
-				s.Loss = p
-			} else {
-				s.LossBack = p
-			}
-		})
+	case "loss", "lossback", "forges", "replays", "tampers":
+		b.shares(key, w.share(key))
 	case "error":
 		terms := w.wrong()
 		b.each(func(s *Server, _ *engine.Source) { s.Error = terms })
@@ -263,15 +256,18 @@ func (b *builder) server(key string, w *words) {
 	}
 }
 
+func (b *builder) shares(key string, p float64) {
+	b.each(func(s *Server, _ *engine.Source) {
+		*map[string]*float64{
+			"loss": &s.Loss, "lossback": &s.LossBack, "forges": &s.Attack.Forges,
+			"replays": &s.Attack.Replays, "tampers": &s.Attack.Tampers,
+		}[key] = p
+	})
+}
+
 func (b *builder) spans(key string, at When, w *words) {
 	b.each(func(s *Server, _ *engine.Source) {
-		list := &s.Dead
-		switch key {
-		case "unsynchronised":
-			list = &s.Unsynchronised
-		case "noke":
-			list = &s.NoKE
-		}
+		list := map[string]*[]When{"dead": &s.Dead, "unsynchronised": &s.Unsynchronised, "noke": &s.NoKE}[key]
 		if *list = append(*list, at); len(*list) > maxEvents {
 			w.fail("too many lines %q", key)
 		}

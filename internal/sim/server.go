@@ -29,6 +29,7 @@ type Server struct {
 	Error          []Term // what its clock is wrong by, in seconds (positive: ahead)
 	Dead           []When // it does not answer
 	Unsynchronised []When // it says so
+	Attack         Attack
 	NTS            bool
 	NoKE           []When    // key establishments fail
 	Rekeys         []Instant // it forgets its cookie keys
@@ -38,7 +39,9 @@ type Server struct {
 }
 
 // honest reports whether the server's clock is always right, and can be read.
-func (s *Server) honest() bool { return len(s.Error) == 0 && s.To.fixed() == s.Back.fixed() }
+func (s *Server) honest() bool {
+	return len(s.Error) == 0 && s.Attack.Tampers == 0 && s.To.fixed() == s.Back.fixed()
+}
 
 // address returns where the server is at t.
 func (s *Server) address(t Instant) netip.Addr {
@@ -61,7 +64,8 @@ type station struct {
 	errors   *errorModel
 	core     *server.Server
 	ring     *nts.Keyring
-	rekeyed  int // how many of Rekeys have happened
+	rekeyed  int    // how many of Rekeys have happened
+	last     []byte // reply before this one, for an attacker
 }
 
 func newStation(s Server, w *World, index uint64) (*station, error) {
