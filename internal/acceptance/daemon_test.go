@@ -2,8 +2,6 @@ package acceptance
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"ntsd/internal/control"
 	"ntsd/internal/interop"
 	"ntsd/internal/status"
 )
@@ -179,37 +176,13 @@ func (d *daemon) kill() {
 
 // report asks the daemon for everything it knows.
 func (d *daemon) report() (*status.Report, error) {
-	resp, err := control.Client{Path: d.socket}.Do(d.t.Context(), control.Request{Cmd: control.CmdReport})
-	if err != nil {
-		return nil, err
-	}
-	if !resp.OK {
-		return nil, errors.New(resp.Message)
-	}
-	r := new(status.Report)
-	return r, json.Unmarshal(resp.Body, r)
+	return interop.AskReport(d.t.Context(), d.socket)
 }
 
 // until waits for the report to be as ok wants it, and returns that report.
 func (d *daemon) until(what string, ok func(*status.Report) bool) *status.Report {
 	d.t.Helper()
-	deadline := time.Now().Add(limit)
-	for {
-		r, err := d.report()
-		if err == nil && ok(r) {
-			return r
-		}
-		select {
-		case <-d.done:
-			d.t.Fatalf("ntsd ended before %s: %v", what, d.err)
-		default:
-		}
-		if time.Now().After(deadline) {
-			text, _ := json.MarshalIndent(r, "", " ")
-			d.t.Fatalf("no %s within %v (%v); the report:\n%s", what, limit, err, text)
-		}
-		time.Sleep(glance)
-	}
+	return interop.AwaitReport(d.t, d.socket, what, limit, d.done, ok)
 }
 
 // synchronised waits until the daemon follows a source.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/tls"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -16,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"ntsd/internal/control"
 	"ntsd/internal/demo"
 	"ntsd/internal/nts"
 	"ntsd/internal/siv"
@@ -120,36 +117,13 @@ func (d *daemon) see(path string, h *Host, lines ...string) {
 
 // report asks the daemon for everything it knows.
 func (d *daemon) report() (*status.Report, error) {
-	resp, err := control.Client{Path: d.socket}.Do(d.t.Context(), control.Request{Cmd: control.CmdReport})
-	if err != nil {
-		return nil, err
-	}
-	if !resp.OK {
-		return nil, errors.New(resp.Message)
-	}
-	r := new(status.Report)
-	return r, json.Unmarshal(resp.Body, r)
+	return AskReport(d.t.Context(), d.socket)
 }
 
-// until waits for a report as ok wants it and returns it.
+// until waits for the report to be as ok wants it, and returns that report.
 func (d *daemon) until(what string, ok func(*status.Report) bool) *status.Report {
 	d.t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		r, err := d.report()
-		if err == nil && ok(r) {
-			return r
-		}
-		select {
-		case <-d.done:
-			d.t.Fatalf("ntsd ended before %s: %v", what, d.err)
-		case <-time.After(pollInterval):
-		}
-		if time.Now().After(deadline) {
-			text, _ := json.MarshalIndent(r, "", " ")
-			d.t.Fatalf("no %s within %v (%v); the report:\n%s", what, patience, err, text)
-		}
-	}
+	return AwaitReport(d.t, d.socket, what, patience, d.done, ok)
 }
 
 // untilSource waits for a source to be as ok wants it.
