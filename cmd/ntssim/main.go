@@ -198,11 +198,8 @@ func runTexts(out io.Writer, o options, texts []described, chrony time.Duration)
 		if err != nil {
 			return err
 		}
-		for i := range runs {
-			if len(runs[i].broken) > 0 {
-				failed = append(failed, replay(&s, runs[i].seed))
-				break
-			}
+		if again := failure(&s, runs); again != "" {
+			failed = append(failed, again)
 		}
 		switch {
 		case o.json:
@@ -223,4 +220,27 @@ func runTexts(out io.Writer, o options, texts []described, chrony time.Duration)
 		return fmt.Errorf("%w in %d of %d scenarios", errMissed, len(failed), len(texts))
 	}
 	return nil
+}
+
+// failure is the command that shows what is wrong with the runs, if anything
+// is.
+func failure(s *sim.Scenario, runs []outcome) string {
+	for i := range runs {
+		if len(runs[i].broken) > 0 {
+			return replay(s, runs[i].seed)
+		}
+	}
+	if together(s, runs) != "" {
+		return strings.Replace(replay(s, runs[0].seed), "-seed ", fmt.Sprintf("-seeds %d -seed ", len(runs)), 1)
+	}
+	return ""
+}
+
+// together judges the runs as one.
+func together(s *sim.Scenario, runs []outcome) string {
+	var covered []float64
+	for i := range runs {
+		covered = append(covered, runs[i].result.Covered)
+	}
+	return s.CheckAll(covered)
 }

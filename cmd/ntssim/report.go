@@ -122,6 +122,9 @@ func writeText(out io.Writer, runs []outcome, chrony time.Duration) {
 		fmt.Fprintf(out, "  chrony %s us: ratio %.2f", micro(chrony), float64(s.rms)/float64(chrony))
 	}
 	fmt.Fprintln(out)
+	if b := together(runs[0].scenario, runs); b != "" {
+		fmt.Fprintf(out, "    BROKEN: %s\n", b)
+	}
 	told := 0
 	for i := range runs {
 		for _, b := range runs[i].broken {

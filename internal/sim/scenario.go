@@ -28,6 +28,8 @@ type Scenario struct {
 	About  string // the comment at the top
 	Limits []Limit
 	world  World
+	// implied: it has no limit of its own on what the bound covers.
+	implied bool
 }
 
 // World returns the world for a seed. Worlds of one scenario share memory that
@@ -200,11 +202,11 @@ func (b *builder) finish() error {
 		}
 		b.world.Engine.Sources = append(b.world.Engine.Sources, src)
 	}
-	for _, l := range implied() {
-		if !slices.ContainsFunc(b.Limits, func(x Limit) bool { return x.Metric == l.Metric && !x.Goal }) {
-			b.Limits = append(b.Limits, l)
-		}
+	own := func(metric string) bool {
+		return slices.ContainsFunc(b.Limits, func(x Limit) bool { return x.Metric == metric && !x.Goal })
 	}
+	b.implied = !own("covered")
+	b.Limits = append(b.Limits, slices.DeleteFunc(implied(), func(l Limit) bool { return own(l.Metric) })...)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -100,8 +99,7 @@ func (w *words) positive(what string) time.Duration {
 	return d
 }
 
-// instant is a time since the beginning, in whole seconds: so many things
-// happen between the checker's looks.
+// instant is a time since the beginning.
 func (w *words) instant(what string) Instant {
 	d := w.duration(what)
 	if w.err == nil && d < 0 {
@@ -110,31 +108,21 @@ func (w *words) instant(what string) Instant {
 	return Instant(d)
 }
 
-var errRate = errors.New("want a rate like 100ppm, 5ppb or 1e-9")
-
-// parseRate reads a relative frequency.
-func parseRate(word string) (clock.Rate, error) {
-	unit := 1.0
-	switch {
-	case strings.HasSuffix(word, "ppm"):
-		word, unit = word[:len(word)-3], 1e-6
-	case strings.HasSuffix(word, "ppb"):
-		word, unit = word[:len(word)-3], 1e-9
-	}
-	x, err := strconv.ParseFloat(word, 64)
-	if x *= unit; err != nil || math.IsNaN(x) || math.Abs(x) > 0.1 {
-		return 0, errRate
-	}
-	return clock.Rate(x), nil
-}
-
+// rate reads a relative frequency.
 func (w *words) rate(what string) clock.Rate {
 	word := w.next(what)
-	r, err := parseRate(word)
-	if err != nil {
-		w.fail("%s: got %q, %w", what, word, err)
+	number, unit := word, 1.0
+	for suffix, u := range map[string]float64{"ppm": 1e-6, "ppb": 1e-9} {
+		if n, ok := strings.CutSuffix(word, suffix); ok {
+			number, unit = n, u
+		}
 	}
-	return r
+	x, err := strconv.ParseFloat(number, 64)
+	if x *= unit; err != nil || math.IsNaN(x) || math.Abs(x) > 0.1 {
+		w.fail("%s: got %q, want a rate like 100ppm, 5ppb or 1e-9", what, word)
+		return 0
+	}
+	return clock.Rate(x)
 }
 
 // when reads the words that say when something is in force, as far as there
