@@ -22,7 +22,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest)
 
-.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance bench size repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance bench bench-server size repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -94,6 +94,10 @@ acceptance: build ## the guides' numbered checks on the built binary
 
 bench: ## benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-server: build peers ## CPU time per answered request, beside chronyd
+	$(GO) build -o $(BUILD)/ntsload ./cmd/ntsload
+	@scripts/bench-server.sh
 
 size: $(SIZES) ## stripped binaries per architecture, and their BSS
 	@scripts/size.sh $(SIZES)
