@@ -12,9 +12,9 @@ import (
 const (
 	// halvings of the search for the sources' hidden bias: 2^-40 of its range.
 	halvings = 40
-	// sharedError is the share of the estimates' variance that is assumed to be
-	// common to all, because they come from one oscillator: that part does not
-	// shrink by averaging.
+	// sharedError is the share of the best estimate's variance that is assumed to
+	// be common to all, because they come from one oscillator: that part does not
+	// shrink by averaging, and speaks for nobody.
 	sharedError = 0.5
 	// chanceScatter: the sum of squares that n estimates with honest deviations
 	// have is n-1 on average; up to this many times that, it is taken for chance.
@@ -27,6 +27,7 @@ const (
 type part struct {
 	offset float64 // ns, relative to the first one
 	sd     float64 // ns
+	own    float64 // variance but for what all share, ns^2
 	delay  float64 // minimum round trip, ns: what a hidden asymmetry can scale with
 	rate   float64
 	rateSD float64
@@ -60,46 +61,52 @@ func Combine(at clock.Mono, ests []filter.Estimate, states []State) (e filter.Es
 			rateSD: max(float64(ests[i].RateSD), 1e-15),
 		})
 		e.MinDelay = min(e.MinDelay, ests[i].MinDelay)
+		e.Wander = max(e.Wander, ests[i].Wander)
 	}
 	if len(parts) < 2 {
 		return e, len(parts) == 1
 	}
+	shared := math.MaxFloat64
+	for _, p := range parts {
+		shared = min(shared, float64(sharedError*float64(p.sd*p.sd)))
+	}
+	for i := range parts {
+		parts[i].own = float64(parts[i].sd*parts[i].sd) - shared
+	}
 	bias := hiddenBias(parts)
-	offset, own, common := meanOffset(parts, bias)
+	offset, own := meanOffset(parts, bias)
 	rate, rateSD := meanRate(parts)
 	e.Line.At.Wall = e.Line.At.Wall.Add(time.Duration(math.Round(offset)))
 	e.Line.Rate = clock.Rate(rate)
-	variance := float64((1-sharedError)*own) + float64(sharedError*common)
-	e.OffsetSD = time.Duration(math.Ceil(math.Sqrt(variance)))
+	e.OffsetSD = time.Duration(math.Ceil(math.Sqrt(own + shared)))
 	e.RateSD = clock.Rate(rateSD)
 	return e, true
 }
 
-// meanOffset returns the weighted mean, its variance if all errors are
-// independent, and if they are all the same.
-func meanOffset(parts []part, bias float64) (mean, own, common float64) {
-	var sum, sds float64
+// meanOffset returns the weighted mean and its variance; the errors are
+// independent but for what all share.
+func meanOffset(parts []part, bias float64) (mean, variance float64) {
+	var sum float64
 	for _, p := range parts {
 		v := p.variance(bias)
 		sum += 1 / v
 		mean += p.offset / v
-		sds += 1 / math.Sqrt(v)
 	}
-	sds /= sum
-	return mean / sum, 1 / sum, float64(sds * sds)
+	return mean / sum, 1 / sum
 }
 
-// variance is that of the offset, with a bias of the given size per delay.
+// variance is that of the offset but for what all share, with a bias of the
+// given size per delay.
 func (p part) variance(bias float64) float64 {
 	b := float64(bias * p.delay)
-	return float64(p.sd*p.sd) + float64(b*b)
+	return p.own + float64(b*b)
 }
 
 // hiddenBias returns the least bias, as a fraction of the delay, with which
 // the estimates' scatter is no larger than their deviations allow.
 func hiddenBias(parts []part) float64 {
 	scatter := func(bias float64) float64 {
-		mean, _, _ := meanOffset(parts, bias)
+		mean, _ := meanOffset(parts, bias)
 		var sum float64
 		for _, p := range parts {
 			d := p.offset - mean

@@ -47,8 +47,9 @@ func TestCombineOne(t *testing.T) {
 
 func TestCombineByVariance(t *testing.T) {
 	e := combine(t, estimate(0, 10*time.Microsecond, time.Millisecond), estimate(5*time.Microsecond, 20*time.Microsecond, time.Millisecond))
-	if got := offsetOf(e); got != time.Microsecond {
-		t.Errorf("weighted mean of 0 and 5us with weights 4:1: got %v, want 1µs", got)
+	// Half of the best one's variance is everybody's: 50 and 350 us^2 are left.
+	if got := offsetOf(e); got != 625*time.Nanosecond {
+		t.Errorf("weighted mean of 0 and 5us with weights 7:1: got %v, want 625ns", got)
 	}
 	if e.OffsetSD >= 15*time.Microsecond || e.OffsetSD < 9*time.Microsecond {
 		t.Errorf("OffsetSD: got %v", e.OffsetSD)
