@@ -18,7 +18,7 @@ var (
 )
 
 // shortStride: with -short every so manyth scenario is run.
-const shortStride = 7
+const shortStride = 11
 
 const scenarioFolder = "../../testdata/scenarios"
 
