@@ -31,7 +31,7 @@ func randomAttack(number uint64) string {
 	lie(&b, rng, n, liars)
 	// What an honest server vouches for is half the round trip seen; between two
 	// packets that are 1024 s apart a millisecond is added by the clock's drift.
-	fmt.Fprintf(&b, "limit max <= %v\nlimit steps <= 1\n", widest+3*time.Millisecond/2)
+	fmt.Fprintf(&b, "limit max <= %v\nlimit steps <= 1\nlimit covered >= 99.9%%\n", widest+3*time.Millisecond/2)
 	return b.String()
 }
 

@@ -29,6 +29,7 @@ func randomWorld(number uint64) string {
 			fmt.Fprintf(&b, "loss %.2f\n", rng.Float64()*0.4)
 		}
 	}
+	fmt.Fprintln(&b, "limit covered >= 99.9%")
 	return b.String()
 }
 
