@@ -32,6 +32,10 @@ type bank struct {
 	members [size]member
 	up      uint64 // bit n: member n is awake
 	turn    int    // of the resting
+	// all is the whole bank's belief as one Gaussian, of weight 1, and wander the
+	// mean of the squares of its wanders.
+	all    member
+	wander float64
 }
 
 // start gives every member the same belief: phase 0.
@@ -41,6 +45,7 @@ func (b *bank) start(phaseSD, rate, rateSD float64) {
 		w := shapes[n%len(shapes)].prior * wanderPriors[n/len(shapes)]
 		b.members[n] = member{f: rate, pxx: float64(phaseSD * phaseSD), pff: float64(rateSD * rateSD), w: w}
 	}
+	b.blend()
 }
 
 // awake yields the number of every member that does not rest.
@@ -59,6 +64,7 @@ func (b *bank) predict(dt float64) {
 	for n := range b.awake {
 		b.members[n].predict(dt, wanderSquares[n/len(shapes)])
 	}
+	b.all.predict(dt, b.wander)
 }
 
 // observe lets every member learn from a sample and weighs them anew. It
@@ -89,6 +95,7 @@ func (b *bank) observe(z float64, p *path, excess, floor float64) bool {
 		obeyed += float64(m.w * trust)
 	}
 	b.normalise(total)
+	b.blend()
 	return obeyed/total > 0.5
 }
 
@@ -114,7 +121,7 @@ func (b *bank) normalise(total float64) {
 // changed its nature. What moves takes the bank's common belief along, so that
 // a hypothesis that was wrong for long starts afresh when its time comes.
 func (b *bank) mix() {
-	all := b.blend()
+	all := b.all
 	inflow := changeShare / float64(size)
 	resting := size - bits.OnesCount64(b.up)
 	for n := range b.awake {
@@ -141,59 +148,40 @@ func (b *bank) mix() {
 	}
 }
 
-// blend returns the whole bank's belief as one Gaussian of weight 1.
-func (b *bank) blend() member {
-	var all member
-	all.x, all.f = b.mean(0)
-	all.w = 1
+// blend works out what the whole bank believes.
+func (b *bank) blend() {
+	all := member{w: 1}
+	for n := range b.awake {
+		m := &b.members[n]
+		all.x += float64(m.w * m.x)
+		all.f += float64(m.w * m.f)
+	}
+	b.wander = 0
 	for n := range b.awake {
 		m := &b.members[n]
 		dx, df := m.x-all.x, m.f-all.f
 		all.pxx += float64(m.w * (m.pxx + float64(dx*dx)))
 		all.pxf += float64(m.w * (m.pxf + float64(dx*df)))
 		all.pff += float64(m.w * (m.pff + float64(df*df)))
+		b.wander += float64(m.w * wanderSquares[n/len(shapes)])
 	}
-	return all
+	b.all = all
 }
 
 // mean returns the phase and rate of the whole bank, dt seconds on.
-func (b *bank) mean(dt float64) (x, f float64) {
-	for n := range b.awake {
-		m := &b.members[n]
-		x += float64(m.w * (m.x + float64(m.f*dt)))
-		f += float64(m.w * m.f)
-	}
-	return x, f
-}
+func (b *bank) mean(dt float64) (x, f float64) { return b.all.x + float64(b.all.f*dt), b.all.f }
 
 // variance returns the variance of phase and rate round mean.
 func (b *bank) variance(dt float64) (vx, vf float64) {
-	x, f := b.mean(dt)
-	for n := range b.awake {
-		m, q := &b.members[n], wanderSquares[n/len(shapes)]
-		dx, df := m.x+float64(m.f*dt)-x, m.f-f
-		vx += float64(m.w * (m.varianceAfter(dt, q) + float64(dx*dx)))
-		vf += float64(m.w * (m.pff + float64(q*math.Abs(dt)) + float64(df*df)))
-	}
-	return vx, vf
+	return b.all.varianceAfter(dt, b.wander), b.all.pff + float64(b.wander*math.Abs(dt))
 }
 
 // shift moves every phase by d.
 func (b *bank) shift(d float64) {
+	b.all.x += d
 	for n := range b.awake {
-		m := &b.members[n]
-		m.x += d
+		b.members[n].x += d
 	}
-}
-
-// wander returns the bank's belief about the square of the wander.
-func (b *bank) wander() float64 {
-	var all float64
-	for n := range b.awake {
-		m, q := &b.members[n], wanderSquares[n/len(shapes)]
-		all += float64(m.w * q)
-	}
-	return all
 }
 
 // noise returns the usual error of a sample (ns), by what the bank believes

@@ -182,7 +182,7 @@ func (f *Filter) Estimate(at clock.Mono) (e Estimate, ok bool) {
 		},
 		OffsetSD: time.Duration(math.Ceil(math.Sqrt(vx))),
 		RateSD:   clock.Rate(math.Sqrt(vr) * 1e-9),
-		Wander:   clock.Rate(math.Sqrt(f.bank.wander()) * 1e-9),
+		Wander:   clock.Rate(math.Sqrt(f.bank.wander) * 1e-9),
 		MinDelay: f.path.minDelay(),
 		Samples:  f.n,
 	}
