@@ -346,3 +346,59 @@ func TestStats(t *testing.T) {
 		t.Errorf("RootDelay: got %v", got)
 	}
 }
+
+// TestSmallInterference: 10 ms are noticed at an ordinary rate, and taken for a
+// late system call while the clock is slewed fast.
+func TestSmallInterference(t *testing.T) {
+	for _, c := range []struct {
+		offset time.Duration
+		want   int
+	}{{0, 1}, {2 * time.Second, 0}} {
+		p := newPlant(t, Config{}, c.offset, 10e-6, false)
+		p.update()
+		p.run(time.Second / 2)
+		p.wall.At.Wall = p.wall.At.Wall.Add(10 * time.Millisecond)
+		p.update()
+		if got := p.count(event.NoticeInterference); got != c.want {
+			t.Errorf("10 ms while %v are slewed: got %d notices, want %d", c.offset, got, c.want)
+		}
+	}
+}
+
+// TestLeaped: the second of the kernel is reported once, anything else never.
+func TestLeaped(t *testing.T) {
+	p := newPlant(t, Config{}, 0, 0, false)
+	p.do(p.d.HandleUpdate(p.reading(), Update{
+		Estimate: filter.Estimate{Line: p.truth, RateSD: 1e-9}, Leap: event.LeapInsert,
+	}, nil))
+	p.run(time.Second)
+	if got := p.d.Leaped(p.reading()); got != 0 {
+		t.Errorf("before the leap second: got %v", got.Duration())
+	}
+	p.wall.At.Wall = p.wall.At.Wall.Add(-time.Second)
+	if got := p.d.Leaped(p.reading()); got != -clock.Offset(time.Second) {
+		t.Errorf("after it: got %v, want -1s", got.Duration())
+	}
+	if got := p.d.Leaped(p.reading()); got != 0 {
+		t.Errorf("once more: got %v, want 0", got.Duration())
+	}
+}
+
+// TestHoldOver: alone, the stated bound grows with the rate's deviation, the
+// wander and what a deviation may not show.
+func TestHoldOver(t *testing.T) {
+	p := newPlant(t, Config{}, 0, 0, false)
+	e := filter.Estimate{Line: p.truth, OffsetSD: 10 * time.Microsecond, RateSD: 1e-8, Wander: 1e-9}
+	p.do(p.d.HandleUpdate(p.reading(), Update{Estimate: e, RootDispersion: time.Millisecond}, nil))
+	last := p.d.RootDispersion(p.reading())
+	for _, c := range []struct{ after, least, most time.Duration }{
+		{100 * time.Second, 100 * time.Microsecond, 110 * time.Microsecond},
+		{10000 * time.Second, 12 * time.Millisecond, 14 * time.Millisecond},
+		{24 * time.Hour, 130 * time.Millisecond, 200 * time.Millisecond},
+	} {
+		p.now = p.d.at.Add(c.after)
+		if got := p.d.RootDispersion(p.reading()) - last; got < c.least || got > c.most {
+			t.Errorf("growth in %v: got %v, want %v to %v", c.after, got, c.least, c.most)
+		}
+	}
+}
