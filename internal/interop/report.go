@@ -27,7 +27,8 @@ func AskReport(ctx context.Context, socket string) (*status.Report, error) {
 // AwaitReport asks until the report is as ok wants it and returns it. It fails
 // the test after limit, or when ended is closed because the daemon is gone.
 func AwaitReport(t *testing.T, socket, what string, limit time.Duration, ended <-chan struct{},
-	ok func(*status.Report) bool) *status.Report {
+	ok func(*status.Report) bool,
+) *status.Report {
 	t.Helper()
 	deadline := time.Now().Add(limit)
 	for {
