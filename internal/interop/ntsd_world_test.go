@@ -115,11 +115,6 @@ func (d *daemon) see(path string, h *Host, lines ...string) {
 	}
 }
 
-// report asks the daemon for everything it knows.
-func (d *daemon) report() (*status.Report, error) {
-	return AskReport(d.t.Context(), d.socket)
-}
-
 // until waits for the report to be as ok wants it, and returns that report.
 func (d *daemon) until(what string, ok func(*status.Report) bool) *status.Report {
 	d.t.Helper()
