@@ -44,7 +44,7 @@ func demoMain(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := runDemo(ctx, seconds, stdout); err != nil {
-		return fail(stderr, exitFailed, "demo: %v", err)
+		return fail(stderr, exitFailed, "%v", err)
 	}
 	return exitDone
 }
@@ -76,6 +76,9 @@ func runDemo(ctx context.Context, seconds int, stdout io.Writer) error {
 		return fmt.Errorf("its own configuration: %v", diagnostics[0])
 	}
 	fleet, err := demo.StartFor(ctx, cfg.Sources, dir, nil)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; is another demonstration running?", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -163,6 +166,11 @@ func summarise(w io.Writer, fleet *demo.Fleet, sources []config.Source) {
 	fmt.Fprintln(w, "\nWhat the servers saw:")
 	for i, s := range fleet.Servers {
 		st := s.Stats()
-		fmt.Fprintf(w, "  %-12s %d key establishment, %d requests, %d replies\n", sources[i].Name, st.KEDone, st.Requests, st.Replies)
+		plural := "s"
+		if st.KEDone == 1 {
+			plural = ""
+		}
+		fmt.Fprintf(w, "  %-12s %d key establishment%s, %d requests, %d replies\n",
+			sources[i].Name, st.KEDone, plural, st.Requests, st.Replies)
 	}
 }

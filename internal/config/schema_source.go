@@ -147,7 +147,7 @@ func sampleOptions() []Option {
 			func(d *draft) *float64 { return &d.MaxDelayRatio }),
 		option(later, "maxdelaydevratio", optional(ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets",
 			func(d *draft) *float64 { return &d.MaxDelayDevRatio }),
-		option(acted, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples kept", func(d *draft) *int { return &d.MinSamples }),
+		option(later, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples kept", func(d *draft) *int { return &d.MinSamples }),
 		option(acted, "maxsamples", optional(integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one",
 			func(d *draft) *int { return &d.MaxSamples }),
 		option(later, "filter", optional(integer(0, maxSamples)), "", "samples that are combined into one", func(d *draft) *int { return &d.Filter }),
