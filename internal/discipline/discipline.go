@@ -35,6 +35,10 @@ type Update struct {
 	RootDelay      time.Duration // of the reference, with the path to it
 	RootDispersion time.Duration // of the reference, with the path to it
 	Leap           event.Leap
+	// Companion says that the news came from a source that is combined with the
+	// reference: it moves the clock, but chrony's users count the reference's
+	// updates, in makestep and in tracking.
+	Companion bool
 }
 
 // Stats is the discipline's state; the meaning of the fields is that of
@@ -46,7 +50,7 @@ type Stats struct {
 	Skew           clock.Rate    // bound of the frequency's error
 	LastOffset     clock.Offset  // the last estimate less what was believed before; positive: slow
 	RMSOffset      time.Duration // long-term average of LastOffset
-	Interval       time.Duration // between the last two updates
+	Interval       time.Duration // between the last two updates by the reference
 	Updates, Steps uint64
 	ReferenceTime  clock.Wall // of the last update
 	Leap           event.Leap
@@ -68,7 +72,10 @@ type Discipline struct {
 	target   clock.Line // believed true time
 	haveLine bool
 	last     Update
-	at       clock.Mono // of the last update
+	at       clock.Mono    // of the last update
+	gap      time.Duration // between the last two
+	// referenceAt is when the reference itself brought the last one; 0: never.
+	referenceAt clock.Mono
 
 	slewEnd  clock.Mono // Never: no slew
 	statusAt clock.Mono // next SetStatus
@@ -112,12 +119,14 @@ func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Actio
 	out = d.observe(now, out)
 	line := u.Estimate.Line
 	offset := line.WallAt(now.Mono).Sub(now.Wall)
-	d.account(now, line, offset)
+	d.account(now, line, offset, u.Companion)
 	d.adoptRate(now, u.Estimate)
 	line.Rate = d.freq
 	d.target, d.haveLine, d.last = line.From(now.Mono), true, u
 	allowed := d.cfg.Limit < 0 || d.stats.Updates < uint64(d.cfg.Limit)
-	d.stats.Updates++
+	if !u.Companion || d.stats.Updates == 0 {
+		d.stats.Updates++
+	}
 	out = d.announce(u, offset, allowed, out)
 	if d.cfg.Threshold > 0 && offset.Abs() > d.cfg.Threshold && allowed {
 		out = d.step(now, offset, out)
@@ -221,10 +230,16 @@ func (d *Discipline) RootDispersion(now clock.Reading) time.Duration {
 func (d *Discipline) Stats() Stats { return d.stats }
 
 // account keeps the statistics of the updates.
-func (d *Discipline) account(now clock.Reading, line clock.Line, offset clock.Offset) {
+func (d *Discipline) account(now clock.Reading, line clock.Line, offset clock.Offset, companion bool) {
 	if d.haveLine {
 		offset = line.WallAt(now.Mono).Sub(d.target.WallAt(now.Mono))
-		d.stats.Interval = now.Mono.Sub(d.at)
+		d.gap = now.Mono.Sub(d.at)
+	}
+	if !companion {
+		if d.referenceAt != 0 {
+			d.stats.Interval = now.Mono.Sub(d.referenceAt)
+		}
+		d.referenceAt = now.Mono
 	}
 	d.stats.LastOffset = offset
 	o, r := float64(offset), float64(d.stats.RMSOffset)

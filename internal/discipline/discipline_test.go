@@ -111,12 +111,14 @@ func (p *plant) look() {
 }
 
 // update tells the discipline the truth.
-func (p *plant) update() {
+func (p *plant) update() { p.updateBy(false) }
+
+func (p *plant) updateBy(companion bool) {
 	p.do(p.d.HandleUpdate(p.reading(), Update{
 		Estimate: filter.Estimate{
 			Line: p.truth.From(p.now), OffsetSD: time.Microsecond, RateSD: 1e-9, Samples: 8,
 		},
-		RootDelay: 20 * time.Millisecond, RootDispersion: time.Millisecond,
+		RootDelay: 20 * time.Millisecond, RootDispersion: time.Millisecond, Companion: companion,
 	}, nil))
 }
 
@@ -400,5 +402,19 @@ func TestHoldOver(t *testing.T) {
 		if got := p.d.RootDispersion(p.reading()) - last; got < c.least || got > c.most {
 			t.Errorf("growth in %v: got %v, want %v to %v", c.after, got, c.least, c.most)
 		}
+	}
+}
+
+// What sources beside the reference bring moves the clock and is not counted:
+// makestep's limit and the interval of tracking are the reference's.
+func TestCompanionsAreNotCounted(t *testing.T) {
+	p := newPlant(t, Config{}, 0, 0, false)
+	p.update()
+	p.run(10 * time.Second)
+	p.updateBy(true)
+	p.run(54 * time.Second)
+	p.update()
+	if s := p.d.Stats(); s.Updates != 2 || s.Interval != 64*time.Second {
+		t.Errorf("got %d updates, interval %v; want 2, 64s", s.Updates, s.Interval)
 	}
 }

@@ -91,7 +91,7 @@ func (d *Discipline) slew(now clock.Reading, out []event.Action) []event.Action 
 		d.slewEnd = clock.Never
 		return d.setRate(now, d.freq, out)
 	}
-	duration := min(max(d.stats.Interval/slewShare, shortSlew), longSlew)
+	duration := min(max(d.gap/slewShare, shortSlew), longSlew)
 	rate := clock.Rate(float64(left) / float64(duration))
 	if limit := d.cfg.MaxSlew; rate > limit || rate < -limit {
 		rate = clampRate(rate, limit)

@@ -193,10 +193,11 @@ func (e *Engine) answer(now clock.Reading, out []event.Action) []event.Action {
 // among those that count.
 func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 	x := &e.selector
-	fresh := false
+	fresh, companion := false, true
 	for i, m := range x.members {
 		if st := x.result.States[i]; st == selection.StateSelected || st == selection.StateCombined {
 			fresh = fresh || m.fresh
+			companion = companion && !(m.fresh && st == selection.StateSelected)
 			m.fresh = false
 		}
 	}
@@ -210,6 +211,7 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 		RootDelay:      rootDelay(best.assoc, est),
 		RootDispersion: rootDispersion(now, best.assoc, est),
 		Leap:           e.leap(),
+		Companion:      companion,
 	}, out)
 	return e.synchronised(now, best, out)
 }
