@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -250,4 +251,44 @@ func TestServerTables(t *testing.T) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
+}
+
+// TestCheck60LocalClockServes: without a source the machine's own clock is
+// served at stratum 10 where section local says so, and only there; when the
+// source answers its time is served.
+func TestCheck60LocalClockServes(t *testing.T) {
+	w := newWorld(t)
+	s := w.nts(nil)
+	s.NoReply(true)
+	port := freePort(t)
+	plain := w.config(source(s), serving(port, "127.0.0.1"))
+	d := w.start(plain)
+	stratum := func(want uint8) (h wire.Header) {
+		t.Helper()
+		eventually(t, fmt.Sprint("reply of stratum ", want), func() bool {
+			got, err := interop.ExchangePlain(onLoopback(port), silence)
+			h = got.Header
+			return err == nil && h.Stratum == want
+		})
+		return h
+	}
+	if h := stratum(0); h.Leap != wire.LeapUnknown {
+		t.Errorf("without section local: got %+v, want an unsynchronised server", h)
+	}
+	d.change(plain + section("local", "enabled", "yes"))
+	d.ask("reload")
+	if h := stratum(10); h.Leap != wire.LeapNone || h.ReferenceID != (wire.ReferenceID{127, 127, 1, 1}) {
+		t.Errorf("got %+v, want the reference ID 127.127.1.1", h)
+	}
+	// Another daemon takes it as any source.
+	w2 := &world{t: t, dir: w.dir, run: w.run + "2", ca: w.ca}
+	path := w2.write("second.uci", w2.config(section("server", quick("hostname", "127.0.0.1", "port", fmt.Sprint(port))...)))
+	second := w2.launch([]string{tool("ntsd"), "-x", "-t", lifetime, "-f", path}, path, filepath.Join(w2.run, "ntsd.sock"))
+	if got := second.synchronised().Tracking.Stratum; got != 11 {
+		t.Errorf("the second daemon: got stratum %d, want 11", got)
+	}
+	second.stop()
+	s.NoReply(false)
+	d.synchronised()
+	stratum(2)
 }
