@@ -143,7 +143,7 @@ func TestCheck21KeyIsForTheServiceAlone(t *testing.T) {
 	if err := os.Chown(w.dir, nobody, nobody); err != nil { // run_dir is made in it
 		t.Fatal(err)
 	}
-	s := &ntsServer{w: w, ke: newPort(), ntp: freePort(t)}
+	s := &ntsServer{w: w, ke: newPort(t), ntp: freePort(t)}
 	s.text = w.config(source(w.nts(nil)), serving(s.ntp, "127.0.0.1"), w.ntsSection(s.ke, cert, key))
 	path := w.write("ntsd.uci", s.text)
 	line := asNobody(t, []string{tool("ntsd"), "-x", "-t", lifetime, "-f", path}).Args

@@ -22,8 +22,20 @@ import (
 // kernel gives out.
 var lastPort atomic.Uint32 //nolint:gochecknoglobals // tests share one loopback network
 
-// newPort returns a TCP port of this process's own.
-func newPort() uint16 { return uint16(20000 + lastPort.Add(1)) }
+// newPort returns a TCP port that nobody has, and no other test gets.
+func newPort(t *testing.T) uint16 {
+	t.Helper()
+	for range 1000 {
+		port := uint16(20000 + lastPort.Add(1))
+		ln, err := net.Listen("tcp", fmt.Sprint(":", port))
+		if err == nil {
+			ln.Close()
+			return port
+		}
+	}
+	t.Fatal("no free TCP port")
+	return 0
+}
 
 // ntsServer is a daemon that serves NTS on loopback.
 type ntsServer struct {
@@ -36,7 +48,7 @@ type ntsServer struct {
 // serveNTS starts a daemon that follows a server and serves NTS itself.
 func (w *world) serveNTS() *ntsServer {
 	w.t.Helper()
-	s := &ntsServer{w: w, ke: newPort(), ntp: freePort(w.t)}
+	s := &ntsServer{w: w, ke: newPort(w.t), ntp: freePort(w.t)}
 	cert, key := w.keyPair()
 	s.text = w.config(source(w.nts(nil)), serving(s.ntp, "127.0.0.0/8"), w.ntsSection(s.ke, cert, key))
 	s.daemon = w.start(s.text)
