@@ -213,12 +213,11 @@ func TestCloseJoins(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	// context.AfterFunc's goroutine may still be on its way out.
-	for range 1000 {
+	// A goroutine that has done its last work may still be on its way out.
+	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if runtime.NumGoroutine() <= before {
 			return
 		}
-		runtime.Gosched()
 	}
 	buf := make([]byte, 1<<16)
 	t.Errorf("goroutines: got %d, want %d\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
