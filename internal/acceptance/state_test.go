@@ -358,7 +358,11 @@ func TestBackoffSurvivesRestart(t *testing.T) {
 	config := w.config(source(s))
 	for range 3 {
 		d := w.start(config)
-		d.until("a planned attempt", func(r *report) bool { return find(t, r, host(s)).Auth.NextKE > 0 })
+		// The attempt is planned before it is made: the first daemon may not end
+		// in between.
+		d.until("an attempt and a planned one", func(r *report) bool {
+			return find(t, r, host(s)).Auth.NextKE > 0 && s.Stats().KEConnections > 0
+		})
 		d.stop()
 	}
 	if got := s.Stats().KEConnections; got != 1 {
