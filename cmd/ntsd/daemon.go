@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,8 +20,6 @@ import (
 	"ntsd/internal/ctl"
 	"ntsd/internal/daemon"
 	"ntsd/internal/linux/udp"
-	"ntsd/internal/ntske"
-	"ntsd/internal/resolve"
 	"ntsd/internal/store"
 )
 
@@ -52,10 +49,11 @@ func daemonMain(args []string, stdout, stderr io.Writer) int {
 
 // printConfig prints what would be in force, and on stderr what is wrong.
 func printConfig(o options, stdout, stderr io.Writer) int {
-	cfg, diagnostics := o.load()
+	load := o.load
 	if len(o.directives) > 0 {
-		cfg, diagnostics = config.ParseDirectives(o.directives)
+		load = func() (*config.Config, []config.Diagnostic) { return config.ParseDirectives(o.directives) }
 	}
+	cfg, diagnostics := load()
 	for _, d := range diagnostics {
 		fmt.Fprintf(stderr, "ntsd: %s: %s\n", d.Severity, d)
 	}
@@ -99,7 +97,7 @@ func (o *options) source() string {
 	if o.file != "" {
 		return o.file
 	}
-	return filepath.Join(o.dir, "ntsd")
+	return filepath.Join(o.dir, config.PackageName)
 }
 
 func setLevel(level *slog.LevelVar, o options, cfg *config.Config) {
@@ -142,17 +140,15 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	if hold, err := udp.Hold(); err == nil {
 		defer hold.Close()
 	}
-	resolver := &resolve.Resolver{}
-	d := daemon.New(daemon.Options{
-		Config: cfg, Load: func() (*config.Config, []config.Diagnostic) {
-			next, diags := o.load()
-			setLevel(level, o, next)
-			return next, diags
-		},
-		Clock: kept{clk, cfg.Main.RTCSync}, Network: network{clk},
-		KE: &keyExchange{client: ntske.NewClient()}, Resolver: names{resolver},
-		Store: &files{dir: run}, Rand: rand.Reader, Floor: buildTime(), Log: log, Journal: journal, Version: version, DryRun: dry,
-	})
+	parts := outside(cfg, clk, log)
+	parts.Clock, parts.Store = kept{clk, cfg.Main.RTCSync}, &files{dir: run}
+	parts.Journal, parts.DryRun = journal, dry
+	parts.Load = func() (*config.Config, []config.Diagnostic) {
+		next, diags := o.load()
+		setLevel(level, o, next)
+		return next, diags
+	}
+	d := daemon.New(parts)
 	d.Describe(diagnostics)
 	served, err := newResponder(d, clk, dry, run, log)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +15,6 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
-	"ntsd/internal/ntske"
-	"ntsd/internal/resolve"
 )
 
 // oneShotTimeout is how long a query without -t may take: chronyd's default.
@@ -77,12 +74,9 @@ func query(o options, cfg *config.Config, clk steered) (*event.Exit, string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	resolver := &resolve.Resolver{}
-	d := daemon.New(daemon.Options{
-		Config: cfg, Clock: untouched{kept{clk, false}}, Network: network{clk},
-		KE: &keyExchange{client: ntske.NewClient()}, Resolver: names{resolver},
-		Store: nothing{}, Rand: rand.Reader, Floor: buildTime(), Log: slog.New(trouble), Version: version, OneShot: true,
-	})
+	parts := outside(cfg, clk, slog.New(trouble))
+	parts.Clock, parts.Store, parts.OneShot = untouched{kept{clk, false}}, nothing{}, true
+	d := daemon.New(parts)
 	exit, err := d.Run(ctx)
 	trouble.add(d.Troubles())
 	switch {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -32,6 +33,15 @@ type steered interface {
 	SetStatus(sysclock.Status) error
 	KernelWall() clock.Wall
 	MonoAt(kernelRealtime clock.Wall) clock.Mono
+}
+
+// outside returns the parts of a daemon that are the same whether it runs for
+// years or for one query. Clock and Store are the caller's.
+func outside(cfg *config.Config, clk steered, log *slog.Logger) daemon.Options {
+	return daemon.Options{
+		Config: cfg, Network: network{clk}, KE: &keyExchange{client: ntske.NewClient()},
+		Resolver: names{&resolve.Resolver{}}, Rand: rand.Reader, Floor: buildTime(), Log: log, Version: version,
+	}
 }
 
 // openClock returns the clock to keep. A dry run is told by the command line,
