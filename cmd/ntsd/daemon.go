@@ -86,6 +86,9 @@ func keepTime(o options, stderr io.Writer) int {
 		}
 		return fail(stderr, exitFailed, "nothing to do: the configuration names no source of time; add a section 'server' to %s", o.source())
 	}
+	if err := changeUser(&o, cfg.Main, true); err != nil {
+		return fail(stderr, exitFailed, "%v", err)
+	}
 	if err := serve(o, cfg, diagnostics, level, journal); err != nil {
 		return fail(stderr, exitFailed, "%v", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"time"
 )
@@ -55,7 +54,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.BoolVar(&o.setOnce, "q", false, "set the clock once and exit")
 	fs.BoolVar(&o.queryOnce, "Q", false, "measure the clock's error once and exit")
 	fs.IntVar(&seconds, "t", 0, "stop after `SEC` seconds; with -q and -Q: give up (10)")
-	fs.StringVar(&o.user, "u", "", "run as `USER` (this version does not act on it yet)")
+	fs.StringVar(&o.user, "u", "", "run as `USER`, with the right to set the clock and to open low ports, and no other")
 	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop (this version does not act on it yet)")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -87,9 +86,6 @@ func (o *options) check(stderr io.Writer) error {
 // must not believe that he got it.
 func (o *options) unheeded() []string {
 	var all []string
-	if o.user != "" {
-		all = append(all, fmt.Sprintf("-u %s: this version does not change its user; it stays user %d", o.user, os.Geteuid()))
-	}
 	if o.restore {
 		all = append(all, "-s: this version does not set the clock from a saved time")
 	}

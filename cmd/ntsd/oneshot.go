@@ -32,6 +32,9 @@ func oneShot(o options, stdout, stderr io.Writer) int {
 	if config.HasErrors(diagnostics) || !cfg.Usable() {
 		return exitUsage
 	}
+	if err := changeUser(&o, cfg.Main, false); err != nil {
+		return fail(stderr, exitFailed, "%v", err)
+	}
 	say := func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%s "+format+"\n", append([]any{time.Now().UTC().Format(time.RFC3339)}, args...)...)
 	}

@@ -17,7 +17,7 @@ func mainSection() Section {
 		option(acted, "log_level", logLevel(), "info", "what is worth a line in the log", func(m *Main) *slog.Level { return &m.LogLevel }),
 		option(later, "state_dir", path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", func(m *Main) *string { return &m.StateDir }),
 		option(acted, "run_dir", path(), DefaultRunDir, "folder in memory for what must survive a restart", func(m *Main) *string { return &m.RunDir }),
-		option(later, "user", optional(userName()), "", "run as this user; by default as the one it was started as",
+		option(acted, "user", optional(userName()), "", "run as this user; by default as the one it was started as",
 			func(m *Main) *string { return &m.User }),
 		option(acted, "clock", oneOf(ClockKernel, ClockNone), "kernel", "the clock to steer; none: measure only", func(m *Main) *ClockMode { return &m.Clock }),
 		option(acted, "rtcsync", boolean(), "1", "let the kernel copy its time to the real-time clock", func(m *Main) *bool { return &m.RTCSync }),
