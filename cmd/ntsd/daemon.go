@@ -153,7 +153,8 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	d := daemon.New(parts)
 	d.Describe(diagnostics)
-	served, err := newResponder(d, clk, dry, run, log)
+	keys := newKeyFile(run, cfg.Main.StateDir, new(store.Flash), log)
+	served, err := newResponder(d, clk, dry, keys, log)
 	if err != nil {
 		return err
 	}
@@ -182,6 +183,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()
+	keys.Flush()
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		log.Info("ntsd exiting")
 		return nil

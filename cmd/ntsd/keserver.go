@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -16,27 +14,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/ntske"
 	"ntsd/internal/responder"
-	"ntsd/internal/server"
-	"ntsd/internal/store"
 )
-
-// keysName is the file of the cookie keys in the run-time folder.
-const keysName = "ntskeys"
-
-// keyFile is where a server's own cookie keys are kept.
-type keyFile struct{ own string }
-
-func newKeyFile(dir string) keyFile { return keyFile{filepath.Join(dir, keysName)} }
-
-// Load reads the keys: a fleet's from path, the own ones where that is empty.
-func (f keyFile) Load(path string) (server.Rotation, error) {
-	return store.LoadCookieKeys(cmp.Or(path, f.own))
-}
-
-// Save writes the keys.
-func (f keyFile) Save(path string, r server.Rotation) error {
-	return store.SaveCookieKeys(cmp.Or(path, f.own), r)
-}
 
 // keServer is a running NTS-KE server.
 type keServer struct {

@@ -25,6 +25,7 @@ import (
 	"ntsd/internal/ntske"
 	"ntsd/internal/responder"
 	"ntsd/internal/siv"
+	"ntsd/internal/store"
 )
 
 // writePair makes a certificate of that name for 127.0.0.1 and its key.
@@ -76,7 +77,7 @@ func TestKEServer(t *testing.T) {
 	cfg.NTSServer.Enabled, cfg.NTSServer.Certs, cfg.NTSServer.Keys, cfg.NTSServer.Port = true, []string{cert}, []string{key}, port
 	started := make(chan responder.KE, 1)
 	r, err := responder.New(responder.Options{
-		Clock: stillClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Workers: 1, Keys: newKeyFile(dir),
+		Clock: stillClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Workers: 1, Keys: newKeyFile(dir, t.TempDir(), new(store.Flash), slog.New(slog.DiscardHandler)),
 		InForce:    func(context.Context) (engine.System, *config.Config, error) { return engine.System{}, cfg, nil },
 		Interfaces: func(func(string, uint32, []netip.Prefix)) error { return nil },
 		ListenKE: func(c config.NTSServer, g *responder.Grants) (responder.KE, error) {

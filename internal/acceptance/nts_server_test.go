@@ -133,7 +133,8 @@ func (s *ntsServer) stats() (got status.ServerStats) {
 }
 
 // TestCheck22CookieKeysSurviveRestart: cookies from before a restart of the
-// server are good after it; the keys are in a file that is nobody else's.
+// server are good after it, and after a reboot, which empties the run-time
+// folder; the keys are in files that are nobody else's.
 func TestCheck22CookieKeysSurviveRestart(t *testing.T) {
 	s := newWorld(t).serveNTS()
 	session := s.establish(siv.AESSIVCMAC256)
@@ -142,6 +143,13 @@ func TestCheck22CookieKeysSurviveRestart(t *testing.T) {
 		s.restart(func() { fileMode(t, filepath.Join(s.w.run, "ntskeys"), 0o600) })
 		s.exchange(session, fmt.Sprint("after restart ", i+1))
 	}
+	s.restart(func() {
+		fileMode(t, filepath.Join(s.w.dir, "state", "ntskeys"), 0o600)
+		if err := os.RemoveAll(s.w.run); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s.exchange(session, "after a reboot")
 	if got := s.stats(); got.Verdicts["nak"] != 0 || got.Authenticated == 0 {
 		t.Errorf("serverstats: got %+v", got)
 	}

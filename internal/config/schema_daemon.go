@@ -15,7 +15,7 @@ func mainSection() Section {
 	s := single(acted, "ntsd", "the daemon", func(c *Config) *Main { return &c.Main },
 		option(acted, "enabled", boolean(), "1", "start at all", func(m *Main) *bool { return &m.Enabled }),
 		option(acted, "log_level", logLevel(), "info", "what is worth a line in the log", func(m *Main) *slog.Level { return &m.LogLevel }),
-		option(later, "state_dir", path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", func(m *Main) *string { return &m.StateDir }),
+		option(acted, "state_dir", path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", func(m *Main) *string { return &m.StateDir }),
 		option(acted, "run_dir", path(), DefaultRunDir, "folder in memory for what must survive a restart", func(m *Main) *string { return &m.RunDir }),
 		option(acted, "user", optional(userName()), "", "run as this user; by default as the one it was started as",
 			func(m *Main) *string { return &m.User }),

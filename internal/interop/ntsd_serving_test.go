@@ -59,8 +59,9 @@ func TestNtsdServesChronyAndNTPsec(t *testing.T) {
 }
 
 // TestNtsdServesNTS: chronyd and ntpsec get their keys and their time from
-// ntsd. A restart of ntsd that keeps its cookie keys is no news to them, one
-// that lost them costs each a key establishment.
+// ntsd. A restart of ntsd that keeps its cookie keys is no news to them, nor is a
+// reboot, which leaves only what is on flash; one that lost them costs each a key
+// establishment.
 func TestNtsdServesNTS(t *testing.T) {
 	l := newLab(t)
 	up, router := l.Host("upstream"), l.Host("router")
@@ -90,22 +91,27 @@ func TestNtsdServesNTS(t *testing.T) {
 		t.Errorf("got %d key establishments, want 2", got)
 	}
 
-	if err := d.Stop(); err != nil {
-		t.Fatal(err)
+	run := filepath.Join(router.Dir, "run")
+	restart := func(lost ...string) {
+		t.Helper()
+		if err := d.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range lost {
+			if err := os.RemoveAll(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.start(router)
 	}
-	d.start(router)
-	chrony.waitFor("replies after the restart", func() bool { return d.served("Authenticated NTP packets") >= 8 && reached() })
-	if f := authdata(); f[2] != "1" || f[7] != "0" || d.served("NTS-KE connections accepted") != 0 {
-		t.Errorf("after a restart: got %v, %s; want the same keys, no NAK", f, d.ask("serverstats"))
+	for _, lost := range [][]string{nil, {run}} {
+		restart(lost...)
+		chrony.waitFor("replies after the restart", func() bool { return d.served("Authenticated NTP packets") >= 8 && reached() })
+		if f := authdata(); f[2] != "1" || f[7] != "0" || d.served("NTS-KE connections accepted") != 0 {
+			t.Errorf("after a restart without %v: got %v, %s; want the same keys, no NAK", lost, f, d.ask("serverstats"))
+		}
 	}
-
-	if err := d.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(filepath.Join(router.Dir, "run", "ntskeys")); err != nil {
-		t.Fatal(err)
-	}
-	d.start(router)
+	restart(run, filepath.Join(router.Dir, "state"))
 	chrony.waitFor("new keys", func() bool { return authdata()[2] == "2" })
 	chrony.waitFor("replies with new keys", reached)
 }
