@@ -232,7 +232,12 @@ type Local struct {
 	Distance   time.Duration
 	Activate   time.Duration
 	WaitSynced time.Duration
+	// WaitUnsynced may be WaitByOrphan.
+	WaitUnsynced time.Duration
 }
+
+// WaitByOrphan is a WaitUnsynced that depends on Orphan, as chrony's default.
+const WaitByOrphan time.Duration = -1
 
 // NTSServer is the NTS-KE server and its cookie keys.
 type NTSServer struct {

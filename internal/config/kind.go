@@ -70,6 +70,25 @@ func optional[T comparable](k kind[T]) kind[T] {
 	return k
 }
 
+// unless is a kind with a word for one value that it does not have.
+func unless[T comparable](value T, word string, k kind[T]) kind[T] {
+	parse, print := k.parse, k.print
+	k.want = word + " or " + k.want
+	k.parse = func(s string) (T, bool) {
+		if s == word {
+			return value, true
+		}
+		return parse(s)
+	}
+	k.print = func(v T) string {
+		if v == value {
+			return word
+		}
+		return print(v)
+	}
+	return k
+}
+
 // number reads a decimal number; the exotic forms that Go knows (hexadecimal,
 // infinities) are nobody's intention in a configuration.
 func number(s string) (float64, bool) {

@@ -45,10 +45,12 @@ func localSection() Section {
 	return single(acted, "local", "serve time when the sources are gone", func(c *Config) *Local { return &c.Local },
 		option(acted, "enabled", boolean(), "0", "do so", func(l *Local) *bool { return &l.Enabled }),
 		option(acted, "stratum", integer(1, 15), "10", "with this stratum", func(l *Local) *int { return &l.Stratum }),
-		option(later, "orphan", boolean(), "0", "let servers of this stratum agree on one", func(l *Local) *bool { return &l.Orphan }),
+		option(acted, "orphan", boolean(), "0", "let servers of this stratum agree on one", func(l *Local) *bool { return &l.Orphan }),
 		option(acted, "distance", seconds(), "1", "once the root distance has grown to this", func(l *Local) *time.Duration { return &l.Distance }),
 		option(acted, "activate", seconds(), "0", "after the distance was once below this", func(l *Local) *time.Duration { return &l.Activate }),
 		option(acted, "waitsynced", seconds(), "0", "this long after the last update", func(l *Local) *time.Duration { return &l.WaitSynced }),
+		option(acted, "waitunsynced", unless(WaitByOrphan, "auto", seconds()), "auto", "this long without synchronisation; auto: 300 s for orphans, else 0",
+			func(l *Local) *time.Duration { return &l.WaitUnsynced }),
 	)
 }
 

@@ -56,10 +56,10 @@ func parseWait(args []string) (wait, error) {
 func (w wait) lacks(r *status.Report, tries string) string {
 	t := &r.Tracking
 	switch {
-	case !t.Synchronised || t.ReferenceID == "00000000":
-		return "not synchronised" + tries + ": " + r.Trouble()
 	case t.ReferenceID == localReference:
 		return "not synchronised" + tries + ": the clock is its own reference"
+	case !t.Synchronised || t.ReferenceID == "00000000":
+		return "not synchronised" + tries + ": " + r.Trouble()
 	case w.correction > 0 && math.Abs(t.CorrectionS) > w.correction:
 		return fmt.Sprintf("synchronised, but%s more than %g s are left to correct", tries, w.correction)
 	case w.skew > 0 && t.SkewPPM > w.skew:

@@ -37,11 +37,29 @@ func translate(c *config.Config) engine.Config {
 			MaxDistance: c.Selection.MaxDistance, MaxJitter: maxJitter, CombineLimit: c.Selection.CombineLimit,
 			ReselectDist: c.Selection.ReselectDist, StratumWeight: c.Selection.StratumWeight,
 		},
+		Local: engine.Local{
+			Enabled: c.Local.Enabled, Stratum: uint8(c.Local.Stratum), Orphan: c.Local.Orphan, Distance: c.Local.Distance,
+			Activate: c.Local.Activate, WaitSynced: c.Local.WaitSynced, WaitUnsynced: waitUnsynced(&c.Local),
+		},
 		MakeStep:        engine.MakeStep{Threshold: c.MakeStep.Threshold, Limit: c.MakeStep.Limit},
 		LogChange:       c.Logging.LogChange,
 		MaxSlew:         clock.RatePPM(maxSlewPPM),
 		NoCertTimeCheck: c.Bootstrap.Mode == config.BootstrapNoCertTimeCheck,
 	}
+}
+
+// waitUnsynced is how long a clock that does not know the time waits before it
+// serves its own: by default not at all, and with other orphans about as long as
+// chrony.
+func waitUnsynced(l *config.Local) time.Duration {
+	const withOrphans = 300 * time.Second
+	switch {
+	case l.WaitUnsynced != config.WaitByOrphan:
+		return l.WaitUnsynced
+	case l.Orphan:
+		return withOrphans
+	}
+	return 0
 }
 
 func engineSource(s *config.Source) engine.Source {

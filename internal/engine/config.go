@@ -22,7 +22,8 @@ const (
 // HandleConfig. The caller validates it.
 type Config struct {
 	Sources   []Source
-	Selection selection.Config
+	Selection selection.Config // but for Orphan, which follows from Local
+	Local     Local
 	MakeStep  MakeStep
 	// LogChange is the correction from which NoticeOffset is given; 0: never.
 	LogChange time.Duration

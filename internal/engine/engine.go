@@ -34,6 +34,7 @@ type Engine struct {
 
 	selector selector
 	sync     synchronisation
+	local    local
 	grain    grain
 	exited   bool
 }
@@ -175,6 +176,7 @@ func (e *Engine) prepare(now clock.Reading) {
 	e.env.Verify = e.verify(now)
 	e.env.Pivot = e.cfg.Floor
 	e.grain.read(now.Mono)
+	e.learn(now)
 	e.env.Resolution = e.grain.resolution()
 	if by := e.clock.Leaped(now); by != 0 {
 		for _, s := range e.sources {
@@ -200,6 +202,7 @@ func (e *Engine) verify(now clock.Reading) event.Verify {
 func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []event.Action {
 	out = e.maintain(now, out)
 	out = e.choose(now, out)
+	e.learn(now)
 	stepped := false
 	for _, a := range out[first:] {
 		switch a := a.(type) {

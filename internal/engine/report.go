@@ -39,6 +39,12 @@ func (e *Engine) tracking(now clock.Reading) Tracking {
 		t.ReferenceName, t.ReferenceAddr = e.sync.name, e.sync.addr
 		t.Authenticated = e.sync.authenticated
 	}
+	if sys.Local {
+		t.Synchronised, t.Local, t.Authenticated = false, true, false
+		t.ReferenceID, t.Reference, t.ReferenceTime = sys.ReferenceID, 0, sys.ReferenceTime
+		t.ReferenceName, t.ReferenceAddr = "", netip.Addr{}
+		t.RootDelay, t.RootDisp = 0, 0
+	}
 	return t
 }
 

@@ -112,7 +112,9 @@ func (e *Engine) evaluate(now clock.Reading) {
 			x.estimates = append(x.estimates, est)
 		}
 	}
-	x.result = selection.Select(e.cfg.Selection, now, x.candidates, x.index(x.selected))
+	cfg := e.cfg.Selection
+	cfg.Orphan = e.orphan(now)
+	x.result = selection.Select(cfg, now, x.candidates, x.index(x.selected))
 }
 
 // candidate describes an association to the selection.
@@ -122,6 +124,7 @@ func candidate(now clock.Reading, s *source, a *assoc.Assoc) (selection.Candidat
 	c := selection.Candidate{
 		Stratum: last.Stratum, Reachable: a.Reach() != 0, Ready: ready, Synchronised: a.Synchronised(),
 		Authenticated: a.Authenticated(), Online: a.Online(), Options: s.cfg.Select,
+		Address: assoc.ReferenceID(a.Addr()), Own: assoc.ReferenceID(a.Last().Local),
 	}
 	if ready {
 		c.Offset = est.Line.WallAt(now.Mono).Sub(now.Wall)

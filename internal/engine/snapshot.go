@@ -26,7 +26,8 @@ type Snapshot struct {
 // tracking.
 type Tracking struct {
 	Synchronised  bool
-	Since         clock.Mono // of the last change of Synchronised
+	Local         bool       // the clock is its own reference; excludes Synchronised
+	Since         clock.Mono // of the last change between synchronised and not
 	ReferenceID   wire.ReferenceID
 	Reference     event.SourceID
 	ReferenceName string

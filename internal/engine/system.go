@@ -30,8 +30,9 @@ type synchronisation struct {
 
 // System is what a server may say about its own clock (RFC 5905 section 11.1).
 // While the clock is not synchronised Leap is event.LeapUnsynchronised and
-// Stratum 0.
+// Stratum 0, unless it is its own reference.
 type System struct {
+	Local          bool // the clock is its own reference
 	Leap           event.Leap
 	Stratum        uint8
 	ReferenceID    wire.ReferenceID
@@ -42,6 +43,9 @@ type System struct {
 
 // System returns what a server may say now.
 func (e *Engine) System(now clock.Reading) System {
+	if e.isLocal(now) {
+		return e.localSystem(now)
+	}
 	s := System{
 		Leap: e.sync.leap, Stratum: e.sync.stratum, ReferenceID: assoc.ReferenceID(e.sync.addr),
 		ReferenceTime: e.clock.Stats().ReferenceTime,
@@ -62,6 +66,7 @@ func (e *Engine) synchronised(now clock.Reading, m *member, out []event.Action) 
 	y.stratum = min(m.assoc.Last().Header.Stratum+1, 15)
 	y.authenticated = m.assoc.Authenticated()
 	y.leap = e.leap() // the discipline gives the notice
+	e.local.ever, e.local.updated = true, now.Mono
 	if !y.on {
 		y.on, y.ever, y.since = true, true, now.Mono // the discipline gave the notice
 	}

@@ -92,7 +92,6 @@ type Responder struct {
 	joined  sync.WaitGroup
 
 	// Of Run alone.
-	local     server.LocalState
 	applied   *config.Config
 	failing   map[uint16]bool
 	said      map[string]bool
@@ -191,10 +190,6 @@ func (r *Responder) refresh(ctx context.Context) error {
 	}
 	next.keys = r.refreshNTS(cfg, sys, now.Wall)
 	next.shared = r.nts.path != ""
-	l := &cfg.Local
-	next.system = r.local.Apply(server.Local{
-		Enabled: l.Enabled, Stratum: uint8(l.Stratum), Distance: l.Distance, Activate: l.Activate, WaitSynced: l.WaitSynced,
-	}, next.system, now)
 	r.countdown--
 	if changed || r.countdown <= 0 {
 		r.countdown = survey

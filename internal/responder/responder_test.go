@@ -303,8 +303,7 @@ func TestUnsynchronised(t *testing.T) {
 func TestLocalClock(t *testing.T) {
 	run(t, 1, func(t *testing.T, b *bed) {
 		b.change(func() {
-			b.sys = engine.System{Leap: event.LeapUnsynchronised}
-			b.cfg = configuration(func(c *config.Config) { c.Local.Enabled, c.Local.Stratum = true, 8 })
+			b.sys = engine.System{Local: true, Stratum: 8, ReferenceID: wire.ReferenceID{127, 127, 1, 1}, ReferenceTime: base()}
 		})
 		pass(1500 * time.Millisecond)
 		h := parse(t, b.ask(t, b.ports[123][0], b.request("198.51.100.7:4000", plain())))

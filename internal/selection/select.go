@@ -27,6 +27,7 @@ func Select(cfg Config, now clock.Reading, cands []Candidate, previous int) Resu
 		r.Hi[i] = c.Offset + clock.Offset(c.Distance)
 	}
 	pending := r.qualify(cfg, cands, previous)
+	r.elect(cfg.Orphan, cands)
 	if !r.intersect(pending) || !r.enough(cfg) {
 		return r
 	}
@@ -73,7 +74,7 @@ func (r *Result) qualify(cfg Config, cands []Candidate, previous int) (pending i
 		if r.States[i] == undecided && c.Reachable {
 			answering = true
 		}
-		if r.States[i] == StateNotReady && c.Reachable && previous < 0 {
+		if r.States[i] == StateNotReady && c.Reachable && previous < 0 && !cfg.Orphan.is(c) {
 			pending++
 		}
 	}

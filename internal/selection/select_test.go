@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/wire"
 )
 
 const ms = time.Millisecond
@@ -95,6 +96,47 @@ func TestStates(t *testing.T) {
 		if (r.Selected >= 0) != strings.Contains(c.want, "*") {
 			t.Errorf("%s: Selected got %d", c.name, r.Selected)
 		}
+	}
+}
+
+// TestOrphans: who follows whom where the others claim the stratum of an
+// orphan. Ours is 10.
+func TestOrphans(t *testing.T) {
+	orphan := func(stratum, address uint8) Candidate {
+		return with(good(0, 10*ms), func(c *Candidate) {
+			c.Stratum, c.Address, c.Own = stratum, wire.ReferenceID{192, 0, 2, address}, wire.ReferenceID{192, 0, 2, 5}
+		})
+	}
+	silent := with(orphan(10, 1), func(c *Candidate) { c.Reachable = false })
+	for _, c := range []struct {
+		name  string
+		minor bool
+		cands []Candidate
+		want  string
+	}{
+		{"a smaller address", false, []Candidate{orphan(10, 3)}, "*"},
+		{"a larger address", false, []Candidate{orphan(10, 7)}, "O"},
+		{"our own address", false, []Candidate{orphan(10, 5)}, "O"},
+		{"addresses are no signed numbers", false, []Candidate{with(orphan(10, 3), func(c *Candidate) { c.Address[0] = 127 })}, "*"},
+		{"the smallest of several", false, []Candidate{orphan(10, 4), orphan(10, 2), orphan(10, 3)}, "O*O"},
+		{"the smallest does not answer", false, []Candidate{silent, orphan(10, 2), orphan(10, 3)}, "S*O"},
+		{"nobody answers", false, []Candidate{silent}, "O"},
+		{"those that follow one are not followed", false, []Candidate{orphan(11, 1), orphan(11, 7)}, "OO"},
+		{"real time is preferred", false, []Candidate{orphan(10, 1), orphan(9, 7)}, "O*"},
+		{"one that knows nothing yet follows a larger address", true, []Candidate{orphan(10, 9), orphan(10, 7)}, "O*"},
+		{"but none that follows another", true, []Candidate{orphan(11, 1)}, "O"},
+	} {
+		cfg := DefaultConfig()
+		cfg.Orphan = Orphan{Stratum: 10, Minor: c.minor}
+		if got := letters(Select(cfg, clock.Reading{}, c.cands, -1)); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+	waiting := with(orphan(10, 1), func(c *Candidate) { c.Ready = false })
+	cfg := DefaultConfig()
+	cfg.Orphan.Stratum = 10
+	if got := letters(Select(cfg, clock.Reading{}, []Candidate{orphan(9, 7), waiting}, -1)); got != "*M" {
+		t.Errorf("real time beside an orphan without samples: got %s, want *M", got)
 	}
 }
 

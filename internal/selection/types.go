@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/wire"
 )
 
 // AuthMode is chrony's authselectmode: what plain sources may do beside
@@ -42,6 +43,7 @@ type Config struct {
 	CombineLimit  float64 // factor of the best source's distance; 0: no combining
 	ReselectDist  time.Duration
 	StratumWeight time.Duration
+	Orphan        Orphan
 }
 
 // DefaultConfig returns chrony's defaults.
@@ -71,6 +73,9 @@ type Candidate struct {
 	Authenticated bool
 	Online        bool
 	Options       Options
+	// Address is how the source's address is named in replies, Own how that of
+	// this host is, as the source sees it; zero: unknown.
+	Address, Own wire.ReferenceID
 }
 
 // Result is the outcome of a selection; its slices run parallel to the

@@ -64,6 +64,7 @@ func trackingFrom(s engine.Snapshot) Tracking {
 	t := s.Tracking
 	out := Tracking{
 		Synchronised:     t.Synchronised,
+		Local:            t.Local,
 		SinceAgo:         ago(s.Now.Mono, t.Since),
 		Authenticated:    t.Authenticated,
 		ReferenceID:      t.ReferenceID.Hex(),
@@ -84,7 +85,10 @@ func trackingFrom(s engine.Snapshot) Tracking {
 	}
 	// As chronyc: without a reference there is no stratum to show, and the
 	// residual frequency and the skew describe a reference.
-	if !t.Synchronised {
+	switch {
+	case t.Local:
+		return out
+	case !t.Synchronised:
 		out.Leap = LeapUnsynchronised
 		if out.Stratum >= 16 {
 			out.Stratum = 0

@@ -32,6 +32,7 @@ type LogLine struct {
 // Tracking describes the local clock as chronyc tracking does.
 type Tracking struct {
 	Synchronised     bool    `json:"synchronised"`
+	Local            bool    `json:"local"`       // the clock is its own reference
 	SinceAgo         Ago     `json:"since_ago_s"` // of the last change of Synchronised
 	Authenticated    bool    `json:"authenticated"`
 	ReferenceID      string  `json:"reference_id"` // eight hexadecimal digits

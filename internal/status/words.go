@@ -260,6 +260,9 @@ func validity(now Time, c *Certificate) string {
 func trackingWords(r *Report) []string {
 	t := &r.Tracking
 	state := "not synchronised"
+	if t.Local {
+		state = "its own reference (section local), not synchronised"
+	}
 	if t.Synchronised {
 		state = "synchronised"
 		if t.Authenticated {
