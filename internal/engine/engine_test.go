@@ -149,6 +149,35 @@ func TestFalseticker(t *testing.T) {
 	}
 }
 
+// TestNearestIsNoWitness: of three servers the nearest alone does not vouch for
+// its own distance, unless it is trusted; of two it does.
+func TestNearestIsNoWitness(t *testing.T) {
+	for _, c := range []struct {
+		servers int
+		trusted bool
+		want    time.Duration // at least, and less than twice
+	}{{3, false, 20 * time.Millisecond}, {2, false, time.Millisecond}, {3, true, time.Millisecond}} {
+		w := newWorld(t, 25, 0)
+		var cfg []Source
+		for i := range c.servers {
+			s := server{delay: 20 * time.Millisecond}
+			if i == 0 {
+				s.delay = 100 * time.Microsecond
+			}
+			name := fmt.Sprintf("s%d.test", i)
+			w.serve(name, addr(i+1), s)
+			cfg = append(cfg, plainSource(name))
+		}
+		cfg[0].Select.Trust = c.trusted
+		w.start(sources(cfg...))
+		w.run(10 * time.Minute)
+		sys := w.eng.System(w.now)
+		if got := sys.RootDelay/2 + sys.RootDispersion; got < c.want || got >= 2*c.want+time.Millisecond {
+			t.Errorf("%+v: the bound is %v", c, got)
+		}
+	}
+}
+
 func TestLeapNeedsMajority(t *testing.T) {
 	insert := func(h *wire.Header) { h.Leap = wire.LeapInsert }
 	for n := range 4 {

@@ -192,13 +192,18 @@ func (e *Engine) answer(now clock.Reading, out []event.Action) []event.Action {
 	return append(out, event.Exit{Offset: est.Line.WallAt(now.Mono).Sub(now.Wall)})
 }
 
-// update tells the clock, if there is a sample that it has not been told of
-// among those that count.
+// update tells the clock, if among those that count there is a sample that it
+// has not been told of, or they are not those of the last time: what a source
+// said that is found to lie must not last until the others are asked again.
 func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 	x := &e.selector
 	fresh, companion := false, true
 	for i, m := range x.members {
-		if st := x.result.States[i]; st == selection.StateSelected || st == selection.StateCombined {
+		st := x.result.States[i]
+		counts := st == selection.StateSelected || st == selection.StateCombined
+		fresh = fresh || counts != m.counted
+		m.counted = counts
+		if counts {
 			fresh = fresh || m.fresh
 			companion = companion && !(m.fresh && st == selection.StateSelected)
 			m.fresh = false
@@ -209,14 +214,22 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 		return out
 	}
 	best := x.members[x.result.Selected]
+	delay := rootDelay(best.assoc, est)
 	out = e.clock.HandleUpdate(now, discipline.Update{
 		Estimate:       est,
-		RootDelay:      rootDelay(best.assoc, est),
-		RootDispersion: rootDispersion(now, best.assoc, est),
+		RootDelay:      delay,
+		RootDispersion: max(rootDispersion(now, best.assoc, est), x.doubt(now, est)-delay/2),
 		Leap:           e.leap(),
 		Companion:      companion,
 	}, out)
 	return e.synchronised(now, best, out)
+}
+
+// doubt is how far the estimate may be from the truth if any minority of those
+// with a vote lies: a near server alone is no witness of its own distance.
+func (x *selector) doubt(now clock.Reading, est filter.Estimate) time.Duration {
+	offset := est.Line.WallAt(now.Mono).Sub(now.Wall)
+	return max(x.result.TrueHi-offset, offset-x.result.TrueLo).Duration()
 }
 
 // leap is what the majority of those that tell the time say, of the

@@ -52,6 +52,7 @@ type address struct {
 type member struct {
 	assoc       *assoc.Assoc
 	fresh       bool // a sample came that the clock has not been told of
+	counted     bool // it had its share in what the clock was told last
 	falseticker bool
 }
 

@@ -23,12 +23,12 @@ func Select(cfg Config, now clock.Reading, cands []Candidate, previous int) Resu
 		Score:     make([]float64, len(cands)),
 	}
 	for i, c := range cands {
-		r.Lo[i] = c.Offset - clock.Offset(c.Distance)
-		r.Hi[i] = c.Offset + clock.Offset(c.Distance)
+		s := around(c.Offset, max(c.Distance, 0))
+		r.Lo[i], r.Hi[i] = s.lo, s.hi
 	}
 	pending := r.qualify(cfg, cands, previous)
 	r.elect(cfg.Orphan, cands)
-	if !r.intersect(pending) || !r.enough(cfg) {
+	if !r.intersect(cands, pending) || !r.enough(cfg) {
 		return r
 	}
 	r.choose(cfg, cands, previous)
@@ -141,37 +141,6 @@ func (r *Result) replace(from, to State) {
 	for i, s := range r.States {
 		if s == from {
 			r.States[i] = to
-		}
-	}
-}
-
-// likelySDs standard deviations hold an estimate's error all but surely (1 in
-// 16000): what the bounds of a path hide comes on top.
-const likelySDs = 4
-
-// doubtOutsiders sets those of the sources left aside that differ from a majority
-// of them by more than either's deviation explains. Their wide bounds may hold
-// the truth, but either their path is lopsided or they lie within what they get
-// away with; the majority is better without them. Where no majority is so much
-// at one, all stay.
-func (r *Result) doubtOutsiders(cands []Candidate) {
-	likely := func(i int) span {
-		reach := clock.Offset(likelySDs * cands[i].SD)
-		return span{cands[i].Offset - reach, cands[i].Offset + reach}
-	}
-	var spans []span
-	for i, s := range r.States {
-		if s == undecided {
-			spans = append(spans, likely(i))
-		}
-	}
-	common, depth := deepest(spans)
-	if 2*depth <= len(spans) {
-		return
-	}
-	for i, s := range r.States {
-		if s == undecided && !r.Effective[i].Prefer && !common.overlaps(likely(i)) {
-			r.States[i] = StateOutlier
 		}
 	}
 }

@@ -154,7 +154,9 @@ func TestHysteresis(t *testing.T) {
 }
 
 // TestMinority: whatever a minority of liars says, the selected source's error
-// stays within its own distance plus what honest sources claim.
+// stays within its own distance plus what honest sources claim, and the truth
+// within what a majority holds for possible; which is no more than what the
+// honest ones do.
 func TestMinority(t *testing.T) {
 	const seed = 1
 	rng := rand.New(rand.NewPCG(seed, 2))
@@ -179,6 +181,10 @@ func TestMinority(t *testing.T) {
 		}
 		if bound := 2*widest + 2*cands[r.Selected].Distance; cands[r.Selected].Offset.Abs() > bound {
 			t.Fatalf("seed %d round %d: selected an offset of %v, bound %v", seed, round, cands[r.Selected].Offset.Duration(), bound)
+		}
+		lo, hi := r.TrueLo.Duration(), r.TrueHi.Duration()
+		if lo > 0 || hi < 0 || lo < -2*widest || hi > 2*widest {
+			t.Fatalf("seed %d round %d: the truth, 0, is said to lie from %v to %v; honest sources reach %v", seed, round, lo, hi, 2*widest)
 		}
 	}
 }
@@ -206,6 +212,7 @@ func FuzzSelect(f *testing.F) {
 			b := rng.Uint64()
 			cands[i] = Candidate{
 				Offset: clock.Offset(rng.Uint64() >> rng.UintN(64)), Distance: time.Duration(rng.Uint64() >> rng.UintN(64)),
+				SD: time.Duration(rng.Uint64() >> rng.UintN(64)),
 				Stratum: uint8(b), Reachable: b&256 != 0, Ready: b&512 != 0, Synchronised: b&1024 != 0,
 				Authenticated: b&2048 != 0, Online: b&4096 != 0,
 				Options: Options{b&(1<<13) != 0, b&(1<<14) != 0, b&(1<<15) != 0, b&(1<<16) != 0},
@@ -213,7 +220,7 @@ func FuzzSelect(f *testing.F) {
 		}
 		cfg := DefaultConfig()
 		cfg.AuthMode = AuthMode(seed % 4)
-		cfg.MaxDistance = time.Duration(huge)
+		cfg.MaxDistance, cfg.MaxJitter = time.Duration(huge), time.Duration(huge)
 		r := Select(cfg, clock.Reading{}, cands, int(n%9)-1)
 		for i, s := range r.States {
 			if s >= stateCount || s == StateSelected != (i == r.Selected) {

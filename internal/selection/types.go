@@ -1,9 +1,8 @@
 // Package selection decides which sources tell the time and joins what they
 // say. It is layer 2 and free of state: the same input gives the same answer.
 //
-// Each source claims an interval that contains the true offset. The largest
-// set of intervals with a common point, if it is a majority, holds the
-// truechimers (Marzullo's algorithm, RFC 5905 section 11.2.1); the options and
+// Each source claims an interval that contains the true offset. A majority of
+// intervals with a common point holds the truechimers (Marzullo's algorithm, RFC 5905 section 11.2.1); the options and
 // the states are chrony's, as its users know them.
 //
 // Non-goals: it measures nothing (filter) and steers nothing (discipline).
@@ -86,6 +85,10 @@ type Result struct {
 	Effective []Options // the options after the authentication mode
 	// Lo and Hi are the ends of the interval that is said to contain the offset.
 	Lo, Hi []clock.Offset
-	Score  []float64 // of the selected one's weight: 1 for itself, less for worse ones
-	Why    string    // why none is selected, in words; empty otherwise
+	// TrueLo and TrueHi are the first and the last offset that a majority of
+	// those with a vote hold for possible. As long as fewer than half of them are
+	// wrong, the true one lies between; of nothing narrower that can be said.
+	TrueLo, TrueHi clock.Offset
+	Score          []float64 // of the selected one's weight: 1 for itself, less for worse ones
+	Why            string    // why none is selected, in words; empty otherwise
 }

@@ -1,0 +1,86 @@
+package selection
+
+import (
+	"testing"
+	"time"
+
+	"ntsd/internal/clock"
+)
+
+// measured is a candidate whose deviation and distance have nothing to do with
+// each other (us).
+func measured(offset, sd, distance time.Duration) Candidate {
+	c := good(offset*time.Microsecond, distance*time.Microsecond)
+	c.SD = sd * time.Microsecond
+	return c
+}
+
+// TestTrueInterval: what the truth is said to lie within.
+func TestTrueInterval(t *testing.T) {
+	authenticated := func(c Candidate) Candidate {
+		c.Authenticated = true
+		return c
+	}
+	for _, c := range []struct {
+		name   string
+		mode   AuthMode
+		cands  []Candidate
+		lo, hi time.Duration // us
+	}{
+		{"one alone", AuthMix, []Candidate{measured(1, 1, 5)}, -4, 6},
+		{"two: both are right", AuthMix, []Candidate{measured(0, 1, 5), measured(3, 1, 4)}, -1, 5},
+		{"three: the nearest may lie", AuthMix, []Candidate{measured(8, 1, 1), measured(0, 1, 10), measured(0, 1, 20)}, -10, 10},
+		{"four alike", AuthMix, []Candidate{measured(0, 1, 5), measured(1, 1, 5), measured(2, 1, 5), measured(3, 1, 5)}, -3, 6},
+		{"two camps", AuthMix, []Candidate{measured(-5, 1, 1), measured(-5, 1, 1), measured(5, 1, 1), measured(5, 1, 1), measured(0, 1, 9)}, -6, 6},
+		{"plain ones beside authenticated ones", AuthMix, []Candidate{measured(8, 1, 1), measured(8, 1, 1), authenticated(measured(0, 1, 20))}, -20, 20},
+		{"no difference is made", AuthIgnore, []Candidate{measured(8, 1, 1), measured(8, 1, 1), authenticated(measured(0, 1, 20))}, 7, 9},
+		{"nobody", AuthRequire, []Candidate{measured(8, 1, 1)}, 0, 0},
+	} {
+		cfg := DefaultConfig()
+		cfg.AuthMode = c.mode
+		r := Select(cfg, clock.Reading{}, c.cands, -1)
+		if lo, hi := r.TrueLo.Duration()/time.Microsecond, r.TrueHi.Duration()/time.Microsecond; lo != c.lo || hi != c.hi {
+			t.Errorf("%s: got %d to %d us, want %d to %d", c.name, lo, hi, c.lo, c.hi)
+		}
+	}
+}
+
+// TestCamps: three near liars and three honest servers that are far away share
+// a point, too, but that is not where the honest ones measure the time.
+func TestCamps(t *testing.T) {
+	cands := []Candidate{
+		measured(0, 10, 300), measured(5, 10, 300),
+		measured(20, 30, 9000), measured(-10, 20, 11000), measured(0, 5, 6000),
+		measured(4000, 1, 100), measured(4000, 1, 100), measured(4000, 1, 100),
+	}
+	r := Select(DefaultConfig(), clock.Reading{}, cands, -1)
+	if got, want := letters(r), "*+DDDxxx"; got != want {
+		t.Errorf("states: got %q, want %q", got, want)
+	}
+}
+
+// TestVagueWitness: an honest estimate whose deviation is wide does not vouch
+// for liars at its edge where others agree with its middle.
+func TestVagueWitness(t *testing.T) {
+	cands := []Candidate{
+		measured(687, 573, 2800), measured(662, 62, 1300), measured(549, 253, 2200),
+		measured(-120, 3, 1000), measured(-104, 20, 1000),
+	}
+	r := Select(DefaultConfig(), clock.Reading{}, cands, -1)
+	for i, s := range r.States {
+		if (s == StateOutlier) != (i > 2) {
+			t.Errorf("source %d: got %v", i, s)
+		}
+	}
+}
+
+// TestPlainDoNotOutvote: authenticated sources are not set aside because plain
+// ones within their bounds agree among each other.
+func TestPlainDoNotOutvote(t *testing.T) {
+	cands := []Candidate{measured(2000, 10, 100), measured(2000, 10, 100), measured(2000, 10, 100), measured(0, 10, 5000)}
+	cands[3].Authenticated = true
+	r := Select(DefaultConfig(), clock.Reading{}, cands, -1)
+	if got, want := letters(r), "DDD*"; got != want {
+		t.Errorf("states: got %q, want %q", got, want)
+	}
+}
