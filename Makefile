@@ -22,7 +22,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest)
 
-.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance bench bench-server size repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance bench bench-server size packages repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -105,11 +105,24 @@ $(BUILD)/ntsd-%: FORCE
 	@mkdir -p $(BUILD)
 	GOOS=linux GOARCH=$* GOMIPS=softfloat GOARM=7 $(GOBUILD) -o $@ ./cmd/ntsd
 
+# The OpenWrt architectures whose CPU our five binaries suit.
+ROUTERS := arm64=aarch64_cortex-a53 mips=mips_24kc mipsle=mipsel_24kc arm=arm_cortex-a7_neon-vfpv4 amd64=x86_64
+PKG_VERSION ?= $(shell scripts/version.sh)
+
+packages: $(SIZES) ## .ipk per router architecture with a feed, .deb, and .apk where apk-tools is installed
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) scripts/package.sh $(PKG_VERSION) $(ROUTERS)
+
 repro: ## build twice in two folders and compare
 	@scripts/repro.sh
 
+# What runs on the router runs under busybox's ash: dash's rules, but for
+# "local" (SC3043), with the variables that rc.common and procd read or set.
+ASH := files/router/etc/init.d/ntsd $(wildcard files/router/usr/share/ntsd/* files/router/etc/hotplug.d/*/* files/router/etc/uci-defaults/*) scripts/package/*-pkg
+ASH_RULES := -e SC3043,SC1091,SC2034,SC2154,SC2317
+
 shell: ## shellcheck
 	shellcheck scripts/*.sh .ci/run
+	shellcheck -s dash $(ASH) $(ASH_RULES)
 
 man: ## mandoc's lint
 	mandoc -T lint -W warning cmd/ntsd/*.[0-9]

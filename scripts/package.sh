@@ -1,0 +1,200 @@
+#!/bin/sh
+# Builds the packages for routers and for other Linux from binaries that "make
+# size" left, without an OpenWrt SDK, and the same bytes each time:
+#   build/packages/ARCH/ntsd-go_VERSION_ARCH.ipk   OpenWrt up to 24.10, GL-iNet
+#   build/packages/ARCH/ntsd-go-VERSION.apk        OpenWrt from 25.12, where apk is installed here
+#   build/packages/ntsd-go_VERSION_ARCH.deb        other Linux, where dpkg-deb is
+#   build/packages/ARCH/Packages, .gz, .sig        a feed, signed where usign or signify-openbsd is
+# usage: scripts/package.sh VERSION GOARCH=ROUTERARCH...
+set -eu
+version=$1
+shift
+here=$(cd "$(dirname "$0")/.." && pwd)
+build=$here/build
+out=$build/packages
+epoch=${SOURCE_DATE_EPOCH:?the time of the commit, see Makefile}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+description='Time daemon: authenticated time (NTS) for this router and its LAN'
+
+# The same bytes whoever builds, and whenever.
+archive() {
+	(cd "$1" && shift && tar --format=gnu --numeric-owner --owner=0 --group=0 --sort=name --mtime="@$epoch" -cf - "$@") | gzip -9n
+}
+
+# router_tree GOARCH FOLDER: the files as they land on the router.
+router_tree() {
+	mkdir -p "$2/usr/sbin" "$2/usr/bin" "$2/etc/ntsd"
+	cp -R "$here/files/router/." "$2"
+	cp "$build/ntsd-$1" "$2/usr/sbin/ntsd"
+	ln -s ../sbin/ntsd "$2/usr/bin/ntsctl"
+	find "$2" -type d -exec chmod 0755 {} +
+	find "$2" -type f -exec chmod 0644 {} +
+	chmod 0755 "$2/usr/sbin/ntsd" "$2/etc/init.d/ntsd" "$2/usr/share/ntsd/"*
+}
+
+size_of() { archive "$1" . | gzip -dc | wc -c; }
+
+# ipk ROUTERARCH TREE
+ipk() {
+	control=$work/control.$1
+	mkdir -p "$control" "$out/$1"
+	cat >"$control/control" <<-END
+		Package: ntsd-go
+		Version: $version
+		Depends: ca-bundle
+		Source: feeds/packages/net/ntsd-go
+		SourceName: ntsd-go
+		License: Apache-2.0
+		LicenseFiles: LICENSE
+		Section: net
+		Require-User: ntp=123:ntp=123
+		SourceDateEpoch: $epoch
+		Architecture: $1
+		Installed-Size: $(size_of "$2")
+		Description: $description
+	END
+	echo /etc/config/ntsd >"$control/conffiles"
+	# What OpenWrt's own packages have: it creates the user, runs
+	# uci-defaults and our part, enables and starts the service.
+	cat >"$control/postinst" <<-'END'
+		#!/bin/sh
+		[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0
+		[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
+		. "${IPKG_INSTROOT}/lib/functions.sh"
+		default_postinst "$0" "$@"
+	END
+	cat >"$control/prerm" <<-'END'
+		#!/bin/sh
+		[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
+		. "${IPKG_INSTROOT}/lib/functions.sh"
+		default_prerm "$0" "$@"
+	END
+	cp "$here/scripts/package/postinst-pkg" "$here/scripts/package/prerm-pkg" "$control"
+	chmod 0755 "$control"/p*
+	chmod 0644 "$control"/c*
+	mkdir "$work/ipk.$1"
+	archive "$2" . >"$work/ipk.$1/data.tar.gz"
+	archive "$control" . >"$work/ipk.$1/control.tar.gz"
+	echo 2.0 >"$work/ipk.$1/debian-binary"
+	archive "$work/ipk.$1" ./debian-binary ./data.tar.gz ./control.tar.gz >"$out/$1/ntsd-go_${version}_$1.ipk"
+}
+
+# apk ROUTERARCH TREE: adds to the tree what apk's scripts on the router read.
+apk_package() {
+	scripts=$work/apk.$1
+	lists=$2/lib/apk/packages
+	mkdir -p "$scripts" "$lists" "$out/$1"
+	echo ntp=123:ntp=123 >"$lists/ntsd-go.rusers"
+	echo /etc/config/ntsd >"$lists/ntsd-go.conffiles"
+	echo "/etc/config/ntsd $(sha256sum "$2/etc/config/ntsd" | cut -d' ' -f1)" >"$lists/ntsd-go.conffiles_static"
+	(cd "$2" && find . -type f -o -type l | sed 's/^\.//' | sort) >"$lists/ntsd-go.list"
+	# shellcheck disable=SC2016 # expanded on the router
+	begin='[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0
+[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
+. "${IPKG_INSTROOT}/lib/functions.sh"
+export root="${IPKG_INSTROOT}" pkgname=ntsd-go'
+	{
+		printf '#!/bin/sh\n%s\nadd_group_and_user\n' "$begin"
+		sed '/^#!/d; s/^exit 0$//' "$here/scripts/package/postinst-pkg"
+		echo default_postinst
+	} >"$scripts/post-install"
+	printf '#!/bin/sh\nexport PKG_UPGRADE=1\n%s\nadd_group_and_user\ndefault_postinst\n' "$begin" >"$scripts/post-upgrade"
+	{
+		printf '#!/bin/sh\n%s\n' "$begin"
+		sed '/^#!/d; s/^exit 0$//' "$here/scripts/package/prerm-pkg"
+		echo default_prerm
+	} >"$scripts/pre-deinstall"
+	chmod 0755 "$scripts"/*
+	find "$2" -exec touch -h -d "@$epoch" {} +
+	SOURCE_DATE_EPOCH=$epoch apk mkpkg --info "name:ntsd-go" --info "version:$version" --info "arch:$1" \
+		--info "license:Apache-2.0" --info "origin:feeds/packages/net/ntsd-go" --info "description:$description" \
+		--info "depends:ca-bundle" --script "post-install:$scripts/post-install" \
+		--script "post-upgrade:$scripts/post-upgrade" --script "pre-deinstall:$scripts/pre-deinstall" \
+		--files "$2" --output "$out/$1/ntsd-go-$version.apk"
+}
+
+# deb GOARCH DEBARCH
+deb() {
+	tree=$work/deb.$1
+	mkdir -p "$tree/DEBIAN" "$tree/usr/sbin" "$tree/usr/bin" "$tree/usr/share/man/man5" "$tree/usr/share/man/man8" \
+		"$tree/etc/ntsd" "$tree/usr/share/doc/ntsd-go"
+	cp "$build/ntsd-$1" "$tree/usr/sbin/ntsd"
+	ln -s ../sbin/ntsd "$tree/usr/bin/ntsctl"
+	gzip -9nc "$here/cmd/ntsd/ntsd.8" >"$tree/usr/share/man/man8/ntsd.8.gz"
+	gzip -9nc "$here/cmd/ntsd/ntsctl.8" >"$tree/usr/share/man/man8/ntsctl.8.gz"
+	gzip -9nc "$here/cmd/ntsd/ntsd.conf.5" >"$tree/usr/share/man/man5/ntsd.conf.5.gz"
+	cp "$here/LICENSE" "$tree/usr/share/doc/ntsd-go/copyright"
+	# The router's file without what only OpenWrt has.
+	sed "/^# What the provider/,/^$/d; /^# Who may ask/,/^$/d; /use_system_servers/d; /Take the servers of/d" \
+		"$here/files/router/etc/config/ntsd" >"$tree/etc/ntsd/ntsd"
+	echo /etc/ntsd/ntsd >"$tree/DEBIAN/conffiles"
+	for unit in "$here"/files/systemd/*; do
+		[ -f "$unit" ] && install -Dm644 "$unit" "$tree/lib/systemd/system/${unit##*/}"
+	done
+	cat >"$tree/DEBIAN/control" <<-END
+		Package: ntsd-go
+		Version: $version
+		Architecture: $2
+		Maintainer: ntsd
+		Depends: ca-certificates
+		Conflicts: time-daemon
+		Provides: time-daemon
+		Section: net
+		Priority: optional
+		Description: $description
+	END
+	find "$tree" -type d -exec chmod 0755 {} +
+	find "$tree" -type f -exec chmod 0644 {} +
+	chmod 0755 "$tree/usr/sbin/ntsd"
+	find "$tree" -exec touch -h -d "@$epoch" {} +
+	SOURCE_DATE_EPOCH=$epoch dpkg-deb --root-owner-group -Zxz --build "$tree" "$out/ntsd-go_${version}_$2.deb" >/dev/null
+}
+
+# feed ROUTERARCH: the index of a folder of packages, as opkg reads it.
+feed() {
+	cd "$out/$1"
+	for file in *.ipk; do
+		tar -xzOf "$file" ./control.tar.gz | tar -xzO ./control | sed '/^Description:/d'
+		printf 'Filename: %s\nSize: %s\nSHA256sum: %s\nDescription: %s\n\n' "$file" "$(wc -c <"$file")" \
+			"$(sha256sum "$file" | cut -d' ' -f1)" "$(tar -xzOf "$file" ./control.tar.gz | tar -xzO ./control | sed -n 's/^Description: //p')"
+	done >Packages
+	gzip -9nkf Packages
+	rm -f Packages.sig
+	sign Packages
+	cd "$here"
+}
+
+# The builder's own key; "opkg-key add build/feed.pub" makes a router trust it.
+sign() {
+	if command -v usign >/dev/null; then
+		[ -f "$build/feed.key" ] || usign -G -s "$build/feed.key" -p "$build/feed.pub" -c 'ntsd feed'
+		usign -S -m "$1" -s "$build/feed.key"
+	elif command -v signify-openbsd >/dev/null; then
+		[ -f "$build/feed.sec" ] || signify-openbsd -G -n -c 'ntsd feed' -s "$build/feed.sec" -p "$build/feed.pub"
+		signify-openbsd -S -s "$build/feed.sec" -m "$1" -x "$1.sig"
+	else
+		echo "package: the feed is not signed: neither usign nor signify-openbsd is installed" >&2
+	fi
+}
+
+rm -rf "$out"
+for pair in "$@"; do
+	goarch=${pair%%=*}
+	arch=${pair#*=}
+	router_tree "$goarch" "$work/tree.$arch"
+	ipk "$arch" "$work/tree.$arch"
+	feed "$arch"
+	if apk mkpkg --help >/dev/null 2>&1; then
+		apk_package "$arch" "$work/tree.$arch"
+	fi
+done
+if command -v dpkg-deb >/dev/null; then
+	deb amd64 amd64
+	deb arm64 arm64
+fi
+cd "$out"
+find . -name '*.ipk' -o -name '*.apk' -o -name '*.deb' | sort | while read -r file; do
+	printf '%8d  %s\n' "$(wc -c <"$file")" "${file#./}"
+done
