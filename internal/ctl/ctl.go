@@ -125,6 +125,8 @@ func (o *options) parse(args []string) (words []string, err error) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
+		case len(words) > 0 && ownFlags(words[0], arg):
+			words = append(words, arg)
 		case arg == "--":
 			return append(words, args[i+1:]...), nil
 		case strings.HasPrefix(arg, "--"):

@@ -98,6 +98,9 @@ func (f *fakeDaemon) answer(_ context.Context, req control.Request) control.Resp
 		}
 		return control.Reply(r)
 	}
+	if req.Cmd == control.CmdClients {
+		return control.Reply([]status.Client{})
+	}
 	cmd, known, err := req.Event()
 	switch {
 	case err != nil:
@@ -212,6 +215,32 @@ func TestJSON(t *testing.T) {
 	}
 	if code, got, _ := f.ntsctl("online", "--json"); code != ExitDone || got != "{\"ok\": true}\n" {
 		t.Errorf("online --json: %d %q", code, got)
+	}
+}
+
+// TestClientsFlags: -k, -p and -r belong to this command alone.
+func TestClientsFlags(t *testing.T) {
+	for _, c := range []struct {
+		args, asked string
+		code        int
+	}{
+		{"clients", "clients 0", ExitDone},
+		{"-n clients -k", "clients 0", ExitDone},
+		{"clients -p 5 -k -c", "clients 5", ExitDone},
+		{"clients -rp 5", "clients 5 reset", ExitDone},
+		{"clients -p", "", ExitUsage},
+		{"clients 5", "", ExitUsage},
+		{"-k clients", "", ExitUsage},
+		{"sources -k", "", ExitUsage},
+	} {
+		f := startFake(t)
+		code, out, errs := f.ntsctl(strings.Fields(c.args)...)
+		if code != c.code || strings.Join(f.asked, "; ") != c.asked || (code != ExitDone) != (errs != "") {
+			t.Errorf("%s: got status %d, asked %q, stderr %q; want %d, %q", c.args, code, f.asked, errs, c.code, c.asked)
+		}
+		if title := strings.Contains(out, "NTS-KE"); title != (c.args == "-n clients -k") {
+			t.Errorf("%s: got\n%s", c.args, out)
+		}
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"strings"
 
+	"ntsd/internal/control"
 	"ntsd/internal/status"
 )
 
@@ -12,9 +14,47 @@ import (
 func serving() []Command {
 	return []Command{
 		{"serverstats", "[-v]", "the NTP server: requests, replies, timestamps", "-v adds the ports that are served and what became of the requests.", "ntsctl serverstats -v", 0, 0, asking(status.RenderServerStats)},
-		{"clients", "[-v]", "who asks the NTP server, how often, since when", "-v adds who uses NTS, interleaved mode, and who asks too often.", "ntsctl clients", 0, 0, asking(status.RenderClients)},
+		{"clients", "[-k] [-p MIN] [-r] [-v]", "who asks the NTP server, how often, since when", "-k shows key establishments in the last columns, -p only clients with so many\nrequests, -r counts those that are listed from 0 again. -v adds who uses NTS,\ninterleaved mode, and who asks too often.", "ntsctl clients -p 100", 0, 4, (*invocation).clients},
 		{"accheck", "CLIENT", "whether the NTP server answers an address", "-v adds which subnet decides.", "ntsctl accheck 192.168.1.20", 1, 1, asking(status.RenderAccess)},
 	}
+}
+
+// clientsFlags are flags of the command clients alone.
+const clientsFlags = "kpr"
+
+// ownFlags reports whether an argument, as in "-kr", has only flags that belong
+// to the command.
+func ownFlags(command, arg string) bool {
+	return command == control.CmdClients && len(arg) > 1 && arg[0] == '-' && strings.Trim(arg[1:], clientsFlags) == ""
+}
+
+// clients shows the table of clients.
+func (c *invocation) clients(words []string) error {
+	least, reset, render := "0", false, status.RenderClients
+	for i := 1; i < len(words); i++ {
+		word := words[i]
+		if !ownFlags(control.CmdClients, word) {
+			return failf(ExitUsage, "clients takes no argument %q; see ntsctl help clients", word)
+		}
+		for _, flag := range word[1:] {
+			switch flag {
+			case 'k':
+				render = status.RenderClientsKE
+			case 'r':
+				reset = true
+			case 'p':
+				if i++; i == len(words) {
+					return failf(ExitUsage, "-p needs a number of requests")
+				}
+				least = words[i]
+			}
+		}
+	}
+	args := []string{words[0], least}
+	if reset {
+		args = append(args, control.ResetClients)
+	}
+	return asking(render)(c, args)
 }
 
 // asking returns a command that the daemon answers with a T, which render shows.

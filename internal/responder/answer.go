@@ -3,6 +3,7 @@ package responder
 import (
 	"context"
 	"net/netip"
+	"strconv"
 
 	"ntsd/internal/control"
 )
@@ -15,12 +16,26 @@ func (r *Responder) Answering(next control.Handler) control.Handler {
 		case control.CmdServerStats:
 			return control.Reply(r.ServerStats())
 		case control.CmdClients:
-			return control.Reply(r.Clients())
+			return r.clients(req.Args)
 		case control.CmdAccheck:
 			return r.accheck(req.Args)
 		}
 		return next(ctx, req)
 	}
+}
+
+// clients answers [LEAST [reset]].
+func (r *Responder) clients(args []string) control.Response {
+	least := uint64(0)
+	var err error
+	if len(args) > 0 {
+		least, err = strconv.ParseUint(args[0], 10, 32)
+	}
+	reset := len(args) == 2 && args[1] == control.ResetClients
+	if err != nil || len(args) > 1 && !reset {
+		return control.Fail(control.CodeArguments, "clients takes a number of requests, and then 'reset'")
+	}
+	return control.Reply(r.Clients(uint32(least), reset))
 }
 
 func (r *Responder) accheck(args []string) control.Response {

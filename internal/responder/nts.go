@@ -19,7 +19,7 @@ import (
 )
 
 // keClients is how many addresses the rate limit of key establishments
-// remembers.
+// remembers where no table of clients is kept.
 const keClients = 1024
 
 // ntpPort is NTP's own (RFC 5905 section 7.2).
@@ -53,7 +53,7 @@ type Grants struct {
 	mu    sync.Mutex
 	ring  *nts.Keyring
 	limit server.RateLimit
-	asked *server.Clients
+	asked *server.Clients // where the server keeps no table of clients; nil: not needed yet
 }
 
 // errNoKeys is said before there is a first cookie key.
@@ -61,12 +61,22 @@ var errNoKeys = errors.New("responder: no cookie keys")
 
 // Admit says whether a client may connect, before anything is spent on it.
 func (g *Grants) Admit(from netip.AddrPort) bool {
-	if !g.r.state.Load().policy.Access.Allowed(from.Addr()) {
+	state := g.r.state.Load()
+	if !state.policy.Access.Allowed(from.Addr()) {
 		return false
 	}
 	now, _ := g.r.opt.Clock.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if state.table != nil {
+		s := state.table.stripe(from.Addr())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.clients.Admit(&g.limit, from.Addr(), now.Mono)
+	}
+	if g.asked == nil {
+		g.asked = server.NewClients(keClients, g.r.seed)
+	}
 	return g.asked.Admit(&g.limit, from.Addr(), now.Mono)
 }
 

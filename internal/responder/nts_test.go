@@ -2,9 +2,11 @@ package responder
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"ntsd/internal/nts"
 	"ntsd/internal/server"
 	"ntsd/internal/siv"
+	"ntsd/internal/status"
 	"ntsd/internal/wire"
 )
 
@@ -286,6 +289,41 @@ func TestKERateLimit(t *testing.T) {
 			t.Errorf("admitted %d of 100 at once, want 8 and what leaks", admitted)
 		}
 	})
+}
+
+// Clients are counted in one table, whatever they ask for.
+func TestClientsOfBoth(t *testing.T) {
+	for _, workers := range []int{1, 3} {
+		run(t, workers, func(t *testing.T, b *bed) {
+			b.change(func() { b.cfg = withNTS(nil) })
+			pass(1500 * time.Millisecond)
+			for i := range 3 {
+				b.kes[0].grants.Admit(netip.MustParseAddrPort("198.51.100.1:9"))
+				if i < 2 {
+					parse(t, b.ask(t, b.ports[123][0], b.request("198.51.100.2:4000", plain())))
+				}
+				pass(4 * time.Second)
+			}
+			b.kes[0].grants.Admit(netip.MustParseAddrPort("198.51.100.2:9"))
+			check := func(what string, got []status.Client, want ...string) {
+				t.Helper()
+				var rows []string
+				for _, c := range got {
+					rows = append(rows, fmt.Sprintf("%s %d %g %d %g %g", c.Address, c.Requests, c.LastS, c.KE, c.KEIntervalS, c.KELastS))
+				}
+				if !slices.Equal(rows, want) {
+					t.Errorf("%s: got %q, want %q", what, rows, want)
+				}
+			}
+			first, second := "198.51.100.1 0 -1 3 4 4", "198.51.100.2 2 8 1 0 0"
+			check("all", b.Clients(0, false), first, second)
+			check("three times or more", b.Clients(3, true), first)
+			check("after these were reset", b.Clients(0, false), "198.51.100.1 0 -1 0 4 4", second)
+			check("twice or more", b.Clients(2, false), second)
+			b.Clients(0, true)
+			check("after all were reset", b.Clients(1, false))
+		})
+	}
 }
 
 // Whoever asks in interleaved mode with NTS is told when the reply before left.

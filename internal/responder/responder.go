@@ -146,7 +146,7 @@ func New(opt Options) (*Responder, error) {
 	for i, c := range b {
 		r.seed[i/8] |= uint64(c) << (i % 8 * 8)
 	}
-	r.nts.grants = &Grants{r: r, asked: server.NewClients(keClients, r.seed)}
+	r.nts.grants = &Grants{r: r}
 	r.state.Store(&state{policy: &server.Policy{Access: new(server.Access)}})
 	return r, nil
 }
@@ -209,7 +209,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 // present one where it fits.
 func (r *Responder) table(cfg *config.Config, present *table) *table {
 	switch {
-	case !cfg.Serve.Clients || len(wantedPorts(cfg)) == 0:
+	case !cfg.Serve.Clients || len(wantedPorts(cfg)) == 0 && !cfg.NTSServer.Enabled:
 		return nil
 	case present != nil && present.size == cfg.Serve.MaxClients:
 		return present

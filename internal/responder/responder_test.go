@@ -259,7 +259,7 @@ func TestServes(t *testing.T) {
 		if s.Received != 3 || s.Dropped != 1 || s.KernelRX != 3 || s.Verdicts["drop_access"] != 1 || !slices.Equal(s.Ports, []uint16{123}) {
 			t.Errorf("stats: got %+v", s)
 		}
-		if c := b.Clients(); len(c) != 1 || c[0].Address != "198.51.100.7" || c[0].Requests != 2 {
+		if c := b.Clients(0, false); len(c) != 1 || c[0].Address != "198.51.100.7" || c[0].Requests != 2 {
 			t.Errorf("clients: got %+v", c)
 		}
 		for addr, want := range map[string]bool{"198.51.100.9": true, "203.0.113.1": false, "127.0.0.1": true} {
@@ -372,7 +372,7 @@ func TestReload(t *testing.T) {
 		if s := b.ServerStats(); s.Received != 3 || !slices.Equal(s.Ports, []uint16{1123}) {
 			t.Errorf("stats after the change of port: got %+v", s)
 		}
-		if c := b.Clients(); len(c) != 2 {
+		if c := b.Clients(0, false); len(c) != 2 {
 			t.Errorf("clients: got %+v, want 2: the memory stays", c)
 		}
 		b.change(func() { b.cfg = configuration(func(c *config.Config) { c.Serve.Enabled = false }) })

@@ -78,8 +78,17 @@ func (t *table) list(i int, dst []server.Client, now clock.Mono) []server.Client
 	return s.clients.AppendList(dst, now)
 }
 
-// Clients returns the table of clients in the order of their addresses.
-func (r *Responder) Clients() []status.Client {
+func (t *table) reset(i int, least uint32) {
+	s := &t.stripes[i]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients.Reset(least)
+}
+
+// Clients returns the clients that have asked at least so many times, for time
+// or for keys, in the order of their addresses. With reset they are counted
+// from 0 again.
+func (r *Responder) Clients(least uint32, reset bool) []status.Client {
 	memory := r.state.Load().table
 	if memory == nil {
 		return []status.Client{} // JSON says [], not null
@@ -88,7 +97,11 @@ func (r *Responder) Clients() []status.Client {
 	var all []server.Client
 	for i := range memory.stripes {
 		all = memory.list(i, all, now.Mono)
+		if reset {
+			memory.reset(i, least)
+		}
 	}
+	all = slices.DeleteFunc(all, func(c server.Client) bool { return max(c.Requests, c.KE) < least })
 	slices.SortFunc(all, func(x, y server.Client) int { return x.Addr.Compare(y.Addr) })
 	rows := make([]status.Client, 0, len(all))
 	for i := range all {
@@ -97,6 +110,7 @@ func (r *Responder) Clients() []status.Client {
 			Address: c.Addr.String(), Requests: c.Requests, Dropped: c.Dropped,
 			IntervalS: c.Interval.Seconds(), AnsweredIntervalS: c.AnsweredInterval.Seconds(), LastS: c.Last.Seconds(),
 			NTS: c.NTS, Interleaved: c.Interleaved,
+			KE: c.KE, KEDropped: c.KEDropped, KEIntervalS: c.KEInterval.Seconds(), KELastS: c.KELast.Seconds(),
 		})
 	}
 	return rows

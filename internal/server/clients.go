@@ -51,6 +51,7 @@ type Clients struct {
 	sets      [][clientWays]record
 	displaced uint64
 	stamps    stamps
+	ke        [][clientWays]establishments // beside sets; nil: there were none
 }
 
 // record is what is known of one address.
@@ -69,6 +70,7 @@ type record struct {
 // Flags of a record.
 const (
 	used        = 1 << iota // the record holds a client
+	asked                   // it sent requests: it is not here for key establishments alone
 	proven                  // it receives what we send to its address
 	byNTS                   // its requests are authenticated
 	interleaved             // it uses interleaved mode
@@ -90,43 +92,51 @@ func powerOfTwo(n int) int { return 1 << (bits.Len(uint(max(n, 1))) - 1) }
 // visit finds or makes the record of an address and notes a request.
 func (c *Clients) visit(a netip.Addr, now clock.Mono) *record {
 	key := keyOf(a)
-	set := &c.sets[c.seed.hash(key)&uint64(len(c.sets)-1)]
+	n := c.seed.hash(key) & uint64(len(c.sets)-1)
+	set := &c.sets[n]
 	for i := range set {
 		if r := &set[i]; r.addr == key && r.flags&used != 0 {
-			r.gap = meanGap(r.gap, now.Sub(r.last), r.requests)
+			if r.flags&asked != 0 {
+				r.gap = meanGap(r.gap, now.Sub(r.last))
+			}
 			r.last = now
 			r.requests = increment(r.requests)
+			r.flags |= asked
 			return r
 		}
 	}
-	r := c.displace(set, now)
-	*r = record{addr: key, last: now, requests: 1, flags: used}
+	r := &set[c.displace(n, now)]
+	*r = record{addr: key, last: now, requests: 1, flags: used | asked}
 	return r
 }
 
-// displace returns the record of the set that a newcomer takes: a free one,
+// displace returns which record of the n-th set a newcomer takes: a free one,
 // else the longest idle of the unproven, else of all.
-func (c *Clients) displace(set *[clientWays]record, now clock.Mono) *record {
-	best, bestIdle, bestProven := &set[0], time.Duration(-1), true
+func (c *Clients) displace(n uint64, now clock.Mono) int {
+	set := &c.sets[n]
+	best, bestIdle, bestProven := 0, time.Duration(-1), true
 	for i := range set {
 		r := &set[i]
 		if r.flags&used == 0 {
-			return r
+			return i
 		}
-		idle := max(0, now.Sub(r.last))
+		idle := max(0, now.Sub(c.latest(n, i)))
 		isProven := r.flags&proven != 0 && idle < provenFor
 		if !isProven && bestProven || isProven == bestProven && idle > bestIdle {
-			best, bestIdle, bestProven = r, idle, isProven
+			best, bestIdle, bestProven = i, idle, isProven
 		}
 	}
 	c.displaced++
+	if c.ke != nil {
+		c.ke[n][best] = establishments{}
+	}
 	return best
 }
 
-// meanGap moves a mean of n gaps towards the latest one.
-func meanGap(mean uint32, d time.Duration, n uint32) uint32 {
+// meanGap moves a mean of gaps, 0 if there was none yet, towards the latest.
+func meanGap(mean uint32, d time.Duration) uint32 {
 	gap := uint32(min(max(0, d/time.Millisecond), maxGap))
-	if n < 2 {
+	if mean == 0 {
 		return gap
 	}
 	return uint32((3*uint64(mean) + uint64(gap)) / 4)
@@ -156,8 +166,13 @@ type Client struct {
 	Dropped          uint32        // of these, by the rate limit
 	Interval         time.Duration // mean, between requests; 0 before the second
 	AnsweredInterval time.Duration // mean, between replies, where there is a limit
-	Last             time.Duration // since the latest request
+	Last             time.Duration // since the latest request; negative: there was none
 	NTS, Interleaved bool          // what the client uses
+
+	KE         uint32        // its key establishments
+	KEDropped  uint32        // of these, by their rate limit
+	KEInterval time.Duration // mean, between them; 0 before the second
+	KELast     time.Duration // since the latest; negative: there was none
 }
 
 // AppendList appends the clients in the order of their addresses.
@@ -176,6 +191,7 @@ func (c *Clients) AppendList(dst []Client, now clock.Mono) []Client {
 				Last:             max(0, now.Sub(r.last)),
 				NTS:              r.flags&byNTS != 0, Interleaved: r.flags&interleaved != 0,
 			})
+			c.describeKE(&dst[len(dst)-1], uint64(i), j, now)
 		}
 	}
 	slices.SortFunc(dst[first:], func(x, y Client) int { return x.Addr.Compare(y.Addr) })

@@ -145,6 +145,29 @@ func interleavedRequest(reply wire.Header, received ntptime.Timestamp) wire.Head
 	return h
 }
 
+// TestEstablishmentsYield: key establishments take no more room than clients
+// have, and one that made room is not remembered for its successor.
+func TestEstablishmentsYield(t *testing.T) {
+	c, now := NewClients(clientWays, seed()), clock.Mono(0)
+	limit := RateLimit{Enabled: true, Interval: 6, Burst: 2, Leak: 63}
+	for i := range 1000 {
+		now = now.Add(time.Millisecond)
+		a := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+		if !c.Admit(&limit, a, now) || !c.Admit(&limit, a, now) || c.Admit(&limit, a, now) {
+			t.Fatalf("client %d: want two establishments admitted, the third not", i)
+		}
+	}
+	all := c.AppendList(nil, now)
+	if len(all) != clientWays || c.Displaced() != 1000-clientWays {
+		t.Errorf("got %d clients, %d displaced, want %d and the rest", len(all), c.Displaced(), clientWays)
+	}
+	for _, k := range all {
+		if k.KE != 3 || k.KEDropped != 1 || k.Requests != 0 || k.Last >= 0 {
+			t.Errorf("got %+v, want 3 establishments of which 1 dropped, and no request", k)
+		}
+	}
+}
+
 func TestInterleaved(t *testing.T) {
 	v := newVisitor(Policy{Interleaved: true}, 64)
 	const client, behindNAT = "198.51.100.7:4000", "198.51.100.7:4001"

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/netip"
 	"time"
 
 	"ntsd/internal/clock"
@@ -39,13 +38,7 @@ func (c *Clients) judge(l *RateLimit, r *record, now clock.Mono) judgement {
 	if !l.Enabled {
 		return within
 	}
-	interval := l.Interval.Duration()
-	start := max(r.due, now)
-	if start.Sub(now) <= time.Duration(l.Burst-min(l.Burst, 1))*interval {
-		r.due = start.Add(interval)
-		return r.reply(now)
-	}
-	if c.oneIn(l.Leak) {
+	if l.charge(&r.due, now) || c.oneIn(l.Leak) {
 		return r.reply(now)
 	}
 	r.dropped = increment(r.dropped)
@@ -55,16 +48,21 @@ func (c *Clients) judge(l *RateLimit, r *record, now clock.Mono) judgement {
 	return above
 }
 
-// Admit notes a client that is not asking for the time but for a connection,
-// and says whether the limit allows it.
-func (c *Clients) Admit(l *RateLimit, a netip.Addr, now clock.Mono) bool {
-	return c.judge(l, c.visit(a, now), now) == within
+// charge takes one from the bucket that is full again at due, if there is one.
+func (l *RateLimit) charge(due *clock.Mono, now clock.Mono) bool {
+	interval := l.Interval.Duration()
+	start := max(*due, now)
+	if start.Sub(now) > time.Duration(l.Burst-min(l.Burst, 1))*interval {
+		return false
+	}
+	*due = start.Add(interval)
+	return true
 }
 
 // reply notes that the client is answered.
 func (r *record) reply(now clock.Mono) judgement {
 	if n := r.requests - r.dropped; n > 1 {
-		r.repliedIn = meanGap(r.repliedIn, now.Sub(r.replied), n-1)
+		r.repliedIn = meanGap(r.repliedIn, now.Sub(r.replied))
 	}
 	r.replied = now
 	return within

@@ -38,9 +38,13 @@ type Client struct {
 	Dropped           uint32  `json:"dropped"`    // of these, by the rate limit
 	IntervalS         float64 `json:"interval_s"` // mean; 0 before the second request
 	AnsweredIntervalS float64 `json:"answered_interval_s"`
-	LastS             float64 `json:"last_s"` // since the latest request
+	LastS             float64 `json:"last_s"` // since the latest request; negative: there was none
 	NTS               bool    `json:"nts"`
 	Interleaved       bool    `json:"interleaved"`
+	KE                uint32  `json:"ke"` // key establishments; the same of them:
+	KEDropped         uint32  `json:"ke_dropped"`
+	KEIntervalS       float64 `json:"ke_interval_s"`
+	KELastS           float64 `json:"ke_last_s"`
 }
 
 // Access says whether a client is answered.
@@ -145,13 +149,42 @@ func intervalLog2(seconds float64) int {
 // RenderClients writes chronyc's clients. What concerns commands is empty: they
 // come by a socket, not by the network.
 func RenderClients(w io.Writer, clients []Client, o Options) error {
+	return renderClients(w, clients, o, "   Cmd", func(*Client) (asked, dropped uint32, interval int, last Ago) {
+		return 0, 0, noInterval, Never
+	})
+}
+
+// RenderClientsKE writes the same with the clients' key establishments in the
+// last columns: clients -k.
+func RenderClientsKE(w io.Writer, clients []Client, o Options) error {
+	return renderClients(w, clients, o, "NTS-KE", func(c *Client) (asked, dropped uint32, interval int, last Ago) {
+		interval = noInterval
+		if c.KE > 1 {
+			interval = intervalLog2(max(c.KEIntervalS, shortest))
+		}
+		return c.KE, c.KEDropped, interval, agoSeconds(c.KELastS)
+	})
+}
+
+// agoSeconds is Never for negative seconds.
+func agoSeconds(s float64) Ago {
+	if s < 0 {
+		return Never
+	}
+	return Ago(s)
+}
+
+func renderClients(w io.Writer, clients []Client, o Options, title string,
+	others func(*Client) (asked, dropped uint32, interval int, last Ago),
+) error {
 	b := bufio.NewWriter(w)
 	if !o.CSV {
-		b.WriteString("Hostname                      NTP   Drop Int IntL Last     Cmd   Drop Int  Last\n" +
+		b.WriteString("Hostname                      NTP   Drop Int IntL Last  " + title + "   Drop Int  Last\n" +
 			"===============================================================================\n")
 	}
 	for i := range clients {
 		c := &clients[i]
+		asked, dropped, every, latest := others(c)
 		interval, limited := intervalLog2(c.IntervalS), noInterval
 		if c.Requests > 1 {
 			interval = intervalLog2(max(c.IntervalS, shortest))
@@ -159,16 +192,16 @@ func RenderClients(w io.Writer, clients []Client, o Options) error {
 		if c.Dropped > 0 {
 			limited = intervalLog2(max(c.AnsweredIntervalS, shortest))
 		}
-		last := Ago(c.LastS)
+		last := agoSeconds(c.LastS)
 		if o.CSV {
 			writeCSV(b, []string{
 				c.Address, fmt.Sprint(c.Requests), fmt.Sprint(c.Dropped), fmt.Sprint(interval), fmt.Sprint(limited),
-				fmt.Sprint(int64(last)), "0", "0", fmt.Sprint(noInterval), fmt.Sprint(uint32(math.MaxUint32)),
+				fmt.Sprint(uint32(last)), fmt.Sprint(asked), fmt.Sprint(dropped), fmt.Sprint(every), fmt.Sprint(uint32(latest)),
 			})
 			continue
 		}
 		fmt.Fprintf(b, "%-25s  %6d  %5d  %2s  %2s  %s  %6d  %5d  %2s  %s\n", clip(c.Address), c.Requests, c.Dropped,
-			log2Text(interval), log2Text(limited), since(last), 0, 0, "-", "   -")
+			log2Text(interval), log2Text(limited), since(last), asked, dropped, log2Text(every), since(latest))
 		if o.Verbose {
 			clientWords(b, c)
 		}

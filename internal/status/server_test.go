@@ -66,6 +66,20 @@ func TestClientsAsChronyc(t *testing.T) {
 		t.Errorf("clients -c: got %q (%v), want %q", b.String(), err, csv)
 	}
 	b.Reset()
+	clients[0].Requests, clients[0].LastS, clients[0].KE, clients[0].KEDropped, clients[0].KEIntervalS, clients[0].KELastS = 0, -1, 3, 1, 64, 76
+	const keys = `Hostname                      NTP   Drop Int IntL Last  NTS-KE   Drop Int  Last
+===============================================================================
+10.66.0.2                       0      0   1   -     -       3      1   6    76
+`
+	if err := RenderClientsKE(&b, clients, Options{}); err != nil || b.String() != keys {
+		t.Errorf("clients -k: got (%v)\n%s\nwant\n%s", err, b.String(), keys)
+	}
+	b.Reset()
+	const keysCSV = "10.66.0.2,0,0,1,127,4294967295,3,1,6,76\n"
+	if err := RenderClientsKE(&b, clients, Options{CSV: true}); err != nil || b.String() != keysCSV {
+		t.Errorf("clients -k -c: got %q (%v), want %q", b.String(), err, keysCSV)
+	}
+	b.Reset()
 	clients = []Client{{Address: "2001:db8:1234:5678:9abc:def0:1234:5678", Requests: 9, Dropped: 4, NTS: true, Interleaved: true}}
 	if err := RenderClients(&b, clients, Options{Verbose: true}); err != nil {
 		t.Fatal(err)
