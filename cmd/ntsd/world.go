@@ -93,10 +93,14 @@ func leapDay(w clock.Wall) bool {
 type network struct{ clock steered }
 
 // Open returns a fresh socket for one request.
-func (n network) Open(to netip.AddrPort) (daemon.Socket, error) {
-	conn, err := udp.Open(to, udp.Config{Now: n.clock.KernelWall})
+func (n network) Open(s event.Send) (daemon.Socket, error) {
+	conn, err := udp.Open(s.To, udp.Config{Now: n.clock.KernelWall, Interface: s.Interface})
 	if err != nil {
 		return nil, err
+	}
+	if s.From.IsValid() && s.From != conn.Local().Addr() {
+		conn.Close()
+		return nil, daemon.ErrMoved
 	}
 	return &socket{Conn: conn, clock: n.clock}, nil
 }

@@ -35,9 +35,15 @@ type Config struct {
 
 	MinPoll, MaxPoll       ntptime.Exponent
 	IBurst                 bool
+	XLeave                 bool // interleaved mode, where the server has it
 	Offline                bool // starts without polling
+	Interface              string
 	MaxDelay, MinDelay     time.Duration
 	MinSamples, MaxSamples int
+	// MaxDelayRatio and MaxDelayDevRatio are the limits of chrony's tests B and
+	// C, 0: none. Filter is how many polls make one sample, 0 or 1: each does.
+	MaxDelayRatio, MaxDelayDevRatio float64
+	Filter                          int
 	// Rate is what is known of the oscillator from elsewhere: the correction
 	// that it needs, and its standard deviation; 0: nothing is known.
 	Rate, RateSD clock.Rate
@@ -74,6 +80,9 @@ type Assoc struct {
 	settling settling
 
 	request  request
+	previous exchange // what an interleaved request asks about
+	basic    basicMode
+	batch    batch
 	requests uint64
 	reach    uint8
 	missed   int    // polls in a row without a usable reply
@@ -139,8 +148,15 @@ func (a *Assoc) NextDeadline() clock.Mono { return min(a.nextPoll, a.closeAt) }
 // HandleSendFailed notes why a request will see no reply. The cookie in it is
 // spent all the same: it may have left before the network refused it.
 func (a *Assoc) HandleSendFailed(ev event.SendFailed) {
-	if ev.Request == a.request.id && !a.request.answered {
-		a.request.problem = ev.Reason
+	if ev.Request != a.request.id || a.request.answered {
+		return
+	}
+	a.request.problem = ev.Reason
+	if ev.Moved && a.previous.known() {
+		// Nothing has left and nothing is lost: ask anew, and tell nothing.
+		a.previous = exchange{}
+		a.request.answered, a.request.reached = true, true
+		a.nextPoll = min(a.nextPoll, a.request.asked)
 	}
 }
 
@@ -150,6 +166,14 @@ func (a *Assoc) HandleConfig(cfg Config) {
 	raised := a.minPoll > a.cfg.MinPoll
 	a.cfg.MinPoll, a.cfg.MaxPoll = cfg.MinPoll, cfg.MaxPoll
 	a.cfg.MaxDelay, a.cfg.IBurst = cfg.MaxDelay, cfg.IBurst
+	a.cfg.MaxDelayRatio, a.cfg.MaxDelayDevRatio = cfg.MaxDelayRatio, cfg.MaxDelayDevRatio
+	if !cfg.XLeave || a.cfg.Interface != cfg.Interface {
+		a.previous = exchange{}
+	}
+	a.cfg.XLeave, a.cfg.Interface = cfg.XLeave, cfg.Interface
+	if a.cfg.Filter != cfg.Filter {
+		a.cfg.Filter, a.batch = cfg.Filter, batch{}
+	}
 	if !raised || a.minPoll < cfg.MinPoll {
 		a.minPoll = cfg.MinPoll
 	}
@@ -160,6 +184,7 @@ func (a *Assoc) HandleConfig(cfg Config) {
 // server's like ours. One that does without it looks like one that has jumped.
 func (a *Assoc) HandleLeap(by clock.Offset) {
 	a.filter.Shift(by)
+	a.previous, a.batch = exchange{}, batch{} // their times are from before it
 	a.sample.True = a.sample.True.Add(by.Duration())
 }
 
@@ -170,12 +195,14 @@ func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []
 	case !online:
 		a.online, a.nextPoll = false, clock.Never
 		a.burst, a.settling, a.doubtful = burst{}, settling{}, false
+		a.previous, a.batch = exchange{}, batch{}
 		a.request.answered = true // nothing is awaited, nothing is missed
 		return a.closeSocket(out)
 	case a.online && a.reach != 0:
 		return out
 	}
 	a.online = true
+	a.previous = exchange{} // the link may be another one
 	a.forgiveNetwork(now)
 	a.begin(now)
 	return out
@@ -220,6 +247,7 @@ func (a *Assoc) moveTo(to netip.AddrPort) {
 	if a.to.IsValid() {
 		a.filter.Reset()
 		a.reach, a.missed, a.sampled, a.doubtful = 0, 0, false, false
+		a.previous, a.batch, a.basic = exchange{}, batch{}, basicMode{}
 	}
 	a.to = to
 }

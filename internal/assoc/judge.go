@@ -28,13 +28,22 @@ const (
 	maxDrift = 1e-4
 	// maxPrecision bounds what a server may claim about its clock.
 	maxPrecision = time.Second
+	// ratioSamples must have come before a delay is compared with them, and
+	// ratioSlack is added to the rate's deviation: both chrony's.
+	ratioSamples = 6
+	ratioSlack   = clock.Rate(1e-6)
+	// lastOfA is the last verdict that belongs to chrony's test A.
+	lastOfA = VerdictDelay
 )
 
 // judge measures a valid reply and runs the tests on what it says. The bits of
 // chrony's report are set for every test, the verdict names the first failure.
-func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out []event.Action) ([]event.Action, Verdict) {
-	x, s := a.measure(now, ev, hdr)
-	synchronised := a.header(hdr)
+func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out []event.Action) (_ []event.Action, v Verdict) {
+	t := a.subject(now, &ev, &hdr)
+	x, s := a.measure(t, &ev, hdr)
+	known := x.Interleaved && a.previous.sampled
+	defer func() { a.remember(now, &ev, &hdr, !x.Interleaved && v.measured()) }()
+	synchronised := a.header(&x)
 	group := func(tests ...bool) (bits uint16) {
 		for _, ok := range tests {
 			bits <<= 1
@@ -44,13 +53,13 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 		}
 		return bits
 	}
-	path := a.path(ev, hdr, x)
+	path := a.path(&t, &x)
 	x.Tests = [3]uint16{
 		group(true, true, true),
 		group(true, synchronised != VerdictUnsynchronised,
 			synchronised != VerdictDistance && synchronised != VerdictReference),
-		// B and C, delay ratios, are not configured and pass.
-		group(path == VerdictAccepted || path == VerdictLoop, true, true, path != VerdictLoop),
+		group(path == VerdictAccepted || path > lastOfA, path != VerdictDelayRatio,
+			path != VerdictDelayDevRatio, path != VerdictLoop),
 	}
 	a.last = x
 	if synchronised != VerdictAccepted {
@@ -62,46 +71,70 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 		return out, path
 	}
 	a.counters.good++
-	accepted := a.filter.Update(s)
-	a.sampled = a.sampled || accepted
-	a.sampledOnce(accepted)
-	if !accepted {
-		return out, VerdictOutlier
+	v = a.update(s, known)
+	if v != VerdictAccepted {
+		return out, v
 	}
 	a.sample, a.measured, a.lastRx = s, x.Offset, now.Mono
 	a.bound = (s.Delay+hdr.RootDelay.Duration())/2 + s.Dispersion + hdr.RootDispersion.Duration()
 	return out, VerdictAccepted
 }
 
+// update gives a good sample to the filter; known says that its exchange has
+// given one before, measured in basic mode.
+func (a *Assoc) update(s filter.Sample, known bool) Verdict {
+	if known {
+		if !a.filter.Replace(s) {
+			a.schedule(a.request.asked)
+			return VerdictKnown
+		}
+		a.sampledOnce(true)
+		return VerdictAccepted
+	}
+	s, complete := a.collect(s)
+	if !complete {
+		a.sampledOnce(true)
+		return VerdictCollected
+	}
+	accepted := a.filter.Update(s)
+	a.sampled = a.sampled || accepted
+	a.sampledOnce(accepted)
+	if !accepted {
+		return VerdictOutlier
+	}
+	return VerdictAccepted
+}
+
 // measure computes offset and delay on the undisciplined scale (RFC 5905
-// section 8, figure 15).
-func (a *Assoc) measure(now clock.Reading, ev event.Received, hdr wire.Header) (Exchange, filter.Sample) {
-	trip := ev.Received.At.Sub(ev.Sent.At)
-	response := hdr.Transmit.Sub(hdr.Receive)
+// section 8, figure 15) from the times of one exchange.
+func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange, filter.Sample) {
+	trip := t.received.At.Sub(t.sent.At)
+	response := t.back.Sub(t.there)
 	pivot := a.env.Pivot
 	if pivot == 0 {
-		pivot = now.Wall
+		pivot = t.now.Wall
 	}
 	s := filter.Sample{
-		At:    ev.Sent.At.Add(trip / 2),
-		True:  hdr.Receive.Wall(pivot).Add(response / 2),
+		At:    t.sent.At.Add(trip / 2),
+		True:  t.there.Wall(pivot).Add(response / 2),
 		Delay: trip - response,
 		Dispersion: stampResolution + 2*a.env.Resolution + min(hdr.Precision.Duration(), maxPrecision) +
 			clock.Rate(maxDrift).Over(max(trip, 0)),
 	}
-	wall := now.Wall.Add(s.At.Sub(now.Mono)) // ours at s.At
+	wall := t.now.Wall.Add(s.At.Sub(t.now.Mono)) // ours at s.At
 	x := Exchange{
 		Valid: true, Header: hdr, Local: ev.Local,
 		Offset: s.True.Sub(wall), Delay: s.Delay, Dispersion: s.Dispersion, Response: response,
-		Authenticated: a.cfg.NTS, Sent: ev.Sent.Kind, Received: ev.Received.Kind,
+		Interleaved: a.request.interleaved(&hdr), Authenticated: a.cfg.NTS,
+		Sent: t.sent.Kind, Received: t.received.Kind,
 	}
 	if !hdr.ReferenceTime.IsZero() {
 		x.ReferenceTime = hdr.ReferenceTime.Wall(s.True)
 	}
-	if ev.Sent.Kind >= event.StampKernel {
+	if t.sent.Kind >= event.StampKernel {
 		a.counters.kernelSent++
 	}
-	if ev.Received.Kind >= event.StampKernel {
+	if t.received.Kind >= event.StampKernel {
 		a.counters.kernelReceived++
 	}
 	// A tiny negative delay is the clocks' resolution.
@@ -110,29 +143,33 @@ func (a *Assoc) measure(now clock.Reading, ev event.Received, hdr wire.Header) (
 }
 
 // header judges what the server says about its own clock.
-func (a *Assoc) header(hdr wire.Header) Verdict {
+func (a *Assoc) header(x *Exchange) Verdict {
+	hdr := &x.Header
+	// An interleaved reply's transmit timestamp is the one before's.
+	latest := hdr.Transmit
+	if x.Interleaved {
+		latest = hdr.Receive
+	}
 	switch {
 	case hdr.Leap == wire.LeapUnknown || hdr.Stratum == 0 || hdr.Stratum >= maxStratum: // test 6
 		return VerdictUnsynchronised
 	case hdr.RootDelay.Duration()/2+hdr.RootDispersion.Duration() >= maxDistance: // test 7
 		return VerdictDistance
-	case !hdr.ReferenceTime.IsZero() && hdr.Transmit.Sub(hdr.ReferenceTime) < 0:
+	case !hdr.ReferenceTime.IsZero() && latest.Sub(hdr.ReferenceTime) < 0:
 		return VerdictReference
 	}
 	return VerdictAccepted
 }
 
-// path judges the measurement: chrony's tests A and D.
-func (a *Assoc) path(ev event.Received, hdr wire.Header, x Exchange) Verdict {
+// path judges the measurement: chrony's tests A to D.
+func (a *Assoc) path(t *timing, x *Exchange) Verdict {
 	limit := a.cfg.MaxDelay
 	if limit == 0 {
 		limit = defaultMaxDelay
 	}
 	switch {
-	case loops(hdr, ev.Local):
-		return VerdictLoop
-	case ev.Sent.Kind == event.StampNone || ev.Received.Kind == event.StampNone,
-		ev.Received.At.Before(ev.Sent.At):
+	case t.sent.Kind == event.StampNone || t.received.Kind == event.StampNone,
+		t.received.At.Before(t.sent.At):
 		return VerdictStamp
 	case x.Response < 0:
 		return VerdictOrder
@@ -140,12 +177,47 @@ func (a *Assoc) path(ev event.Received, hdr wire.Header, x Exchange) Verdict {
 		return VerdictNegative
 	case x.Delay-x.Dispersion > limit:
 		return VerdictDelay
+	case loops(&x.Header, x.Local):
+		return VerdictLoop
 	}
-	return VerdictAccepted
+	return a.ratios(t, x)
+}
+
+// ratios are chrony's tests B and C: the round trip against the shortest one,
+// and its excess against the spread of the offsets.
+func (a *Assoc) ratios(t *timing, x *Exchange) Verdict {
+	ratio, deviations := a.cfg.MaxDelayRatio, a.cfg.MaxDelayDevRatio
+	at := t.sent.At.Add(t.received.At.Sub(t.sent.At) / 2)
+	e, ok := a.filter.Estimate(at)
+	if ratio <= 0 && deviations <= 0 || !ok || e.Samples < ratioSamples {
+		return VerdictAccepted
+	}
+	// What the clock may have gained since the last sample is no delay.
+	slack := (e.RateSD + ratioSlack).Over(max(0, at.Sub(a.sample.At)))
+	if ratio >= 1 && x.Delay > multiple(e.MinDelay, ratio)+slack {
+		return VerdictDelayRatio
+	}
+	if deviations <= 0 {
+		return VerdictAccepted
+	}
+	most := multiple(a.filter.Stats().StdDev, deviations) + slack
+	excess := (x.Delay - e.MinDelay) / 2
+	wall := t.now.Wall.Add(at.Sub(t.now.Mono)).Add(x.Offset.Duration())
+	miss := wall.Sub(e.Line.At.Wall).Abs()
+	// A clock that has jumped is no matter of the delay.
+	if excess <= most || miss-excess > most {
+		return VerdictAccepted
+	}
+	return VerdictDelayDevRatio
+}
+
+// multiple returns d times a factor of the configuration.
+func multiple(d time.Duration, factor float64) time.Duration {
+	return clock.Rate(factor).Over(d)
 }
 
 // loops reports whether a server has its time from us at local.
-func loops(hdr wire.Header, local netip.Addr) bool {
+func loops(hdr *wire.Header, local netip.Addr) bool {
 	return hdr.Stratum > 1 && local.IsValid() && !local.IsUnspecified() &&
 		hdr.ReferenceID == ReferenceID(local)
 }

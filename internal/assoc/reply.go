@@ -75,7 +75,7 @@ func (a *Assoc) match(ev event.Received) (wire.Header, Verdict) {
 		return hdr, VerdictVersion
 	case hdr.Mode != wire.ModeServer:
 		return hdr, VerdictMode
-	case hdr.Origin != rq.transmit: // RFC 5905 §9.2, figure 22: bogus
+	case hdr.Origin != rq.transmit && !rq.interleaved(&hdr): // RFC 5905 §9.2, figure 22: bogus
 		return hdr, VerdictOrigin
 	}
 	return hdr, VerdictAccepted

@@ -18,6 +18,7 @@ type request struct {
 	id       uint64 // 0: none yet
 	to       netip.AddrPort
 	transmit ntptime.Timestamp
+	receive  ntptime.Timestamp // what an interleaved reply carries in its place; 0: asked in basic mode
 	asked    clock.Mono
 	answered bool // a valid reply came
 	reached  bool // and it was usable
@@ -58,13 +59,16 @@ func (a *Assoc) send(now clock.Reading, out []event.Action) []event.Action {
 	// RFC 8915 §9.1, draft-ietf-ntp-data-minimization: nothing but the transmit timestamp,
 	// which is random and so doubles as a nonce against off-path forgers.
 	hdr := wire.Header{Version: wire.Version, Mode: wire.ModeClient, Precision: 0x20, Transmit: a.request.transmit}
+	from := a.interleave(&hdr)
 	data := make([]byte, 0, wire.HeaderLen)
 	if a.cfg.NTS {
 		data, out = a.appendNTS(hdr, out)
 	} else {
 		data = hdr.Append(data)
 	}
-	return append(out, event.Send{Source: a.cfg.ID, Request: a.request.id, To: a.to, Data: data})
+	return append(out, event.Send{
+		Source: a.cfg.ID, Request: a.request.id, To: a.to, From: from, Interface: a.cfg.Interface, Data: data,
+	})
 }
 
 // randomTimestamp returns a transmit timestamp that nobody can guess.

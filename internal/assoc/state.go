@@ -152,7 +152,7 @@ func (a *Assoc) Authenticated() bool { return a.cfg.NTS && !a.cfg.NoVal }
 
 // Synchronised reports whether the server said in its last reply that it is.
 func (a *Assoc) Synchronised() bool {
-	return a.last.Valid && a.header(a.last.Header) != VerdictUnsynchronised
+	return a.last.Valid && a.header(&a.last) != VerdictUnsynchronised
 }
 
 // Sampled reports whether there ever was a sample of this server.

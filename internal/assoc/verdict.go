@@ -27,14 +27,21 @@ const (
 	VerdictUnsynchronised         // the server says so: test 6
 	VerdictDistance               // root distance: test 7
 	VerdictReference              // its reference time is after its transmit time
-	VerdictLoop                   // the server is synchronised to us: test D
 	VerdictStamp                  // we do not know when it left or arrived
 	VerdictOrder                  // transmitted before it was received
 	VerdictNegative               // a round trip shorter than the server's own time
 	VerdictDelay                  // above maxdelay: test A
+	VerdictLoop                   // the server is synchronised to us: test D
+	VerdictDelayRatio             // above maxdelayratio: test B
+	VerdictDelayDevRatio          // above maxdelaydevratio: test C
+	VerdictKnown                  // the exchange it tells of was measured in basic mode
+	VerdictCollected              // kept for the option filter
 	VerdictOutlier                // the filter would not have it
 	numVerdicts
 )
+
+// measured reports whether the filter has seen the sample.
+func (v Verdict) measured() bool { return v == VerdictAccepted || v >= VerdictCollected }
 
 // String says the verdict in words.
 func (v Verdict) String() string {
@@ -58,11 +65,15 @@ func (v Verdict) String() string {
 		VerdictUnsynchronised: "server not synchronised",
 		VerdictDistance:       "root distance too large",
 		VerdictReference:      "reference time after transmit time",
-		VerdictLoop:           "server synchronised to us",
 		VerdictStamp:          "no local timestamp",
 		VerdictOrder:          "transmit time before receive time",
 		VerdictNegative:       "negative delay",
 		VerdictDelay:          "delay too large",
+		VerdictLoop:           "server synchronised to us",
+		VerdictDelayRatio:     "delay too large against the shortest",
+		VerdictDelayDevRatio:  "delay too large against the spread of offsets",
+		VerdictKnown:          "interleaved reply about a measured exchange",
+		VerdictCollected:      "collected by the filter",
 		VerdictOutlier:        "outlier",
 	}
 	if v < numVerdicts {

@@ -44,7 +44,7 @@ func broken() []brokenCase {
 		one("operator", "operator 'a b'", "error: "+at+"option 'operator' 'a b': must be a name without blanks"),
 		one("unknown option", "minpol 6", "warning: "+at+"option 'minpol' is not known; did you mean 'minpoll'?"),
 		one("unknown option, nothing near", "colour blue", "warning: "+at+"option 'colour' is not known"),
-		one("not acted on", "xleave 1", "warning: "+at+"option 'xleave' is not acted on by this version"),
+		one("not acted on", "key 1", "warning: "+at+"option 'key' is not acted on by this version"),
 		one("control characters", "operator 'a\nb\x1b'", "error: "+at+`option 'operator' 'a\nb\x1b': must be a name without blanks`),
 		one("no nts", "noval 1", "warning: "+at+"option 'noval' has no effect without nts"),
 		{

@@ -99,7 +99,7 @@ func TestDirectiveDiagnostics(t *testing.T) {
 		{"server a.example disabled", []string{"error: directive:1: server: the keyword 'disabled' is not known"}, 0},
 		{"server a.example presend 9 iburst", []string{"warning: directive:1: server: the keyword 'presend' has no equivalent and is ignored"}, 1},
 		{"server a.example presend", []string{"error: directive:1: server: the keyword 'presend' takes a value"}, 0},
-		{"server a.example xleave", []string{"warning: directive:1: server: option 'xleave' is not acted on by this version"}, 1},
+		{"server a.example key 1", []string{"warning: directive:1: server: option 'key' is not acted on by this version"}, 1},
 		{"makestep 1", []string{"error: directive:1: makestep: takes 2 arguments, not 1"}, 0},
 		{"user root", nil, 0},
 		{"user", []string{"error: directive:1: user: takes 1 argument, not 0"}, 0},

@@ -130,10 +130,10 @@ func pollOptions() []Option {
 		option(acted, "minpoll", poll, "6", "shortest polling interval, as a power of two of seconds", func(d *draft) *ntptime.Exponent { return &d.MinPoll }),
 		option(acted, "maxpoll", poll, "10", "longest polling interval, likewise", func(d *draft) *ntptime.Exponent { return &d.MaxPoll }),
 		option(acted, "iburst", boolean(), "0", "start with a few requests two seconds apart", func(d *draft) *bool { return &d.IBurst }),
-		option(later, "xleave", boolean(), "0", "interleaved mode: the server's transmit timestamps come from its kernel",
+		option(acted, "xleave", boolean(), "0", "interleaved mode where the server has it: its transmit timestamps come from its kernel",
 			func(d *draft) *bool { return &d.XLeave }),
 		option(acted, "family", oneOf(FamilyAny, FamilyIPv4, FamilyIPv6), "any", "addresses to use", func(d *draft) *Family { return &d.Family }),
-		option(later, "interface", optional(interfaceName()), "", "send through this interface only", func(d *draft) *string { return &d.Interface }),
+		option(acted, "interface", optional(interfaceName()), "", "send through this interface only", func(d *draft) *string { return &d.Interface }),
 		option(acted, "offline", boolean(), "0", "do not poll until told to", func(d *draft) *bool { return &d.Offline }),
 	}
 }
@@ -143,14 +143,14 @@ func sampleOptions() []Option {
 		option(acted, "maxdelay", seconds(), "3", "longest round trip of a sample that counts", func(d *draft) *time.Duration { return &d.MaxDelay }),
 		option(acted, "mindelay", optional(seconds()), "", "round trip of the path, where it is known to be constant",
 			func(d *draft) *time.Duration { return &d.MinDelay }),
-		option(later, "maxdelayratio", optional(ratio(1e6)), "", "longest round trip against the shortest seen",
+		option(acted, "maxdelayratio", optional(ratio(1e6)), "", "longest round trip against the shortest seen",
 			func(d *draft) *float64 { return &d.MaxDelayRatio }),
-		option(later, "maxdelaydevratio", optional(ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets",
+		option(acted, "maxdelaydevratio", optional(ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets",
 			func(d *draft) *float64 { return &d.MaxDelayDevRatio }),
-		option(later, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples kept", func(d *draft) *int { return &d.MinSamples }),
+		option(acted, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples that an estimate begins anew with", func(d *draft) *int { return &d.MinSamples }),
 		option(acted, "maxsamples", optional(integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one",
 			func(d *draft) *int { return &d.MaxSamples }),
-		option(later, "filter", optional(integer(0, maxSamples)), "", "samples that are combined into one", func(d *draft) *int { return &d.Filter }),
+		option(acted, "filter", optional(integer(0, maxSamples)), "", "polls whose samples make one: that in the middle", func(d *draft) *int { return &d.Filter }),
 	}
 }
 

@@ -89,7 +89,7 @@ func (d *Daemon) routed(s *engine.SourceState) bool {
 	if !s.Addr.IsValid() {
 		return true
 	}
-	socket, err := d.opt.Network.Open(netip.AddrPortFrom(s.Addr, s.Port))
+	socket, err := d.opt.Network.Open(event.Send{To: netip.AddrPortFrom(s.Addr, s.Port), Interface: s.Interface})
 	if err != nil {
 		return false
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,11 +23,11 @@ type cable struct {
 
 var errUnreachable = errors.New("network unreachable")
 
-func (c *cable) Open(to netip.AddrPort) (Socket, error) {
+func (c *cable) Open(s event.Send) (Socket, error) {
 	if c.pulled.Load() {
 		return nil, errUnreachable
 	}
-	return c.world.Open(to)
+	return c.world.Open(s)
 }
 
 func (c *cable) Exchange(ctx context.Context, ke event.StartKE, t Trust) event.KEDone {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	"ntsd/internal/clock"
@@ -20,9 +21,13 @@ type Clock interface {
 // Network opens sockets for client requests.
 type Network interface {
 	// Open returns a fresh socket for one request, with a source port that an
-	// attacker off the path cannot guess.
-	Open(to netip.AddrPort) (Socket, error)
+	// attacker off the path cannot guess. ErrMoved: it would not send from
+	// s.From.
+	Open(s event.Send) (Socket, error)
 }
+
+// ErrMoved says that a request would leave from another address than it may.
+var ErrMoved = errors.New("daemon: our own address has changed")
 
 // Socket carries one request and the replies to it. Close ends Receive with
 // os.ErrClosed.

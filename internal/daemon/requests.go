@@ -41,7 +41,7 @@ func newRequests(n Network) *requests {
 // that the network refused.
 func (r *requests) send(done <-chan struct{}, s event.Send) {
 	r.close(s.Source)
-	socket, err := r.network.Open(s.To)
+	socket, err := r.network.Open(s)
 	if err == nil {
 		if err = socket.Send(s.Data); err != nil {
 			socket.Close()
@@ -99,7 +99,7 @@ func (r *requests) read(done <-chan struct{}, socket Socket, s event.Send) {
 
 func (r *requests) fail(done <-chan struct{}, s event.Send, err error) {
 	select {
-	case r.failed <- event.SendFailed{Source: s.Source, Request: s.Request, Reason: err.Error()}:
+	case r.failed <- event.SendFailed{Source: s.Source, Request: s.Request, Reason: err.Error(), Moved: errors.Is(err, ErrMoved)}:
 	case <-done:
 	}
 }

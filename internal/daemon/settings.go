@@ -73,6 +73,8 @@ func engineSource(s *config.Source) engine.Source {
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
 		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay,
 		MinSamples: s.MinSamples, MaxSamples: s.MaxSamples, MaxSources: s.MaxSources,
+		XLeave: s.XLeave, Interface: s.Interface, Filter: s.Filter,
+		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,
 		Select: selection.Options{NoSelect: s.NoSelect, Prefer: s.Prefer, Trust: s.Trust, Require: s.Require},
 	}
 }

@@ -149,8 +149,8 @@ func (w *world) wrong() time.Duration { return w.truth().Sub(w.Read().Wall).Dura
 
 // Network.
 
-func (w *world) Open(to netip.AddrPort) (Socket, error) {
-	return &link{world: w, to: to, replies: make(chan reply, 4), closed: make(chan struct{})}, nil
+func (w *world) Open(s event.Send) (Socket, error) {
+	return &link{world: w, to: s.To, replies: make(chan reply, 4), closed: make(chan struct{})}, nil
 }
 
 type reply struct {

@@ -92,11 +92,16 @@ type Source struct {
 
 	MinPoll, MaxPoll       ntptime.Exponent // 0 is a second, not a default
 	IBurst                 bool
+	XLeave                 bool
 	Offline                bool
+	Interface              string // to send through, "": where the routes lead
 	MaxDelay, MinDelay     time.Duration
 	MinSamples, MaxSamples int
 	MaxSources             int // pool: associations wanted
-	Select                 selection.Options
+	Filter                 int // polls that make one sample
+
+	MaxDelayRatio, MaxDelayDevRatio float64 // 0: not tested
+	Select                          selection.Options
 }
 
 // Equal reports whether an association made for s would serve t as well, so

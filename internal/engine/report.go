@@ -54,7 +54,7 @@ func (e *Engine) sourceState(now clock.Reading, s *source, m *member) SourceStat
 	i := x.index(a.ID())
 	c, est := &x.candidates[i], &x.estimates[i]
 	st := SourceState{
-		ID: a.ID(), Name: s.cfg.Name, Addr: a.Addr(), Port: s.cfg.Port, Kind: s.cfg.Kind,
+		ID: a.ID(), Name: s.cfg.Name, Addr: a.Addr(), Port: s.cfg.Port, Interface: s.cfg.Interface, Kind: s.cfg.Kind,
 		Operator: s.cfg.Operator, Options: s.cfg.Select, Effective: s.cfg.Select,
 		Online: a.Online(), Burst: a.Bursting(), Reach: a.Reach(), Stratum: c.Stratum,
 		Poll: int8(a.Poll()), LastRx: a.LastRx(), ErrorBound: max(c.Distance, a.Bound()),

@@ -51,12 +51,13 @@ type Tracking struct {
 
 // SourceState describes one association.
 type SourceState struct {
-	ID       event.SourceID
-	Name     string     // as configured
-	Addr     netip.Addr // zero while unknown
-	Port     uint16
-	Kind     Kind
-	Operator string
+	ID        event.SourceID
+	Name      string     // as configured
+	Addr      netip.Addr // zero while unknown
+	Port      uint16
+	Interface string // to send through
+	Kind      Kind
+	Operator  string
 
 	State     selection.State
 	Mark      byte   // chronyc sources' second column

@@ -98,6 +98,8 @@ func (s *source) assocConfig(id event.SourceID, addr netip.Addr) assoc.Config {
 		NTS: c.NTS, KEPort: c.NTSPort, AEADs: c.AEADs, TrustedCerts: c.TrustedCerts, NoVal: c.NoVal,
 		MinPoll: c.MinPoll, MaxPoll: c.MaxPoll, IBurst: c.IBurst, Offline: s.offline,
 		MaxDelay: c.MaxDelay, MinDelay: c.MinDelay, MinSamples: c.MinSamples, MaxSamples: c.MaxSamples,
+		XLeave: c.XLeave, Interface: c.Interface, Filter: c.Filter,
+		MaxDelayRatio: c.MaxDelayRatio, MaxDelayDevRatio: c.MaxDelayDevRatio,
 	}
 }
 

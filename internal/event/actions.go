@@ -32,7 +32,12 @@ type Send struct {
 	Source  SourceID
 	Request uint64 // grows with each request of the source; comes back in Received
 	To      netip.AddrPort
-	Data    []byte
+	// From, if valid, is the address that the request tells of having been used
+	// before. From another one it must not leave: SendFailed.Moved is the answer.
+	From netip.Addr
+	// Interface is the device to send through, "" where the routes lead.
+	Interface string
+	Data      []byte
 }
 
 // CloseSocket says that no reply to the source's last request is wanted any

@@ -43,6 +43,7 @@ type SendFailed struct {
 	Source  SourceID
 	Request uint64
 	Reason  string
+	Moved   bool // it would have left from another address than Send.From
 }
 
 // KEInfo is what is worth telling about a finished key establishment.

@@ -73,7 +73,7 @@ func (f *Filter) Update(s Sample) bool {
 		return true
 	}
 	f.strange++
-	if f.strange < surprises {
+	if f.strange < max(surprises, min(f.cfg.MinSamples, window)) {
 		return false
 	}
 	// The server, or our Mono, has moved for good.
@@ -81,6 +81,21 @@ func (f *Filter) Update(s Sample) bool {
 	f.rerun(f.strange)
 	f.strange, f.moved = 0, true
 	return true
+}
+
+// Replace puts a better measurement in the place of the newest sample, of the
+// same exchange. It reports whether it did: an estimate of more than some
+// samples is not built anew.
+func (f *Filter) Replace(s Sample) bool {
+	if f.n == 0 || f.n > replay || f.ring[f.n-1].At != s.At {
+		return false
+	}
+	older, n := f.ring, f.n-1
+	f.Reset()
+	for i := range n {
+		f.Update(older[i])
+	}
+	return f.Update(s)
 }
 
 // contradicts reports whether a sample of a new, far lower minimum lies beyond

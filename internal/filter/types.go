@@ -37,8 +37,10 @@ type Config struct {
 	// weighted by how far the oscillator may have wandered since. From 16 on it
 	// makes no difference: there the old ones hardly count.
 	MaxSamples int
-	// MinSamples is chrony's option of that name. The filter has no use for it:
-	// it never forgets a sample before the oscillator has made it worthless.
+	// MinSamples is chrony's option of that name: the least number of samples
+	// that an estimate which must begin anew begins with. Otherwise there is
+	// nothing to bound: no sample is forgotten before the oscillator has made it
+	// worthless.
 	MinSamples int
 	// MinDelay is the configured lower bound of the path's round trip, 0 when
 	// unknown.

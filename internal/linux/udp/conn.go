@@ -43,6 +43,9 @@ type Config struct {
 	// Local is the address to send from; the zero value leaves it to the
 	// routes.
 	Local netip.Addr
+	// Interface is the device to send through, "" where the routes lead: its
+	// name, or that of the bridge br-NAME as OpenWrt has them.
+	Interface string
 	// DSCP marks the packets (RFC 2474), 0 to 63.
 	DSCP uint8
 }
@@ -70,6 +73,10 @@ func Open(dst netip.AddrPort, c Config) (*Conn, error) {
 	dst = netip.AddrPortFrom(dst.Addr().Unmap(), dst.Port())
 	fd, err := newSocket(dst.Addr())
 	if err != nil {
+		return nil, opError("open", dst, err)
+	}
+	if err := sendThrough(fd, dst.Addr(), c.Interface); err != nil {
+		_ = unix.Close(fd)
 		return nil, opError("open", dst, err)
 	}
 	if err := connect(fd, dst, c); err != nil {

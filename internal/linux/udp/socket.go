@@ -3,6 +3,8 @@
 package udp
 
 import (
+	"encoding/binary"
+	"errors"
 	"net/netip"
 	"os"
 	"strconv"
@@ -59,6 +61,36 @@ func enableStamps(fd int, transmit bool) {
 			return
 		}
 	}
+}
+
+// sendThrough binds fd to a device. Linux 5.7 lets everybody do that; where it
+// is refused, the device is chosen for what leaves, and replies may come by any.
+func sendThrough(fd int, addr netip.Addr, name string) error {
+	if name == "" {
+		return nil
+	}
+	index, err := scopeOf(fd, name)
+	if errors.Is(err, unix.ENODEV) {
+		name = "br-" + name
+		index, err = scopeOf(fd, name)
+	}
+	if err != nil {
+		return err
+	}
+	if unix.BindToDevice(fd, name) == nil {
+		return nil
+	}
+	return sendFrom(fd, addr, index)
+}
+
+// sendFrom chooses the device for what leaves.
+func sendFrom(fd int, addr netip.Addr, index uint32) error {
+	// The index is in network byte order (ip(7)).
+	big := int(int32(binary.BigEndian.Uint32(binary.NativeEndian.AppendUint32(nil, index))))
+	if addr.Is4() {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_UNICAST_IF, big)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_UNICAST_IF, big)
 }
 
 // setDSCP marks what leaves (RFC 2474); routers may refuse, that is no error.
