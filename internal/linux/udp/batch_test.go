@@ -261,6 +261,7 @@ func TestEveryStampOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hold.Close()
+	awaitStamps(t)
 	for _, o := range []struct {
 		name          string
 		option, value int

@@ -59,6 +59,22 @@ func open(t *testing.T, dst netip.AddrPort) *Conn {
 	return c
 }
 
+// awaitStamps waits until the kernel stamps packets: it prepares for that beside
+// the system call that asks for it, and on a busy machine that takes a while.
+func awaitStamps(t *testing.T) {
+	t.Helper()
+	s := listen(t, netip.MustParseAddr("127.0.0.1"))
+	c := open(t, s.Addr())
+	for range 10000 {
+		if err := c.Send([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, r, err := s.ReadFrom(make([]byte, 64)); err != nil || r.Rx.Kind == Kernel {
+			return
+		}
+	}
+}
+
 // between fails unless s lies in [from, to], with some slack for the reading
 // of two clocks through different calls.
 func between(t *testing.T, what string, s Stamp, from, to clock.Wall) {
