@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"ntsd/internal/sim"
+	"ntsd/internal/sim/scenario"
 )
 
 // The goals of the accuracy table.
@@ -64,7 +64,7 @@ func (t *table) measure(c cell) (summary, error) {
 	return t.measureScenario(s)
 }
 
-func (t *table) measureScenario(s *sim.Scenario) (summary, error) {
+func (t *table) measureScenario(s *scenario.Scenario) (summary, error) {
 	runs, err := runAll(seedsOf(s, t.o.seed, t.o.seeds), t.o.workers)
 	if err != nil {
 		return summary{}, err
@@ -235,7 +235,7 @@ func (t *table) four() error {
 }
 
 func (t *table) measureText(name, text string) (summary, error) {
-	s, err := sim.ParseScenario(name, []byte(text))
+	s, err := scenario.Parse(name, []byte(text))
 	if err != nil {
 		return summary{}, err
 	}

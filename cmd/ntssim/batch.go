@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"ntsd/internal/sim"
+	"ntsd/internal/sim/scenario"
 )
 
 // job is a run to do.
 type job struct {
-	scenario *sim.Scenario
+	scenario *scenario.Scenario
 	seed     uint64
 }
 
@@ -38,7 +39,7 @@ func runAll(jobs []job, workers int) ([]outcome, error) {
 				if err != nil {
 					errs[i] = fmt.Errorf("%s seed %d: %w", j.scenario.Name, j.seed, err)
 				}
-				broken, missed := sim.Check(j.scenario.Limits, &r)
+				broken, missed := scenario.Check(j.scenario.Limits, &r)
 				out[i] = outcome{job: j, result: r, broken: broken, missed: missed}
 			}
 		})
@@ -57,7 +58,7 @@ func runAll(jobs []job, workers int) ([]outcome, error) {
 }
 
 // seedsOf makes one job per seed.
-func seedsOf(s *sim.Scenario, first uint64, n int) (jobs []job) {
+func seedsOf(s *scenario.Scenario, first uint64, n int) (jobs []job) {
 	for i := range n {
 		jobs = append(jobs, job{s, first + uint64(i)})
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/sim"
+	"ntsd/internal/sim/scenario"
 )
 
 // cell is one setting of the accuracy matrix: a client whose frequency is
@@ -74,7 +74,7 @@ func (c cell) name() string {
 }
 
 // parse returns the cell as a scenario.
-func (c cell) parse() (*sim.Scenario, error) {
-	s, err := sim.ParseScenario(c.name(), []byte(c.text()))
+func (c cell) parse() (*scenario.Scenario, error) {
+	s, err := scenario.Parse(c.name(), []byte(c.text()))
 	return &s, err
 }

@@ -25,7 +25,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/sim"
+	"ntsd/internal/sim/scenario"
 )
 
 func main() {
@@ -179,7 +179,7 @@ func runTexts(out io.Writer, o options, texts []described, chrony time.Duration)
 	}
 	var failed []string
 	for _, d := range texts {
-		s, err := sim.ParseScenario(d.name, []byte(d.text))
+		s, err := scenario.Parse(d.name, []byte(d.text))
 		if err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func runTexts(out io.Writer, o options, texts []described, chrony time.Duration)
 
 // failure is the command that shows what is wrong with the runs, if anything
 // is.
-func failure(s *sim.Scenario, runs []outcome) string {
+func failure(s *scenario.Scenario, runs []outcome) string {
 	for i := range runs {
 		if len(runs[i].broken) > 0 {
 			return replay(s, runs[i].seed)
@@ -237,7 +237,7 @@ func failure(s *sim.Scenario, runs []outcome) string {
 }
 
 // together judges the runs as one.
-func together(s *sim.Scenario, runs []outcome) string {
+func together(s *scenario.Scenario, runs []outcome) string {
 	var covered []float64
 	for i := range runs {
 		covered = append(covered, runs[i].result.Covered)

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"ntsd/internal/sim"
+	"ntsd/internal/sim/scenario"
 )
 
 func TestCell(t *testing.T) {
@@ -79,12 +79,12 @@ func TestPlot(t *testing.T) {
 // TestRandomWorlds: every number describes a world that runs.
 func TestRandomWorlds(t *testing.T) {
 	for n := uint64(1); n <= 200; n++ {
-		if _, err := sim.ParseScenario("world", []byte(randomWorld(n))); err != nil {
+		if _, err := scenario.Parse("world", []byte(randomWorld(n))); err != nil {
 			t.Errorf("world %d: %v\n%s", n, err, randomWorld(n))
 		}
 	}
 	for n := uint64(1); n <= 200; n++ {
-		if _, err := sim.ParseScenario("attack", []byte(randomAttack(n))); err != nil {
+		if _, err := scenario.Parse("attack", []byte(randomAttack(n))); err != nil {
 			t.Errorf("attack %d: %v\n%s", n, err, randomAttack(n))
 		}
 	}

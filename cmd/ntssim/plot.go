@@ -12,6 +12,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/sim"
+	"ntsd/internal/sim/scenario"
 )
 
 // Sizes of the picture, in pixels.
@@ -30,7 +31,7 @@ const (
 const plotColumns = 1500
 
 // plotFile runs a scenario with one seed and writes its picture.
-func plotFile(name string, s *sim.Scenario, seed uint64) error {
+func plotFile(name string, s *scenario.Scenario, seed uint64) error {
 	w := s.World(seed)
 	seconds := int(w.Duration.Seconds())
 	// Every second is looked at in short runs; in long ones the extremes

@@ -12,6 +12,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/sim"
+	"ntsd/internal/sim/scenario"
 )
 
 // row is one run as it is written for programs. Times are in seconds.
@@ -139,7 +140,7 @@ func writeText(out io.Writer, runs []outcome, chrony time.Duration) {
 
 // replay is the command that runs a failure again; a cell's own options have to
 // be added to it.
-func replay(s *sim.Scenario, seed uint64) string {
+func replay(s *scenario.Scenario, seed uint64) string {
 	what := s.Name
 	if kind, number, ok := strings.Cut(what, " "); ok {
 		what = "-cell"
@@ -151,7 +152,7 @@ func replay(s *sim.Scenario, seed uint64) string {
 }
 
 // trace runs a scenario and prints every action.
-func trace(out io.Writer, s *sim.Scenario, seed uint64) error {
+func trace(out io.Writer, s *scenario.Scenario, seed uint64) error {
 	w := s.World(seed)
 	w.Trace = func(t sim.Instant, a event.Action, wrong clock.Offset) {
 		text := ""

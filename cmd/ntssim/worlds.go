@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"ntsd/internal/sim"
+	"ntsd/internal/sim/scenario"
 )
 
 // random runs random worlds, one seed each: what no table holds.
@@ -71,7 +71,7 @@ func (t *table) drawn(kind string, n int, describe func(uint64) string) ([]outco
 	var jobs []job
 	for i := range n {
 		number := t.o.seed + uint64(i)
-		s, err := sim.ParseScenario(fmt.Sprintf("%s %d", kind, number), []byte(describe(number)))
+		s, err := scenario.Parse(fmt.Sprintf("%s %d", kind, number), []byte(describe(number)))
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ func layers() []layer {
 		{"L2 the decisions", []string{"event", "filter", "selection", "discipline", "assoc", "engine", "server"}},
 		{"L3 the daemon", []string{"config", "status", "control", "ctl", "daemon", "responder"}},
 		{"L4 the world", []string{"linux/sysclock", "linux/udp", "linux/serving", "linux/sandbox", "ntske", "resolve", "store"}},
-		{"tests and demonstration", []string{"demo", "sim", "archtest", "interop", "acceptance"}},
+		{"tests and demonstration", []string{"demo", "sim", "sim/scenario", "archtest", "interop", "acceptance"}},
 	}
 }
 

@@ -107,12 +107,3 @@ func TestOscillator(t *testing.T) {
 		t.Errorf("When: Mono shows %v then, want %v", o.Mono(at), target)
 	}
 }
-
-// TestPlainOracle: at one packet per 64 s, S 100 us and W 1e-9 it reaches what
-// the accuracy table's Kalman filter does: 12 us.
-func TestPlainOracle(t *testing.T) {
-	r := run(t, ordinary(t, 1, 1, "poll 6 6"))
-	if r.OracleOffset < 9*time.Microsecond || r.OracleOffset > 16*time.Microsecond {
-		t.Errorf("seed 1: the oracle's error is %v, want about 12us", r.OracleOffset)
-	}
-}

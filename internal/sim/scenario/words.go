@@ -1,4 +1,4 @@
-package sim
+package scenario
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/sim"
 )
 
 // words is a line of a scenario that is read from left to right. The first
@@ -100,12 +101,12 @@ func (w *words) positive(what string) time.Duration {
 }
 
 // instant is a time since the beginning.
-func (w *words) instant(what string) Instant {
+func (w *words) instant(what string) sim.Instant {
 	d := w.duration(what)
 	if w.err == nil && d < 0 {
 		w.fail("%s: got %v, want no time before the beginning", what, d)
 	}
-	return Instant(d)
+	return sim.Instant(d)
 }
 
 // rate reads a relative frequency.
@@ -127,7 +128,7 @@ func (w *words) rate(what string) clock.Rate {
 
 // when reads the words that say when something is in force, as far as there
 // are any.
-func (w *words) when() (at When) {
+func (w *words) when() (at sim.When) {
 	for {
 		switch {
 		case w.skip("from"):
@@ -138,7 +139,7 @@ func (w *words) when() (at When) {
 				w.fail("until must be later than from")
 			}
 		case w.skip("window"):
-			at.Period = Instant(w.positive("period"))
+			at.Period = sim.Instant(w.positive("period"))
 			at.Centre = w.instant("centre")
 			at.Width = w.instant("width")
 		default:
@@ -148,9 +149,9 @@ func (w *words) when() (at When) {
 }
 
 // span is a when that has to be there.
-func (w *words) span() When {
+func (w *words) span() sim.When {
 	at := w.when()
-	if at == (When{}) {
+	if at == (sim.When{}) {
 		w.fail("from, until or window is missing")
 	}
 	return at
@@ -174,25 +175,25 @@ func (w *words) sum(term func()) {
 }
 
 // shape reads the name of a wave, if one comes next.
-func (w *words) shape() (Shape, bool) {
-	for name, s := range map[string]Shape{
-		"sine": ShapeSine, "triangle": ShapeTriangle, "square": ShapeSquare, "ramp": ShapeRamp,
+func (w *words) shape() (sim.Shape, bool) {
+	for name, s := range map[string]sim.Shape{
+		"sine": sim.ShapeSine, "triangle": sim.ShapeTriangle, "square": sim.ShapeSquare, "ramp": sim.ShapeRamp,
 	} {
 		if w.skip(name) {
 			return s, true
 		}
 	}
-	return ShapeConstant, false
+	return sim.ShapeConstant, false
 }
 
 // frequency reads the sum of a clock's frequency.
-func (w *words) frequency() (o Oscillator) {
+func (w *words) frequency() (o sim.Oscillator) {
 	w.sum(func() {
 		if w.skip("walk") {
 			o.Wander = clock.Rate(math.Hypot(float64(o.Wander), float64(w.rate("walk"))))
 			return
 		}
-		var t Term
+		var t sim.Term
 		wave := false
 		t.Shape, wave = w.shape()
 		t.Size = float64(w.rate("frequency"))
@@ -200,7 +201,7 @@ func (w *words) frequency() (o Oscillator) {
 			t.Period = w.positive("period")
 		}
 		t.When = w.when()
-		if t.Shape == ShapeConstant && t.When == (When{}) {
+		if t.Shape == sim.ShapeConstant && t.When == (sim.When{}) {
 			o.Base += clock.Rate(t.Size)
 			return
 		}
@@ -210,15 +211,15 @@ func (w *words) frequency() (o Oscillator) {
 }
 
 // wrong reads the sum of a server's error.
-func (w *words) wrong() (terms []Term) {
+func (w *words) wrong() (terms []sim.Term) {
 	w.sum(func() {
 		if w.skip("drift") {
-			t := Term{Shape: ShapeRamp, Size: float64(w.rate("drift")), Period: time.Second}
+			t := sim.Term{Shape: sim.ShapeRamp, Size: float64(w.rate("drift")), Period: time.Second}
 			t.When = w.when()
 			terms = append(terms, t)
 			return
 		}
-		var t Term
+		var t sim.Term
 		wave := false
 		t.Shape, wave = w.shape()
 		t.Size = w.duration("error").Seconds()
@@ -232,7 +233,7 @@ func (w *words) wrong() (terms []Term) {
 }
 
 // delay reads the sum of one direction's delay.
-func (w *words) delay() (d Delay) {
+func (w *words) delay() (d sim.Delay) {
 	w.sum(func() {
 		p := w.part()
 		for w.more() {
@@ -241,7 +242,7 @@ func (w *words) delay() (d Delay) {
 				continue
 			}
 			at := w.when()
-			if at == (When{}) {
+			if at == (sim.When{}) {
 				break
 			}
 			p.When = at
@@ -251,25 +252,25 @@ func (w *words) delay() (d Delay) {
 	return d
 }
 
-func (w *words) part() (p Part) {
+func (w *words) part() (p sim.Part) {
 	switch {
 	case w.skip("exp"):
-		return Part{Law: LawExponential, Size: w.duration("mean")}
+		return sim.Part{Law: sim.LawExponential, Size: w.duration("mean")}
 	case w.skip("normal"):
-		return Part{Law: LawNormal, Size: w.duration("deviation")}
+		return sim.Part{Law: sim.LawNormal, Size: w.duration("deviation")}
 	case w.skip("uniform"):
-		return Part{Law: LawUniform, Size: w.duration("width")}
+		return sim.Part{Law: sim.LawUniform, Size: w.duration("width")}
 	case w.skip("gamma"):
-		p = Part{Law: LawGamma, K: w.number("shape", 0.01, 1000)}
+		p = sim.Part{Law: sim.LawGamma, K: w.number("shape", 0.01, 1000)}
 		p.Size = w.duration("scale")
 	case w.skip("queue"):
-		p = Part{Law: LawQueue, Size: w.duration("mean")}
+		p = sim.Part{Law: sim.LawQueue, Size: w.duration("mean")}
 		p.K = w.positive("correlation").Seconds()
 	case w.skip("paths"):
-		p = Part{Law: LawPaths, K: float64(w.integer("paths", 1, 64))}
+		p = sim.Part{Law: sim.LawPaths, K: float64(w.integer("paths", 1, 64))}
 		p.Size = w.duration("step")
 	default:
-		return Part{Law: LawConstant, Size: w.duration("delay")}
+		return sim.Part{Law: sim.LawConstant, Size: w.duration("delay")}
 	}
 	return p
 }

@@ -1,4 +1,4 @@
-package sim
+package scenario
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ntsd/internal/event"
+	"ntsd/internal/sim"
 )
 
 // Limit is what a run must keep to, or should.
@@ -31,7 +32,7 @@ const (
 // metric is a figure of a run.
 type metric struct {
 	unit unit
-	of   func(*Result) float64
+	of   func(*sim.Result) float64
 }
 
 // notices are the kinds that can be counted, by name.
@@ -48,34 +49,34 @@ func notices() map[string]event.NoticeKind {
 
 // metrics are what limits can be set on.
 func metrics() map[string]metric {
-	span := func(of func(*Result) time.Duration) metric {
-		return metric{unitDuration, func(r *Result) float64 { return float64(of(r)) }}
+	span := func(of func(*sim.Result) time.Duration) metric {
+		return metric{unitDuration, func(r *sim.Result) float64 { return float64(of(r)) }}
 	}
-	count := func(of func(*Result) int) metric {
-		return metric{unitCount, func(r *Result) float64 { return float64(of(r)) }}
+	count := func(of func(*sim.Result) int) metric {
+		return metric{unitCount, func(r *sim.Result) float64 { return float64(of(r)) }}
 	}
 	m := map[string]metric{
-		"rms":       span(func(r *Result) time.Duration { return r.RMSOffset }),
-		"max":       span(func(r *Result) time.Duration { return r.Max }),
-		"p99":       span(func(r *Result) time.Duration { return r.P99 }),
-		"bound":     span(func(r *Result) time.Duration { return r.Bound }),
-		"interval":  span(func(r *Result) time.Duration { return r.Interval }),
-		"gap":       span(func(r *Result) time.Duration { return r.Gap }),
-		"first10ms": span(func(r *Result) time.Duration { return r.First10ms }),
-		"first1ms":  span(func(r *Result) time.Duration { return r.First1ms }),
-		"stay1ms":   span(func(r *Result) time.Duration { return r.Stay1ms }),
-		"packets":   count(func(r *Result) int { return r.Packets }),
-		"steps":     count(func(r *Result) int { return r.Steps }),
-		"unlogged":  count(func(r *Result) int { return r.Unlogged }),
-		"backward":  count(func(r *Result) int { return r.Backward }),
-		"covered":   {unitShare, func(r *Result) float64 { return r.Covered }},
-		"synced":    {unitShare, func(r *Result) float64 { return r.Synced }},
-		"oracle": {unitCount, func(r *Result) float64 {
+		"rms":       span(func(r *sim.Result) time.Duration { return r.RMSOffset }),
+		"max":       span(func(r *sim.Result) time.Duration { return r.Max }),
+		"p99":       span(func(r *sim.Result) time.Duration { return r.P99 }),
+		"bound":     span(func(r *sim.Result) time.Duration { return r.Bound }),
+		"interval":  span(func(r *sim.Result) time.Duration { return r.Interval }),
+		"gap":       span(func(r *sim.Result) time.Duration { return r.Gap }),
+		"first10ms": span(func(r *sim.Result) time.Duration { return r.First10ms }),
+		"first1ms":  span(func(r *sim.Result) time.Duration { return r.First1ms }),
+		"stay1ms":   span(func(r *sim.Result) time.Duration { return r.Stay1ms }),
+		"packets":   count(func(r *sim.Result) int { return r.Packets }),
+		"steps":     count(func(r *sim.Result) int { return r.Steps }),
+		"unlogged":  count(func(r *sim.Result) int { return r.Unlogged }),
+		"backward":  count(func(r *sim.Result) int { return r.Backward }),
+		"covered":   {unitShare, func(r *sim.Result) float64 { return r.Covered }},
+		"synced":    {unitShare, func(r *sim.Result) float64 { return r.Synced }},
+		"oracle": {unitCount, func(r *sim.Result) float64 {
 			return float64(r.RMSOffset) / math.Max(float64(r.OracleOffset), 1)
 		}},
 	}
 	for name, kind := range notices() {
-		m[name] = count(func(r *Result) int { return r.Count(kind) })
+		m[name] = count(func(r *sim.Result) int { return r.Count(kind) })
 	}
 	return m
 }
@@ -124,7 +125,7 @@ func (w *words) limit() (l Limit) {
 
 // Check says which limits a run went beyond, and which goals it missed, one
 // line each.
-func Check(limits []Limit, r *Result) (broken, missed []string) {
+func Check(limits []Limit, r *sim.Result) (broken, missed []string) {
 	known := metrics()
 	for _, l := range limits {
 		m := known[l.Metric]

@@ -1,4 +1,4 @@
-package sim
+package scenario
 
 import (
 	"flag"
@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ntsd/internal/sim"
 )
 
 var (
@@ -20,7 +22,7 @@ var (
 // shortStride: with -short every so manyth scenario is run.
 const shortStride = 11
 
-const scenarioFolder = "../../testdata/scenarios"
+const scenarioFolder = "../../../testdata/scenarios"
 
 // scenarios reads every scenario file.
 func scenarios(t testing.TB) (all []Scenario) {
@@ -34,7 +36,7 @@ func scenarios(t testing.TB) (all []Scenario) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := ParseScenario("testdata/scenarios/"+filepath.Base(f), text)
+		s, err := Parse("testdata/scenarios/"+filepath.Base(f), text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +70,7 @@ func TestScenarios(t *testing.T) {
 		wg.Go(func() {
 			for i := range next {
 				s, seed := &all[i/seeds], *seedFlag+uint64(i%seeds)
-				r, err := Run(s.World(seed))
+				r, err := sim.Run(s.World(seed))
 				lines, goals := Check(s.Limits, &r)
 				mu.Lock()
 				covered[i/seeds] = append(covered[i/seeds], r.Covered)
@@ -146,7 +148,7 @@ func TestScenarioErrors(t *testing.T) {
 		{ok + strings.Repeat("servers 20\n", 3), "more than 50 servers"},
 		{strings.Repeat("#", maxScenario+1), "more than 65536 bytes"},
 	} {
-		_, err := ParseScenario("x", []byte(c.text))
+		_, err := Parse("x", []byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: got %v, want %q", c.text[:min(len(c.text), 60)], err, c.want)
 		}
@@ -162,7 +164,7 @@ func FuzzParseScenario(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := ParseScenario("fuzz", text)
+		s, err := Parse("fuzz", text)
 		if err != nil {
 			return
 		}
@@ -172,7 +174,7 @@ func FuzzParseScenario(f *testing.F) {
 		if len(w.Servers) > 4 {
 			return
 		}
-		if _, err := Run(w); err != nil {
+		if _, err := sim.Run(w); err != nil {
 			t.Error(err)
 		}
 	})

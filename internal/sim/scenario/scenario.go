@@ -1,4 +1,10 @@
-package sim
+// Package scenario reads the files that describe worlds for package sim, and the
+// limits that their runs must keep to. README.md of sim has the language. Like
+// sim it is for tests and for cmd/ntssim.
+//
+// Non-goals: it runs nothing and decides nothing about worlds that a file does
+// not say.
+package scenario
 
 import (
 	"fmt"
@@ -12,6 +18,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/selection"
+	"ntsd/internal/sim"
 )
 
 // Bounds of a scenario file.
@@ -21,29 +28,34 @@ const (
 	maxEvents   = 100 // of one kind
 )
 
+const (
+	second  sim.Instant = 1e9
+	ntpPort             = 123
+)
+
 // Scenario is a world described in a file, with the limits that its runs must
 // keep to. README.md has the language.
 type Scenario struct {
 	Name   string
 	About  string // the comment at the top
 	Limits []Limit
-	world  World
+	world  sim.World
 	// implied: it has no limit of its own on what the bound covers.
 	implied bool
 }
 
 // World returns the world for a seed. Worlds of one scenario share memory that
 // nobody writes to.
-func (s *Scenario) World(seed uint64) World {
+func (s *Scenario) World(seed uint64) sim.World {
 	w := s.world
 	w.Seed = seed
 	return w
 }
 
-// ParseScenario reads a scenario. Errors name the file and the line.
-func ParseScenario(name string, text []byte) (Scenario, error) {
+// Parse reads a scenario. Errors name the file and the line.
+func Parse(name string, text []byte) (Scenario, error) {
 	if len(text) > maxScenario {
-		return Scenario{}, fmt.Errorf("sim: %s: more than %d bytes", name, maxScenario)
+		return Scenario{}, fmt.Errorf("scenario: %s: more than %d bytes", name, maxScenario)
 	}
 	b := newBuilder(name)
 	for i, line := range strings.Split(string(text), "\n") {
@@ -56,11 +68,11 @@ func ParseScenario(name string, text []byte) (Scenario, error) {
 		b.begun = true
 		b.line(w)
 		if err := w.end(); err != nil {
-			return Scenario{}, fmt.Errorf("sim: %s line %d: %w", name, i+1, err)
+			return Scenario{}, fmt.Errorf("scenario: %s line %d: %w", name, i+1, err)
 		}
 	}
 	if err := b.finish(); err != nil {
-		return Scenario{}, fmt.Errorf("sim: %s: %w", name, err)
+		return Scenario{}, fmt.Errorf("scenario: %s: %w", name, err)
 	}
 	return b.Scenario, nil
 }
@@ -81,8 +93,8 @@ const epoch = clock.Wall(1_790_000_000_000_000_000) // 2026-09-21
 func newBuilder(name string) *builder {
 	b := &builder{pooled: make(map[int]int)}
 	b.Name = name
-	b.world = World{
-		Oscillator: Oscillator{Base: clock.RatePPM(100), Wander: 1e-9},
+	b.world = sim.World{
+		Oscillator: sim.Oscillator{Base: clock.RatePPM(100), Wander: 1e-9},
 		Epoch:      epoch,
 		WallError:  clock.Offset(time.Second),
 		Engine: engine.Config{
@@ -171,7 +183,7 @@ func (b *builder) servers(w *words) {
 	for range n {
 		i := len(b.sources)
 		b.chosen = append(b.chosen, i)
-		s := Server{Addr: netip.AddrFrom4([4]byte{192, 0, byte(2 + i), 1})}
+		s := sim.Server{Addr: netip.AddrFrom4([4]byte{192, 0, byte(2 + i), 1})}
 		b.world.Servers = append(b.world.Servers, s)
 		b.sources = append(b.sources, engine.Source{
 			Kind: engine.KindServer, Name: s.Addr.String(), Port: ntpPort, NTSPort: 4460, IBurst: true,
@@ -211,7 +223,7 @@ func (b *builder) finish() error {
 }
 
 // each calls do for every server that is being described.
-func (b *builder) each(do func(s *Server, src *engine.Source)) {
+func (b *builder) each(do func(s *sim.Server, src *engine.Source)) {
 	for _, i := range b.chosen {
 		do(&b.world.Servers[i], &b.sources[i])
 	}
@@ -226,7 +238,7 @@ func (b *builder) server(key string, w *words) {
 	switch key {
 	case "to", "back", "both":
 		d := w.delay()
-		b.each(func(s *Server, _ *engine.Source) {
+		b.each(func(s *sim.Server, _ *engine.Source) {
 			if key != "back" {
 				s.To = d
 			}
@@ -238,7 +250,7 @@ func (b *builder) server(key string, w *words) {
 		b.shares(key, w.share(key))
 	case "error":
 		terms := w.wrong()
-		b.each(func(s *Server, _ *engine.Source) { s.Error = terms })
+		b.each(func(s *sim.Server, _ *engine.Source) { s.Error = terms })
 	case "dead", "unsynchronised", "noke":
 		b.spans(key, w.span(), w)
 	case "moves", "rekeys":
@@ -247,10 +259,10 @@ func (b *builder) server(key string, w *words) {
 		b.pool(w.integer("pool", 1, maxServers))
 	case "resolution":
 		d := w.positive(key)
-		b.each(func(s *Server, _ *engine.Source) { s.Resolution = d })
+		b.each(func(s *sim.Server, _ *engine.Source) { s.Resolution = d })
 	case "stratum":
 		n := w.integer(key, 1, 15)
-		b.each(func(s *Server, _ *engine.Source) { s.Stratum = uint8(n) })
+		b.each(func(s *sim.Server, _ *engine.Source) { s.Stratum = uint8(n) })
 	case "announces":
 		b.announces(w)
 	default:
@@ -259,7 +271,7 @@ func (b *builder) server(key string, w *words) {
 }
 
 func (b *builder) shares(key string, p float64) {
-	b.each(func(s *Server, _ *engine.Source) {
+	b.each(func(s *sim.Server, _ *engine.Source) {
 		*map[string]*float64{
 			"loss": &s.Loss, "lossback": &s.LossBack, "forges": &s.Attack.Forges,
 			"replays": &s.Attack.Replays, "tampers": &s.Attack.Tampers,
@@ -267,17 +279,17 @@ func (b *builder) shares(key string, p float64) {
 	})
 }
 
-func (b *builder) spans(key string, at When, w *words) {
-	b.each(func(s *Server, _ *engine.Source) {
-		list := map[string]*[]When{"dead": &s.Dead, "unsynchronised": &s.Unsynchronised, "noke": &s.NoKE}[key]
+func (b *builder) spans(key string, at sim.When, w *words) {
+	b.each(func(s *sim.Server, _ *engine.Source) {
+		list := map[string]*[]sim.When{"dead": &s.Dead, "unsynchronised": &s.Unsynchronised, "noke": &s.NoKE}[key]
 		if *list = append(*list, at); len(*list) > maxEvents {
 			w.fail("too many lines %q", key)
 		}
 	})
 }
 
-func (b *builder) moments(key string, at Instant, w *words) {
-	b.each(func(s *Server, src *engine.Source) {
+func (b *builder) moments(key string, at sim.Instant, w *words) {
+	b.each(func(s *sim.Server, src *engine.Source) {
 		list := &s.Rekeys
 		if key == "moves" {
 			list = &s.Moves
@@ -312,7 +324,7 @@ func (b *builder) announces(w *words) {
 	default:
 		w.fail("announces: got %q, want insert or delete", word)
 	}
-	b.each(func(s *Server, _ *engine.Source) { s.Leap = l })
+	b.each(func(s *sim.Server, _ *engine.Source) { s.Leap = l })
 }
 
 // source reads a line about how the client was told of the servers.
@@ -321,16 +333,16 @@ func (b *builder) source(key string, w *words) {
 	case "poll":
 		least := ntptime.Exponent(w.integer("shortest poll", 0, 17))
 		most := ntptime.Exponent(w.integer("longest poll", int(least), 17))
-		b.each(func(_ *Server, src *engine.Source) { src.MinPoll, src.MaxPoll = least, most })
+		b.each(func(_ *sim.Server, src *engine.Source) { src.MinPoll, src.MaxPoll = least, most })
 	case "noburst":
-		b.each(func(_ *Server, src *engine.Source) { src.IBurst = false })
+		b.each(func(_ *sim.Server, src *engine.Source) { src.IBurst = false })
 	case "nts":
-		b.each(func(s *Server, src *engine.Source) { s.NTS, src.NTS = true, true })
+		b.each(func(s *sim.Server, src *engine.Source) { s.NTS, src.NTS = true, true })
 	case "maxdelay":
 		d := w.positive(key)
-		b.each(func(_ *Server, src *engine.Source) { src.MaxDelay = d })
+		b.each(func(_ *sim.Server, src *engine.Source) { src.MaxDelay = d })
 	case "prefer", "trust", "require", "noselect":
-		b.each(func(_ *Server, src *engine.Source) {
+		b.each(func(_ *sim.Server, src *engine.Source) {
 			o := &src.Select
 			o.Prefer = o.Prefer || key == "prefer"
 			o.Trust = o.Trust || key == "trust"

@@ -1,9 +1,10 @@
-package sim
+package scenario
 
 import (
 	"ntsd/internal/clock"
 	"ntsd/internal/engine"
 	"ntsd/internal/selection"
+	"ntsd/internal/sim"
 )
 
 // client reads a line about the machine under test.
@@ -30,7 +31,7 @@ func (b *builder) client(w *words) {
 		if !w.skip("by") {
 			w.fail("set: by is missing")
 		}
-		c.Sets = append(c.Sets, Set{At: at, By: clock.Offset(w.duration("by"))})
+		c.Sets = append(c.Sets, sim.Set{At: at, By: clock.Offset(w.duration("by"))})
 	case "offline":
 		c.Offline = append(c.Offline, w.span())
 	case "roams":
@@ -46,7 +47,7 @@ func (b *builder) client(w *words) {
 // sleep reads a suspend; the oscillator's seconds are whole, so it is, too.
 func (b *builder) sleep(w *words) {
 	at := w.span()
-	s := Suspend{At: at.From, Until: at.Until}
+	s := sim.Suspend{At: at.From, Until: at.Until}
 	if at.Period != 0 || s.At%second != 0 || s.Until%second != 0 || s.Until == 0 {
 		w.fail("sleeps: want from and until, in whole seconds")
 	}
