@@ -83,10 +83,11 @@ func (c *client) send(t Instant, a event.Send) {
 		return
 	}
 	arrival := left + Instant(there)
-	reply, ok := st.answer(a.To.Addr(), a.Data, from, arrival)
+	reply, away, ok := st.answer(a.To.Addr(), a.Data, from, arrival)
 	if !ok || st.LossBack > 0 && st.rng.Float64() < st.LossBack {
 		return
 	}
+	arrival = away
 	reply = st.attack(reply, func(data []byte) {
 		ev := event.Received{Sent: sent, Received: sent, Local: from.Addr(), Data: data}
 		c.queueAt(arrival+Instant(back)/2, func(t Instant) { c.intrude(t, a, ev) })

@@ -24,6 +24,10 @@ type Server struct {
 	Name     string
 	Moves    []Instant
 	To, Back Delay
+	// Reply is how long a reply takes from its transmit timestamp to the network;
+	// in interleaved mode the next one tells it. Basic: it has no such mode.
+	Reply Delay
+	Basic bool
 	// Loss and LossBack are the shares of requests and replies that get lost.
 	Loss, LossBack float64
 	Error          []Term // what its clock is wrong by, in seconds (positive: ahead)
@@ -54,10 +58,15 @@ func (s *Server) address(t Instant) netip.Addr {
 	return a
 }
 
+// fewClients are more than a world has.
+const fewClients = 64
+
 // station is a server at work.
 type station struct {
 	Server
 	world    *World
+	clients  *server.Clients // its memory for interleaved mode
+	own      *link           // from the transmit timestamp to the network
 	rng      *rand.Rand
 	random   io.Reader
 	to, back *link
@@ -72,7 +81,7 @@ func newStation(s Server, w *World, index uint64) (*station, error) {
 	rng := rand.New(rand.NewPCG(w.Seed, index))
 	st := &station{
 		Server: s, world: w, rng: rng, random: newRandom(w.Seed, index+1),
-		to: newLink(s.To, rng), back: newLink(s.Back, rng),
+		to: newLink(s.To, rng), back: newLink(s.Back, rng), own: newLink(s.Reply, rng),
 		errors: newErrorModel(s.To, s.Back, Instant(w.Duration), w.Seed),
 	}
 	return st, st.start()
@@ -92,7 +101,8 @@ func (s *station) start() error {
 		}
 		s.ring, cfg.Cookies = ring, ring
 	}
-	s.core = server.New(cfg)
+	cfg.Policy = &server.Policy{Interleaved: !s.Basic}
+	s.core, s.clients = server.New(cfg), server.NewClients(fewClients, server.Seed{1, 2})
 	return nil
 }
 
@@ -115,17 +125,21 @@ func (s *station) now(t Instant) clock.Wall {
 	return w
 }
 
-// answer returns the reply to a request that arrives at t; ok is false when
-// there is none.
-func (s *station) answer(to netip.Addr, data []byte, from netip.AddrPort, t Instant) (reply []byte, ok bool) {
+// answer returns the reply to a request that arrives at t, and when it leaves;
+// ok is false when there is none.
+func (s *station) answer(to netip.Addr, data []byte, from netip.AddrPort, t Instant) (reply []byte, left Instant, ok bool) {
 	if to != s.address(t) || holdsAny(s.Dead, t) {
-		return nil, false
+		return nil, t, false
 	}
 	s.present(t)
 	now := s.now(t)
-	req := server.Request{Data: data, From: from, Local: to, Received: now}
+	req := server.Request{Data: data, From: from, Local: to, Received: now, At: clock.Mono(t), Clients: s.clients}
 	reply, verdict := s.core.Reply(nil, req, now, s.system(t, now))
-	return reply, verdict.Replies()
+	left = t + Instant(s.own.draw(t, 0))
+	if h, err := wire.ParseHeader(reply); err == nil {
+		s.clients.Sent(from.Addr(), h.Receive, ntptime.FromWall(s.now(left)))
+	}
+	return reply, left, verdict.Replies()
 }
 
 // system is what the server says of itself.

@@ -246,6 +246,11 @@ func (b *builder) server(key string, w *words) {
 				s.Back = d
 			}
 		})
+	case "reply":
+		d := w.delay()
+		b.each(func(s *sim.Server, _ *engine.Source) { s.Reply = d })
+	case "basic":
+		b.each(func(s *sim.Server, _ *engine.Source) { s.Basic = true })
 	case "loss", "lossback", "forges", "replays", "tampers":
 		b.shares(key, w.share(key))
 	case "error":
@@ -338,6 +343,11 @@ func (b *builder) source(key string, w *words) {
 		b.each(func(_ *sim.Server, src *engine.Source) { src.IBurst = false })
 	case "nts":
 		b.each(func(s *sim.Server, src *engine.Source) { s.NTS, src.NTS = true, true })
+	case "xleave":
+		b.each(func(_ *sim.Server, src *engine.Source) { src.XLeave = true })
+	case "filter":
+		n := w.integer(key, 0, 64)
+		b.each(func(_ *sim.Server, src *engine.Source) { src.Filter = n })
 	case "maxdelay":
 		d := w.positive(key)
 		b.each(func(_ *sim.Server, src *engine.Source) { src.MaxDelay = d })

@@ -117,6 +117,20 @@ func TestPlainOracle(t *testing.T) {
 	}
 }
 
+// TestInterleavedWins: what a server's program is late by is no error in
+// interleaved mode.
+func TestInterleavedWins(t *testing.T) {
+	const most = 0.3
+	for seed := uint64(1); seed <= 5; seed++ {
+		server := []string{"both 50us + exp 10us", "reply 50us + exp 100us", "poll 4 6"}
+		basic := run(t, ordinary(t, seed, 1, server...))
+		better := run(t, ordinary(t, seed, 1, append(server, "xleave")...))
+		if r := float64(better.RMSOffset) / float64(basic.RMSOffset); r > most {
+			t.Errorf("seed %d: error %v, in basic mode %v: ratio %.2f, want at most %.2f", seed, better.RMSOffset, basic.RMSOffset, r, most)
+		}
+	}
+}
+
 // BenchmarkRun is the accuracy matrix' run: 40000 s with one server.
 func BenchmarkRun(b *testing.B) {
 	s, err := Parse("run", []byte("run 40000s settle 12000s\nservers 1\nboth 1ms + exp 100us\npoll 6 6\n"))
