@@ -153,8 +153,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	d := daemon.New(parts)
 	d.Describe(diagnostics)
-	keys := newKeyFile(run, cfg.Main.StateDir, new(store.Flash), log)
-	served, err := newResponder(d, clk, dry, keys, log)
+	served, err := newTimeServer(d, clk, dry, &cfg.Main, log)
 	if err != nil {
 		return err
 	}
@@ -183,7 +182,6 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()
-	keys.Flush()
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		log.Info("ntsd exiting")
 		return nil

@@ -5,40 +5,61 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
 	"time"
 
 	"ntsd/internal/config"
+	"ntsd/internal/linux/serving"
 	"ntsd/internal/ntske"
 	"ntsd/internal/responder"
 )
 
+// closeGrace is how long a server that is to end waits for the clients that it
+// talks to: a handshake takes milliseconds, and a change of the configuration
+// should break off none.
+const closeGrace = time.Second
+
+// keServers starts NTS-KE servers.
+type keServers struct {
+	lan *lanServer
+	log *slog.Logger
+}
+
 // keServer is a running NTS-KE server.
 type keServer struct {
 	*ntske.Server
+	cfg   config.NTSServer
+	lan   *lanServer // nil: not wanted
+	log   *slog.Logger
 	pairs *ntske.KeyPairs
 	files []string
 	seen  []time.Time // when the files were last written, as read
+
+	ctx   context.Context // of the clients; Close ends it
 	end   context.CancelFunc
+	open  map[netip.AddrPort]net.Listener
 	ended sync.WaitGroup
 }
 
-// listenKE starts an NTS-KE server on every address.
-func listenKE(cfg config.NTSServer, g *responder.Grants) (responder.KE, error) {
-	k := &keServer{}
-	var files []ntske.KeyPairFiles
-	for i := range cfg.Certs {
-		files = append(files, ntske.KeyPairFiles{Cert: cfg.Certs[i], Key: cfg.Keys[i]})
-		k.files = append(k.files, cfg.Certs[i], cfg.Keys[i])
+// listen starts an NTS-KE server.
+func (s *keServers) listen(cfg config.NTSServer, g *responder.Grants) (responder.KE, error) {
+	k := &keServer{cfg: cfg, log: s.log, pairs: new(ntske.KeyPairs), open: make(map[netip.AddrPort]net.Listener)}
+	if cfg.SelfSigned {
+		k.lan = s.lan
+		k.lan.use(cfg, g)
+		if err := k.lan.keep(); err != nil && len(cfg.Certs) == 0 {
+			return nil, err
+		}
 	}
-	k.seen = k.written()
-	var err error
-	if k.pairs, err = ntske.LoadKeyPairs(files...); err != nil {
+	if err := k.loadFiles(); err != nil {
 		return nil, err
 	}
+	var err error
 	k.Server, err = ntske.NewServer(ntske.ServerConfig{
 		Certificate: k.pairs.Certificate, Cookies: g, Admit: g.Admit, NTPServer: cfg.NTPServer, NTPPort: cfg.NTPPort,
 		MaxConnections: cfg.MaxConnections, Timeout: cfg.Timeout,
@@ -46,19 +67,32 @@ func listenKE(cfg config.NTSServer, g *responder.Grants) (responder.KE, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", fmt.Sprintf(":%d", cfg.Port))
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%w; another program listens there", err)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%w; ports below 1024 need root or CAP_NET_BIND_SERVICE", err)
-	case err != nil:
+	k.ctx, k.end = context.WithCancel(context.Background())
+	if err := k.follow(); err != nil && len(k.open) == 0 {
+		_ = k.Close()
 		return nil, err
 	}
-	ctx, end := context.WithCancel(context.Background()) // Close ends it
-	k.end = end
-	k.ended.Go(func() { _ = k.Serve(ctx, ln) })
 	return k, nil
+}
+
+// loadFiles reads the certificates that the configuration names.
+func (k *keServer) loadFiles() error {
+	var files []ntske.KeyPairFiles
+	for i := range k.cfg.Certs {
+		files = append(files, ntske.KeyPairFiles{Cert: k.cfg.Certs[i], Key: k.cfg.Keys[i]})
+		k.files = append(k.files, k.cfg.Certs[i], k.cfg.Keys[i])
+	}
+	k.seen = k.written()
+	if len(files) > 0 {
+		var err error
+		if k.pairs, err = ntske.LoadKeyPairs(files...); err != nil {
+			return err
+		}
+	}
+	if k.lan != nil {
+		k.pairs.Beside = k.lan.Certificate
+	}
+	return nil
 }
 
 // written returns when each file was last written; zero where that cannot be
@@ -73,21 +107,93 @@ func (k *keServer) written() []time.Time {
 	return times
 }
 
-// Reload reads the certificates again if a file was written since.
+// follow listens where the configuration wants it now, and no longer where an
+// address has gone. What cannot be opened is tried again the next time.
+func (k *keServer) follow() error {
+	wanted, err := k.wanted()
+	if err != nil {
+		return err
+	}
+	for at, ln := range k.open {
+		if !wanted[at] {
+			_ = ln.Close() // ends its Serve
+			delete(k.open, at)
+		}
+	}
+	for at := range wanted {
+		if k.open[at] != nil {
+			continue
+		}
+		ln, listenErr := listenTCP(at)
+		if listenErr != nil {
+			err = errors.Join(err, listenErr)
+			continue
+		}
+		k.open[at] = ln
+		k.ended.Go(func() { _ = k.Serve(k.ctx, ln) })
+	}
+	return err
+}
+
+// wanted returns where to listen: everywhere, where the configuration names no
+// interface.
+func (k *keServer) wanted() (map[netip.AddrPort]bool, error) {
+	addrs := []netip.Addr{{}}
+	if len(k.cfg.Interfaces) > 0 {
+		var err error
+		if addrs, err = serving.Addresses(k.cfg.IsInterface); err != nil {
+			return nil, err
+		}
+		if len(addrs) == 0 && len(k.open) == 0 {
+			return nil, fmt.Errorf("no address on interface %v now", k.cfg.Interfaces)
+		}
+	}
+	wanted := make(map[netip.AddrPort]bool)
+	for _, a := range addrs {
+		for _, p := range k.cfg.Ports {
+			wanted[netip.AddrPortFrom(a, p)] = true
+		}
+	}
+	return wanted, nil
+}
+
+// listenTCP listens on an address, or on all where it is none.
+func listenTCP(at netip.AddrPort) (net.Listener, error) {
+	host := ""
+	if at.Addr().IsValid() {
+		host = at.Addr().String()
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, fmt.Sprint(at.Port())))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w; another program listens there", err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w; ports below 1024 need root or CAP_NET_BIND_SERVICE", err)
+	}
+	return ln, err
+}
+
+// Reload reads the certificates again if a file was written since, replaces
+// that of the LAN if its time has come, and follows the addresses of
+// interfaces.
 func (k *keServer) Reload() error {
+	err := k.follow()
+	if k.lan != nil {
+		err = errors.Join(err, k.lan.keep())
+	}
 	now := k.written()
 	changed := false
 	for i := range now {
 		changed = changed || !now[i].Equal(k.seen[i])
 	}
 	if !changed {
-		return nil
+		return err
 	}
-	if err := k.pairs.Reload(); err != nil {
-		return err // and tried again the next time
+	if bad := k.pairs.Reload(); bad != nil {
+		return errors.Join(err, bad) // and tried again the next time
 	}
 	k.seen = now
-	return nil
+	return err
 }
 
 // Counts returns the connections served and refused.
@@ -96,9 +202,15 @@ func (k *keServer) Counts() (accepted, dropped uint64) {
 	return c.Accepted, c.Dropped
 }
 
-// Close ends the server and waits for its connections.
+// Close ends the server. It waits for its clients, those that take too long are
+// hung up on.
 func (k *keServer) Close() error {
-	k.end()
+	for _, ln := range k.open {
+		_ = ln.Close()
+	}
+	late := time.AfterFunc(closeGrace, k.end)
 	k.ended.Wait()
+	late.Stop()
+	k.end()
 	return nil
 }

@@ -74,14 +74,14 @@ func TestKEServer(t *testing.T) {
 	port := freeTCP(t)
 	cfg.Allow = []config.Access{{Subnets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
 	cfg.Serve.Enabled = false
-	cfg.NTSServer.Enabled, cfg.NTSServer.Certs, cfg.NTSServer.Keys, cfg.NTSServer.Port = true, []string{cert}, []string{key}, port
+	cfg.NTSServer.Enabled, cfg.NTSServer.Certs, cfg.NTSServer.Keys, cfg.NTSServer.Ports = true, []string{cert}, []string{key}, []uint16{port}
 	started := make(chan responder.KE, 1)
 	r, err := responder.New(responder.Options{
 		Clock: stillClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Workers: 1, Keys: newKeyFile(dir, t.TempDir(), new(store.Flash), slog.New(slog.DiscardHandler)),
 		InForce:    func(context.Context) (engine.System, *config.Config, error) { return engine.System{}, cfg, nil },
 		Interfaces: func(func(string, uint32, []netip.Prefix)) error { return nil },
 		ListenKE: func(c config.NTSServer, g *responder.Grants) (responder.KE, error) {
-			ke, err := listenKE(c, g)
+			ke, err := new(keServers).listen(c, g)
 			if err == nil {
 				started <- ke
 			}

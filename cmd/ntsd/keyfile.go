@@ -77,6 +77,9 @@ func (f *keyFile) Save(path string, r server.Rotation) error {
 	return store.SaveCookieKeys(f.run, r)
 }
 
+// Written returns how many files of any kind were written to flash.
+func (f *keyFile) Written() (day int, total uint64) { return f.flash.Written() }
+
 // Flush writes to flash what is not there yet. That it cannot be written is
 // said once: the daemon works, but its clients will need new keys after a
 // reboot.

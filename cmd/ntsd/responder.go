@@ -1,21 +1,38 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"runtime"
 
+	"ntsd/internal/config"
+	"ntsd/internal/control"
 	"ntsd/internal/daemon"
+	"ntsd/internal/lanca"
 	"ntsd/internal/linux/serving"
 	"ntsd/internal/responder"
+	"ntsd/internal/store"
 )
 
-// newResponder puts the NTP server beside a daemon.
-func newResponder(d *daemon.Daemon, clk steered, dry bool, keys *keyFile, log *slog.Logger) (*responder.Responder, error) {
+// timeServer is the NTP and NTS server beside a daemon, with its files.
+type timeServer struct {
+	*responder.Responder
+	keys *keyFile
+	lan  *lanServer
+}
+
+func newTimeServer(d *daemon.Daemon, clk steered, dry bool, m *config.Main, log *slog.Logger) (*timeServer, error) {
+	flash := new(store.Flash)
+	s := &timeServer{
+		keys: newKeyFile(m.RunDir, m.StateDir, flash, log),
+		lan:  &lanServer{Authority: lanca.New(m.StateDir, flash), log: log},
+	}
 	served := serving.NewClock(clk, dry)
-	return responder.New(responder.Options{
+	var err error
+	s.Responder, err = responder.New(responder.Options{
 		Clock: served, Interfaces: serving.Interfaces, InForce: d.InForce, Rand: rand.Reader, Log: log,
-		ListenKE: listenKE, Keys: keys,
+		ListenKE: (&keServers{lan: s.lan, log: log}).listen, Keys: s.keys,
 		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(),
 		Listen: func(port uint16, n int) (ports []responder.Port, err error) {
 			sockets, err := serving.Listen(port, n, served)
@@ -25,4 +42,17 @@ func newResponder(d *daemon.Daemon, clk steered, dry bool, keys *keyFile, log *s
 			return ports, err
 		},
 	})
+	return s, err
+}
+
+// Run serves until ctx ends.
+func (s *timeServer) Run(ctx context.Context) {
+	s.Responder.Run(ctx)
+	s.keys.Flush()
+}
+
+// Answering answers what is asked about the server, and leaves the rest to
+// next.
+func (s *timeServer) Answering(next control.Handler) control.Handler {
+	return s.lan.Answering(s.Responder.Answering(next))
 }

@@ -13,6 +13,7 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"ntsd/internal/clock"
@@ -243,7 +244,7 @@ const WaitByOrphan time.Duration = -1
 type NTSServer struct {
 	Enabled        bool
 	Certs, Keys    []string // pairs
-	Port           uint16
+	Ports          []uint16
 	Interfaces     []string // empty: all
 	NTPServer      string   // named to clients; empty: the KE server itself
 	NTPPort        uint16   // likewise; 0: 123
@@ -254,6 +255,21 @@ type NTSServer struct {
 	Timeout        time.Duration
 	RateLimit      RateLimit
 	SelfSigned     bool
+}
+
+// IsInterface reports whether a network device is one of Interfaces.
+func (n *NTSServer) IsInterface(device string) bool {
+	return slices.ContainsFunc(n.Interfaces, func(logical string) bool { return IsInterface(device, logical) })
+}
+
+// bridgePrefix is what OpenWrt puts before the name of a logical interface to
+// name its bridge.
+const bridgePrefix = "br-"
+
+// IsInterface reports whether a network device is the logical interface of that
+// name.
+func IsInterface(device, logical string) bool {
+	return device == logical || device == bridgePrefix+logical
 }
 
 // Statistics are files of measurements.

@@ -59,8 +59,8 @@ func ntsServerSection() Section {
 		option(acted, "enabled", boolean(), "0", "run it", func(n *NTSServer) *bool { return &n.Enabled }),
 		list(acted, "cert", path(), "", "certificate files (PEM, with intermediates), one per key", func(n *NTSServer) *[]string { return &n.Certs }),
 		list(acted, "key", path(), "", "private key files", func(n *NTSServer) *[]string { return &n.Keys }),
-		option(acted, "port", port(), "4460", "TCP port", func(n *NTSServer) *uint16 { return &n.Port }),
-		list(later, "interface", interfaceName(), "", "on these interfaces only", func(n *NTSServer) *[]string { return &n.Interfaces }),
+		list(acted, "port", port(), "4460", "TCP ports", func(n *NTSServer) *[]uint16 { return &n.Ports }),
+		list(acted, "interface", interfaceName(), "", "on these interfaces only", func(n *NTSServer) *[]string { return &n.Interfaces }),
 		option(acted, "ntp_server", optional(plainHost()), "", "NTP server named to clients; by default this one", func(n *NTSServer) *string { return &n.NTPServer }),
 		option(acted, "ntp_port", optional(port()), "", "its port", func(n *NTSServer) *uint16 { return &n.NTPPort }),
 		option(acted, "rotate", timeSpan(time.Minute, maxTime), "1d", "life of a cookie key", func(n *NTSServer) *time.Duration { return &n.Rotate }),
@@ -69,7 +69,7 @@ func ntsServerSection() Section {
 		option(acted, "max_connections", integer(1, 10000), "100", "connections at once", func(n *NTSServer) *int { return &n.MaxConnections }),
 		option(acted, "timeout", timeSpan(100*time.Millisecond, time.Hour), "2", "time to finish one", func(n *NTSServer) *time.Duration { return &n.Timeout }),
 		option(acted, "ratelimit", rateLimit(keRateLimit()), "0", "limit the connections of one client", func(n *NTSServer) *RateLimit { return &n.RateLimit }),
-		option(later, "selfsigned", boolean(), "0", "make and keep a CA for the LAN and a certificate", func(n *NTSServer) *bool { return &n.SelfSigned }),
+		option(acted, "selfsigned", boolean(), "0", "make and keep a CA for the LAN and a certificate", func(n *NTSServer) *bool { return &n.SelfSigned }),
 	)
 	s.check = func(s *section, target any) {
 		n := target.(*NTSServer)

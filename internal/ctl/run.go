@@ -167,19 +167,30 @@ func (c *invocation) makestep([]string) error {
 		if r.Daemon.DryRun {
 			fmt.Fprintln(c.stdout, "The daemon leaves the system clock alone (-x): it would only seem to step.")
 		}
-		fmt.Fprintf(c.stdout, "Step the clock %s by %.9f seconds now? [y/N] ", way, math.Abs(left))
-		answer, err := bufio.NewReader(c.stdin).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return failf(ExitFailed, "makestep: %v", err)
-		}
-		if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-			return failf(ExitFailed, "makestep: not confirmed, nothing done")
+		if err := c.confirm("makestep", fmt.Sprintf("Step the clock %s by %.9f seconds now? [y/N] ", way, math.Abs(left))); err != nil {
+			return err
 		}
 	}
 	if _, err := c.client.do(context.Background(), control.CmdMakeStep); err != nil {
 		return err
 	}
 	return c.done()
+}
+
+// confirm asks whoever sits at the terminal; the error says that he does not
+// want it.
+func (c *invocation) confirm(command, question string) error {
+	if err := c.print(question); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(c.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return failf(ExitFailed, "%s: %v", command, err)
+	}
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return failf(ExitFailed, "%s: not confirmed, nothing done", command)
+	}
+	return nil
 }
 
 // interactive reports whether a person sits at both ends.

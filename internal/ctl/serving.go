@@ -16,6 +16,8 @@ func serving() []Command {
 		{"serverstats", "[-v]", "the NTP server: requests, replies, timestamps", "-v adds the ports that are served and what became of the requests.", "ntsctl serverstats -v", 0, 0, asking(status.RenderServerStats)},
 		{"clients", "[-k] [-p MIN] [-r] [-v]", "who asks the NTP server, how often, since when", "-k shows key establishments in the last columns, -p only clients with so many\nrequests, -r counts those that are listed from 0 again. -v adds who uses NTS,\ninterleaved mode, and who asks too often.", "ntsctl clients -p 100", 0, 4, (*invocation).clients},
 		{"accheck", "CLIENT", "whether the NTP server answers an address", "-v adds which subnet decides.", "ntsctl accheck 192.168.1.20", 1, 1, asking(status.RenderAccess)},
+		{"ntskeys", "[-v]", "the keys of cookies: ids, ages, next rotation", "The keys themselves are never shown. -v adds the writes to flash.", "ntsctl ntskeys", 0, 0, asking(status.RenderNTSKeys)},
+		{"ca", "[export | renew]", "the LAN's certificate authority: show, export, renew", "export prints its certificate, for the option trustedcerts of clients.\nrenew makes a new authority, which clients have to trust anew; it asks first\nwhen on a terminal, -y says yes.", "ntsctl ca export > lan-ca.pem", 0, 1, (*invocation).ca},
 	}
 }
 
@@ -78,4 +80,26 @@ func asking[T any](render func(io.Writer, T, status.Options) error) func(*invoca
 		}
 		return nil
 	}
+}
+
+// ca shows, exports or renews the authority of the LAN.
+func (c *invocation) ca(words []string) error {
+	show := asking(status.RenderCA)
+	switch {
+	case len(words) == 1:
+		return show(c, words)
+	case words[1] == "export":
+		return asking(func(w io.Writer, ca status.CA, _ status.Options) error {
+			_, err := io.WriteString(w, ca.PEM)
+			return err
+		})(c, words[:1])
+	case words[1] != control.ArgRenew:
+		return failf(ExitUsage, "ca: %q is neither export nor renew", words[1])
+	}
+	if c.interactive() && !c.opts.yes {
+		if err := c.confirm("ca renew", "Make a new authority? Every client will have to trust it anew. [y/N] "); err != nil {
+			return err
+		}
+	}
+	return show(c, words)
 }

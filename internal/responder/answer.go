@@ -17,6 +17,8 @@ func (r *Responder) Answering(next control.Handler) control.Handler {
 			return control.Reply(r.ServerStats())
 		case control.CmdClients:
 			return r.clients(req.Args)
+		case control.CmdNTSKeys:
+			return control.Reply(r.NTSKeys())
 		case control.CmdAccheck:
 			return r.accheck(req.Args)
 		}

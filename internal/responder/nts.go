@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"ntsd/internal/clock"
@@ -32,12 +34,15 @@ type KeyFile interface {
 	// the file of a fleet's keys; empty: this server's own.
 	Load(path string) (server.Rotation, error)
 	Save(path string, r server.Rotation) error
+	// Written returns how many files were written to flash within a day, and
+	// since the start. It may be called from any goroutine.
+	Written() (day int, total uint64)
 }
 
 // KE is a running NTS-KE server.
 type KE interface {
-	// Reload reads the certificates again where their files have changed.
-	// After an error the old ones stay.
+	// Reload follows what has changed outside: certificates, addresses of
+	// interfaces. After an error it goes on with what it has.
 	Reload() error
 	// Counts returns the connections that were served, and those refused.
 	Counts() (accepted, dropped uint64)
@@ -54,6 +59,19 @@ type Grants struct {
 	ring  *nts.Keyring
 	limit server.RateLimit
 	asked *server.Clients // where the server keeps no table of clients; nil: not needed yet
+}
+
+// ErrNotYet is returned by Options.ListenKE before there is a certificate,
+// because the time is not known.
+var ErrNotYet = errors.New("responder: no certificate of our own before the time is known")
+
+// joined writes ports with blanks between them.
+func joined(ports []uint16) string {
+	text := make([]string, len(ports))
+	for i, p := range ports {
+		text[i] = strconv.Itoa(int(p))
+	}
+	return strings.Join(text, " ")
 }
 
 // errNoKeys is said before there is a first cookie key.
@@ -78,6 +96,13 @@ func (g *Grants) Admit(from netip.AddrPort) bool {
 		g.asked = server.NewClients(keClients, g.r.seed)
 	}
 	return g.asked.Admit(&g.limit, from.Addr(), now.Mono)
+}
+
+// Time returns the time that is served, and whether it is believed: because
+// the clock is synchronised, or because section local says so.
+func (g *Grants) Time() (now clock.Wall, believed bool) {
+	r, _ := g.r.opt.Clock.Now()
+	return r.Wall, g.r.state.Load().system.Leap != event.LeapUnsynchronised
 }
 
 // AppendCookie appends one cookie that holds the keys.
@@ -213,13 +238,17 @@ func (r *Responder) surveyNTS(cfg *config.Config) {
 		return
 	}
 	if x.ke != nil {
-		r.reloadCertificates()
+		r.reloadKE()
 		return
 	}
 	ke, err := r.opt.ListenKE(n, x.grants)
 	if err != nil {
-		if !x.failing {
-			r.opt.Log.Warn("cannot establish NTS keys; will try again", "port", n.Port, "reason", err)
+		switch {
+		case x.failing:
+		case errors.Is(err, ErrNotYet):
+			r.opt.Log.Info("NTS keys will be established once the clock is right", "reason", err)
+		default:
+			r.opt.Log.Warn("cannot establish NTS keys; will try again", "port", joined(n.Ports), "reason", err)
 		}
 		x.failing = true
 		return
@@ -227,16 +256,16 @@ func (r *Responder) surveyNTS(cfg *config.Config) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x.ke, x.running, x.failing = ke, n, false
-	r.opt.Log.Info("establishing NTS keys", "port", n.Port)
+	r.opt.Log.Info("establishing NTS keys", "port", joined(n.Ports))
 }
 
-func (r *Responder) reloadCertificates() {
+func (r *Responder) reloadKE() {
 	err := r.nts.ke.Reload()
 	switch {
 	case err != nil && !r.nts.stale:
-		r.opt.Log.Warn("changed certificate refused, the old one stays in use", "reason", err)
+		r.opt.Log.Warn("a change is not followed, NTS keys are established as before", "reason", err)
 	case err == nil && r.nts.stale:
-		r.opt.Log.Info("certificate is good again")
+		r.opt.Log.Info("the change is followed now")
 	}
 	r.nts.stale = err != nil
 }

@@ -12,9 +12,6 @@ import (
 const (
 	everyone   = "wan"  // everybody
 	everyoneV6 = "wan6" // everybody with IPv6
-	// bridgePrefix is what OpenWrt puts before the name of a logical interface
-	// to name its bridge.
-	bridgePrefix = "br-"
 )
 
 // kiss says RATE to one in eight of the requests that are refused: a client
@@ -109,7 +106,7 @@ func (r *Responder) rules(rules []server.Rule, a *config.Access, allow bool, int
 	return rules
 }
 
-func (l *link) is(name string) bool { return l.name == name || l.name == bridgePrefix+name }
+func (l *link) is(name string) bool { return config.IsInterface(l.name, name) }
 
 func indices(name string, interfaces []link) []uint32 {
 	var found []uint32

@@ -12,6 +12,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
 	"ntsd/internal/engine"
+	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
 )
@@ -106,6 +107,11 @@ type state struct {
 	table  *table           // nil: nothing is remembered
 	keys   *server.Rotation // nil: no NTS
 	shared bool             // they are a fleet's
+
+	// For people, about the keys.
+	keysFile string // of a fleet
+	rotate   time.Duration
+	waiting  bool // for synchronisation, before they rotate
 }
 
 // table is the memory of clients, in stripes.
@@ -189,7 +195,8 @@ func (r *Responder) refresh(ctx context.Context) error {
 		RootDispersion: sys.RootDispersion, ReferenceID: sys.ReferenceID, ReferenceTime: sys.ReferenceTime,
 	}
 	next.keys = r.refreshNTS(cfg, sys, now.Wall)
-	next.shared = r.nts.path != ""
+	next.keysFile, next.rotate, next.waiting = r.nts.path, cfg.NTSServer.Rotate, sys.Leap == event.LeapUnsynchronised
+	next.shared = next.keysFile != ""
 	r.countdown--
 	if changed || r.countdown <= 0 {
 		r.countdown = survey

@@ -127,3 +127,29 @@ func (r *Responder) CheckAccess(a netip.Addr) status.Access {
 	}
 	return answer
 }
+
+// NTSKeys returns what may be told of the cookie keys. The file has the time of
+// the current one; the older ones are as many rotations older.
+func (r *Responder) NTSKeys() status.NTSKeys {
+	s := r.state.Load()
+	k := status.NTSKeys{Keys: []status.NTSKey{}, Shared: s.keysFile, RotateS: s.rotate.Seconds(), Waiting: s.waiting}
+	k.FlashDay, k.Flash = r.opt.Keys.Written()
+	if s.keys == nil || len(s.keys.Keys) == 0 {
+		return k
+	}
+	now, _ := r.opt.Clock.Now()
+	if s.shared {
+		k.Keys = append(k.Keys, status.NTSKey{ID: s.keys.Keys[0].ID + 1, State: status.KeyNext})
+	}
+	made, state := s.keys.Made, status.KeyCurrent
+	for _, key := range s.keys.Keys {
+		k.Keys = append(k.Keys, status.NTSKey{
+			ID: key.ID, State: state, Made: status.Time(made), AgeS: max(0, now.Wall.Sub(made).Duration().Seconds()),
+		})
+		made, state = made.Add(-s.rotate), status.KeyOld
+	}
+	if !s.waiting {
+		k.Next = status.Time(s.keys.Made.Add(s.rotate))
+	}
+	return k
+}

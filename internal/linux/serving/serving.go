@@ -218,3 +218,34 @@ func Interfaces(f func(name string, index uint32, subnets []netip.Prefix)) error
 	}
 	return nil
 }
+
+// Addresses returns the addresses of the interfaces that are up and wanted,
+// link-local ones with their zone.
+func Addresses(wanted func(name string) bool) ([]netip.Addr, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var found []netip.Addr
+	for _, i := range all {
+		if i.Flags&net.FlagUp == 0 || !wanted(i.Name) {
+			continue
+		}
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue // it went away meanwhile
+		}
+		for _, a := range addrs {
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil {
+				continue
+			}
+			addr := p.Addr()
+			if addr.IsLinkLocalUnicast() && addr.Is6() {
+				addr = addr.WithZone(i.Name)
+			}
+			found = append(found, addr)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+
+	"ntsd/internal/config"
+	"ntsd/internal/control"
+	"ntsd/internal/lanca"
+	"ntsd/internal/linux/serving"
+	"ntsd/internal/nts"
+	"ntsd/internal/responder"
+	"ntsd/internal/status"
+)
+
+// lanDomain is where OpenWrt's name server finds the router and its clients.
+const lanDomain = ".lan"
+
+// lanServer is the authority of the LAN and this server's certificate under
+// it. Its methods may be called from any goroutine.
+type lanServer struct {
+	*lanca.Authority
+	log *slog.Logger
+
+	mu     sync.Mutex
+	cfg    *config.NTSServer // nil: not in use
+	grants *responder.Grants
+	failed bool // the latest attempt to save
+}
+
+// use says for which server the authority is needed.
+func (l *lanServer) use(cfg config.NTSServer, g *responder.Grants) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cfg, l.grants = &cfg, g
+}
+
+// keep sees to the certificate. The error says why there is none; one that
+// cannot be saved is told of once, and serves.
+func (l *lanServer) keep() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, believed := l.grants.Time()
+	changed, err := l.Keep(now, believed, l.names())
+	if info, _ := l.Info(); changed {
+		l.log.Info("new certificate for the LAN", "names", strings.Join(info.Names, ", "), "not_after", status.Time(info.NotAfter),
+			"authority", info.Subject)
+	}
+	switch {
+	case l.Certificate() == nil && errors.Is(err, lanca.ErrNoTime):
+		return responder.ErrNotYet
+	case l.Certificate() == nil:
+		return err
+	case err != nil && !l.failed:
+		l.log.Warn("the LAN's certificate authority cannot be saved: after a restart clients will have to trust another one", "reason", err)
+	}
+	l.failed = err != nil
+	return nil
+}
+
+// names returns what clients of the LAN may call this server.
+func (l *lanServer) names() lanca.Names {
+	var names lanca.Names
+	if host, err := os.Hostname(); err == nil && nts.ValidServer(host) {
+		host = strings.ToLower(host)
+		names.Host, names.DNS = host, []string{host}
+		if !strings.Contains(host, ".") {
+			names.DNS = append(names.DNS, host+lanDomain)
+		}
+	}
+	// Interfaces that cannot be read now are read the next time.
+	addrs, _ := serving.Addresses(func(device string) bool { return len(l.cfg.Interfaces) == 0 || l.cfg.IsInterface(device) })
+	for _, a := range addrs {
+		if lanca.OnLAN(a) && !a.IsLinkLocalUnicast() {
+			names.Addrs = append(names.Addrs, a)
+		}
+	}
+	return names
+}
+
+// Answering answers what is asked about the authority, and leaves the rest to
+// next.
+func (l *lanServer) Answering(next control.Handler) control.Handler {
+	return func(ctx context.Context, req control.Request) control.Response {
+		if req.Cmd != control.CmdCA {
+			return next(ctx, req)
+		}
+		switch {
+		case len(req.Args) == 0:
+		case len(req.Args) == 1 && req.Args[0] == control.ArgRenew:
+			if err := l.renew(); err != nil {
+				return control.Fail(control.CodeFailed, err.Error())
+			}
+		default:
+			return control.Fail(control.CodeArguments, "ca takes nothing or "+control.ArgRenew)
+		}
+		info, ok := l.Info()
+		if !ok {
+			return control.Fail(control.CodeFailed, errNoAuthority.Error())
+		}
+		return control.Reply(status.CA{
+			Subject: info.Subject, Fingerprint: info.Fingerprint, File: info.File, PEM: info.PEM, Names: info.Names,
+			NotBefore: status.Time(info.NotBefore), NotAfter: status.Time(info.NotAfter), Next: status.Time(info.Next),
+		})
+	}
+}
+
+var errNoAuthority = errors.New("no authority of the LAN is in use: that needs 'enabled' and 'selfsigned' in section 'nts_server'")
+
+// renew makes a new authority and a certificate under it.
+func (l *lanServer) renew() error {
+	l.mu.Lock()
+	used := l.cfg != nil
+	var names lanca.Names
+	if used {
+		names = l.names()
+	}
+	l.mu.Unlock()
+	if !used {
+		return errNoAuthority
+	}
+	if err := l.Renew(names); err != nil {
+		return err
+	}
+	l.log.Warn("new certificate authority for the LAN: its clients have to trust it anew")
+	if err := l.keep(); err != nil && !errors.Is(err, responder.ErrNotYet) {
+		return err
+	}
+	return nil
+}
