@@ -17,6 +17,19 @@ func Load(dir string, read func(name string) ([]byte, error)) (*Config, []Diagno
 
 // LoadFile is Load for a file of any name.
 func LoadFile(file string, read func(name string) ([]byte, error)) (*Config, []Diagnostic) {
+	p, diagnostics := parseFile(file, read)
+	if p == nil {
+		return nil, diagnostics
+	}
+	c, diagnostics := FromUCI(p)
+	if c.Main.UseSystemServers {
+		diagnostics = append(diagnostics, addSystem(c, file, read)...)
+	}
+	return c, diagnostics
+}
+
+// parseFile reads a UCI file; without a Package there is one diagnostic, an Error.
+func parseFile(file string, read func(name string) ([]byte, error)) (*uci.Package, []Diagnostic) {
 	text, err := read(file)
 	if err != nil {
 		return nil, []Diagnostic{{Severity: Error, File: file, Message: "cannot be read: " + reason(err)}}
@@ -30,7 +43,7 @@ func LoadFile(file string, read func(name string) ([]byte, error)) (*Config, []D
 		}
 		return nil, []Diagnostic{d}
 	}
-	return FromUCI(p)
+	return p, nil
 }
 
 // reason returns what lies below the operation and the path, which the

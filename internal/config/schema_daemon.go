@@ -21,7 +21,7 @@ func mainSection() Section {
 			func(m *Main) *string { return &m.User }),
 		option(acted, "clock", oneOf(ClockKernel, ClockNone), "kernel", "the clock to steer; none: measure only", func(m *Main) *ClockMode { return &m.Clock }),
 		option(acted, "rtcsync", boolean(), "1", "let the kernel copy its time to the real-time clock", func(m *Main) *bool { return &m.RTCSync }),
-		option(later, "use_system_servers", boolean(), "0", "also take the servers of system.ntp", func(m *Main) *bool { return &m.UseSystemServers }),
+		option(acted, "use_system_servers", boolean(), "0", "also take the servers of system.ntp", func(m *Main) *bool { return &m.UseSystemServers }),
 	)
 	s.Name = "main"
 	return s
