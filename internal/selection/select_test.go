@@ -212,7 +212,7 @@ func FuzzSelect(f *testing.F) {
 			b := rng.Uint64()
 			cands[i] = Candidate{
 				Offset: clock.Offset(rng.Uint64() >> rng.UintN(64)), Distance: time.Duration(rng.Uint64() >> rng.UintN(64)),
-				SD: time.Duration(rng.Uint64() >> rng.UintN(64)),
+				SD:      time.Duration(rng.Uint64() >> rng.UintN(64)),
 				Stratum: uint8(b), Reachable: b&256 != 0, Ready: b&512 != 0, Synchronised: b&1024 != 0,
 				Authenticated: b&2048 != 0, Online: b&4096 != 0,
 				Options: Options{b&(1<<13) != 0, b&(1<<14) != 0, b&(1<<15) != 0, b&(1<<16) != 0},
