@@ -190,6 +190,13 @@ func (a *Assoc) Measured(now clock.Reading) (measured, adjusted clock.Offset) {
 // Dispersion is what the last sample's resolution adds to its error.
 func (a *Assoc) Dispersion() time.Duration { return a.sample.Dispersion }
 
+// Sample is the last accepted sample, less the mean error of this path's samples,
+// and the deviation of what is left.
+func (a *Assoc) Sample() (at clock.Reading, sd time.Duration) {
+	mean, sd := a.filter.Error(a.sample)
+	return clock.Reading{Mono: a.sample.At, Wall: a.sample.True.Add(-mean)}, sd
+}
+
 // Estimate is what is believed about the server's timescale.
 func (a *Assoc) Estimate(at clock.Mono) (filter.Estimate, bool) { return a.filter.Estimate(at) }
 

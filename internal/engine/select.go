@@ -107,6 +107,7 @@ func (e *Engine) evaluate(now clock.Reading) {
 	for _, s := range e.sources {
 		for _, m := range s.members {
 			c, est := candidate(now, s, m.assoc)
+			c.Tie = m.tie
 			x.members = append(x.members, m)
 			x.candidates = append(x.candidates, c)
 			x.estimates = append(x.estimates, est)
@@ -197,6 +198,8 @@ func (e *Engine) answer(now clock.Reading, out []event.Action) []event.Action {
 // said that is found to lie must not last until the others are asked again.
 func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 	x := &e.selector
+	x.learnTies(now)
+	x.result.Correct(x.candidates, x.estimates)
 	fresh, companion := false, true
 	for i, m := range x.members {
 		st := x.result.States[i]
@@ -223,6 +226,24 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 		Companion:      companion,
 	}, out)
 	return e.synchronised(now, best, out)
+}
+
+// learnTies compares the new samples of those that are near enough to be
+// believed with what the others say.
+func (x *selector) learnTies(now clock.Reading) {
+	for i, near := range x.members {
+		st := x.result.States[i]
+		if !near.fresh || x.result.Tied[i] || st != selection.StateSelected && st != selection.StateCombined {
+			continue
+		}
+		at, sd := near.assoc.Sample()
+		for k, far := range x.members {
+			if x.result.Tied[k] || x.result.States[k] == selection.StateOutlier {
+				own := x.estimates[k].OffsetSD
+				far.tie.Learn(now.Mono, x.estimates[k].Line.WallAt(at.Mono).Sub(at.Wall), sd+own)
+			}
+		}
+	}
 }
 
 // doubt is how far the estimate may be from the truth if any minority of those

@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/selection"
 	"ntsd/internal/siv"
 )
 
@@ -54,6 +55,7 @@ type member struct {
 	fresh       bool // a sample came that the clock has not been told of
 	counted     bool // it had its share in what the clock was told last
 	falseticker bool
+	tie         selection.Tie
 }
 
 func newSource(cfg Source) *source {

@@ -206,3 +206,20 @@ func (b *bank) losing(dt, bound float64) float64 {
 	}
 	return p
 }
+
+// sampleError returns the mean of a sample's error (ns) and its variance, under
+// the likeliest shape: a mixture would be as wide as its widest part, however
+// little that weighs.
+func (b *bank) sampleError(p *path, excess, floor float64) (mean, variance float64) {
+	var weights [len(shapes)]float64
+	best := 0
+	for n := range b.awake {
+		i := n % len(shapes)
+		weights[i] += b.members[n].w
+		if weights[i] > weights[best] {
+			best = i
+		}
+	}
+	l := newLikelihood(shapes[best], p, excess, floor)
+	return l.mean, l.noise
+}

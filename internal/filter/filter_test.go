@@ -277,6 +277,34 @@ func TestOneSided(t *testing.T) {
 	}
 }
 
+// TestError: a sample's error is what it is said to be, also where queues are
+// in one direction.
+func TestError(t *testing.T) {
+	for _, back := range []time.Duration{time.Millisecond, 10 * time.Microsecond} {
+		const seed, samples = 4, 500
+		m := newModel(seed)
+		m.to, m.back, m.wander = time.Millisecond, back, 0
+		f := New(Config{})
+		var lean, square float64
+		for i := range 2 * samples {
+			s := m.sample()
+			f.Update(s)
+			if i >= samples {
+				mean, sd := f.Error(s)
+				// The local clock gains 100 ppm and showed 0 when the world began.
+				truth := epoch.Add(time.Duration(math.Round(float64(s.At) / (1 + m.rate))))
+				miss := (s.True.Sub(truth).Seconds() - mean.Seconds()) / sd.Seconds()
+				lean += miss / samples
+				square += miss * miss / samples
+			}
+			m.wait(64 * time.Second)
+		}
+		if math.Abs(lean) > 0.3 || square < 0.3 || square > 2 {
+			t.Errorf("seed %d, queues of 1ms and %v: mean %.2f, mean square %.2f of what is said, want 0 and 1", seed, back, lean, square)
+		}
+	}
+}
+
 func TestBackwards(t *testing.T) {
 	m, f := settled(7, 3)
 	s := m.sample()

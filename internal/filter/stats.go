@@ -40,6 +40,14 @@ func (f *Filter) Stats() Stats {
 	return s
 }
 
+// Error returns what a sample of this path is off by: the mean, which a path
+// that queues one way has, and the standard deviation, by what is believed about
+// its queues now.
+func (f *Filter) Error(s Sample) (mean, sd time.Duration) {
+	m, v := f.bank.sampleError(&f.path, excess(s, &f.path), floor(s))
+	return time.Duration(math.Round(m)), time.Duration(math.Ceil(math.Sqrt(v)))
+}
+
 // PollChange says after an Update how the poll interval should change, given
 // its present exponent: -1 shorter, +1 longer, 0 as it is. It is to be called
 // once per Update: several samples in a row must want the change. After the

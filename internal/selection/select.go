@@ -20,6 +20,7 @@ func Select(cfg Config, now clock.Reading, cands []Candidate, previous int) Resu
 		Effective: effectiveOptions(cfg.AuthMode, cands),
 		Lo:        make([]clock.Offset, len(cands)),
 		Hi:        make([]clock.Offset, len(cands)),
+		Tied:      make([]bool, len(cands)),
 		Score:     make([]float64, len(cands)),
 	}
 	for i, c := range cands {
@@ -182,6 +183,8 @@ func (r *Result) choose(cfg Config, cands []Candidate, previous int) {
 		case i == r.Selected:
 			r.States[i] = StateSelected
 		case s != undecided:
+		case limit > 0 && cands[i].ties(cands[r.Selected], cands[i].Distance < limit):
+			r.States[i], r.Tied[i] = StateCombined, true
 		case cands[i].Distance < limit:
 			r.States[i] = StateCombined
 		default:

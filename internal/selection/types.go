@@ -2,8 +2,9 @@
 // say. It is layer 2 and free of state: the same input gives the same answer.
 //
 // Each source claims an interval that contains the true offset. A majority of
-// intervals with a common point holds the truechimers (Marzullo's algorithm, RFC 5905 section 11.2.1); the options and
-// the states are chrony's, as its users know them.
+// intervals with a common point holds the truechimers (Marzullo's algorithm, RFC
+// 5905 section 11.2.1); the options and the states are chrony's, as its users
+// know them. A far source is tied to the near ones (Tie, which the caller keeps).
 //
 // Non-goals: it measures nothing (filter) and steers nothing (discipline).
 package selection
@@ -65,6 +66,7 @@ type Candidate struct {
 	Offset        clock.Offset
 	Distance      time.Duration
 	SD            time.Duration // standard deviation of Offset
+	Tie           Tie           // of a far source to the near ones
 	Stratum       uint8
 	Reachable     bool
 	Ready         bool // has enough samples
@@ -89,6 +91,9 @@ type Result struct {
 	// those with a vote hold for possible. As long as fewer than half of them are
 	// wrong, the true one lies between; of nothing narrower that can be said.
 	TrueLo, TrueHi clock.Offset
-	Score          []float64 // of the selected one's weight: 1 for itself, less for worse ones
-	Why            string    // why none is selected, in words; empty otherwise
+	// Tied are those that are combined although they are far: with their bias
+	// subtracted.
+	Tied  []bool
+	Score []float64 // of the selected one's weight: 1 for itself, less for worse ones
+	Why   string    // why none is selected, in words; empty otherwise
 }
