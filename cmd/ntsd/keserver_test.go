@@ -25,6 +25,7 @@ import (
 	"ntsd/internal/ntske"
 	"ntsd/internal/responder"
 	"ntsd/internal/siv"
+	"ntsd/internal/smooth"
 	"ntsd/internal/store"
 )
 
@@ -63,6 +64,8 @@ type stillClock struct{}
 func (stillClock) Now() (clock.Reading, clock.Offset) {
 	return clock.Reading{Wall: clock.WallTime(time.Now())}, 0
 }
+
+func (stillClock) Serve(smooth.Plan) {}
 
 // The NTS-KE server is started by the responder, gives cookies, serves a renewed
 // certificate from then on, and is closed with the responder.

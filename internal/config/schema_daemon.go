@@ -75,19 +75,19 @@ func selectionSection() Section {
 }
 
 func systemClockSection() Section {
-	return single(later, "systemclock", "the kernel's clock", func(c *Config) *SystemClock { return &c.SystemClock },
+	return single(acted, "systemclock", "the kernel's clock", func(c *Config) *SystemClock { return &c.SystemClock },
 		option(later, "precision", optional(timeSpan(0, time.Second)), "", "its precision; by default measured",
 			func(s *SystemClock) *time.Duration { return &s.Precision }),
-		option(later, "leapsecmode", oneOf(LeapSystem, LeapStep, LeapSlew, LeapIgnore), "system", "what happens at a leap second",
+		option(acted, "leapsecmode", oneOf(LeapSystem, LeapStep, LeapSlew, LeapIgnore), "system", "what happens at a leap second",
 			func(s *SystemClock) *LeapMode { return &s.LeapSecMode }),
 	)
 }
 
 func smoothTimeSection() Section {
-	return single(later, "smoothtime", "smooth the time that is served", func(c *Config) *SmoothTime { return &c.SmoothTime },
-		option(later, "maxppm", ppm(1e5), "0", "largest frequency offset of the served time; 0: do not smooth", func(s *SmoothTime) *clock.Rate { return &s.MaxRate }),
-		option(later, "maxwander", ppm(1e3), "0.01", "largest change of that offset per second", func(s *SmoothTime) *clock.Rate { return &s.MaxWander }),
-		option(later, "leaponly", boolean(), "0", "only at leap seconds", func(s *SmoothTime) *bool { return &s.LeapOnly }),
+	return single(acted, "smoothtime", "smooth the time that is served", func(c *Config) *SmoothTime { return &c.SmoothTime },
+		option(acted, "maxppm", ppm(1e5), "0", "largest frequency offset of the served time; 0: do not smooth", func(s *SmoothTime) *clock.Rate { return &s.MaxRate }),
+		option(acted, "maxwander", ppm(1e3), "0.01", "largest change of that offset per second", func(s *SmoothTime) *clock.Rate { return &s.MaxWander }),
+		option(acted, "leaponly", boolean(), "0", "only at leap seconds", func(s *SmoothTime) *bool { return &s.LeapOnly }),
 	)
 }
 

@@ -29,16 +29,17 @@ const (
 
 // The commands. Those without a remark take no argument.
 const (
-	CmdReport    = "report"    // answers with a status.Report
-	CmdMakeStep  = "makestep"  // steps the clock by what is left to correct
-	CmdBurst     = "burst"     // GOOD/MAX [TARGET]
-	CmdOnline    = "online"    // [TARGET]
-	CmdOffline   = "offline"   // [TARGET]
-	CmdOnOffline = "onoffline" // [TARGET]: by whether there is a route
-	CmdRefresh   = "refresh"
-	CmdRekey     = "rekey"  // [TARGET]
-	CmdReload    = "reload" // reads the configuration again
-	CmdDump      = "dump"   // writes the state files now
+	CmdReport     = "report"    // answers with a status.Report
+	CmdMakeStep   = "makestep"  // steps the clock by what is left to correct
+	CmdBurst      = "burst"     // GOOD/MAX [TARGET]
+	CmdOnline     = "online"    // [TARGET]
+	CmdOffline    = "offline"   // [TARGET]
+	CmdOnOffline  = "onoffline" // [TARGET]: by whether there is a route
+	CmdRefresh    = "refresh"
+	CmdRekey      = "rekey"      // [TARGET]
+	CmdReload     = "reload"     // reads the configuration again
+	CmdDump       = "dump"       // writes the state files now
+	CmdSmoothTime = "smoothtime" // activate, or reset
 )
 
 // Errors of ParseRequest and Request.Event.
@@ -116,6 +117,8 @@ func (r Request) Event() (cmd event.Command, ok bool, err error) {
 			return cmd, false, err
 		}
 		args = args[1:]
+	case CmdSmoothTime:
+		return smoothTime(args)
 	case CmdOnline:
 		cmd.Kind = event.CommandOnline
 	case CmdOffline:
@@ -133,6 +136,17 @@ func (r Request) Event() (cmd event.Command, ok bool, err error) {
 		return cmd, false, fmt.Errorf("%w: %s takes one source", ErrArguments, r.Cmd)
 	}
 	return cmd, true, nil
+}
+
+// smoothTime reads what is wanted of the smoothing.
+func smoothTime(args []string) (cmd event.Command, ok bool, err error) {
+	switch {
+	case len(args) == 1 && args[0] == "activate":
+		return event.Command{Kind: event.CommandSmoothActivate}, true, nil
+	case len(args) == 1 && args[0] == "reset":
+		return event.Command{Kind: event.CommandSmoothReset}, true, nil
+	}
+	return cmd, false, fmt.Errorf("%w: smoothtime takes activate or reset", ErrArguments)
 }
 
 // ParseBurst reads GOOD/MAX: how many good samples are wanted, and with how

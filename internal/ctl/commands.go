@@ -64,7 +64,7 @@ func actions() []Command {
 // program's kind know and a later version will have.
 func isLater(name string) bool {
 	return slices.Contains([]string{
-		"smoothing", "rtcdata", "nts", "peers", "bootstrap", "import",
+		"rtcdata", "nts", "peers", "bootstrap", "import",
 		"history", "metrics", "test", "add", "delete",
 	}, name)
 }

@@ -33,6 +33,9 @@ func (c *invocation) table(words []string) error {
 			return err
 		}
 	}
+	if name == "smoothing" && !r.Smoothing.Enabled && !c.opts.json {
+		return failf(ExitFailed, "505 Facility not enabled in daemon: there is no section smoothtime")
+	}
 	if c.opts.json {
 		err = status.JSON(c.stdout, r, name, target)
 	} else {
@@ -106,6 +109,8 @@ func (c *invocation) render(r status.Report, name, target string) error {
 		return status.RenderTracking(c.stdout, r, o)
 	case "activity":
 		return status.RenderActivity(c.stdout, r, o)
+	case "smoothing":
+		return status.RenderSmoothing(c.stdout, r, o)
 	}
 	_, err := status.RenderNTPdata(c.stdout, r, o, target)
 	return err

@@ -13,6 +13,8 @@ import (
 // serving lists the commands about the NTP server.
 func serving() []Command {
 	return []Command{
+		{"smoothing", "", "how the time that clients are served is smoothed", "", "ntsctl smoothing", 0, 0, (*invocation).table},
+		{"smoothtime", "activate|reset", "begin to smooth it, or serve the true time now", "reset makes clients see a step.", "ntsctl smoothtime reset", 1, 1, (*invocation).action},
 		{"serverstats", "[-v]", "the NTP server: requests, replies, timestamps", "-v adds the ports that are served and what became of the requests.", "ntsctl serverstats -v", 0, 0, asking(status.RenderServerStats)},
 		{"clients", "[-k] [-p MIN] [-r] [-v]", "who asks the NTP server, how often, since when", "-k shows key establishments in the last columns, -p only clients with so many\nrequests, -r counts those that are listed from 0 again. -v adds who uses NTS,\ninterleaved mode, and who asks too often.", "ntsctl clients -p 100", 0, 4, (*invocation).clients},
 		{"accheck", "CLIENT", "whether the NTP server answers an address", "-v adds which subnet decides.", "ntsctl accheck 192.168.1.20", 1, 1, asking(status.RenderAccess)},

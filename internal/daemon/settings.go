@@ -5,9 +5,11 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
+	"ntsd/internal/discipline"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/selection"
+	"ntsd/internal/smooth"
 )
 
 // maxSlewPPM is the fastest slew: chrony's default (83333 ppm), which takes
@@ -41,6 +43,10 @@ func translate(c *config.Config) engine.Config {
 			Enabled: c.Local.Enabled, Stratum: uint8(c.Local.Stratum), Orphan: c.Local.Orphan, Distance: c.Local.Distance,
 			Activate: c.Local.Activate, WaitSynced: c.Local.WaitSynced, WaitUnsynced: waitUnsynced(&c.Local),
 		},
+		Smooth: smooth.Config{
+			MaxRate: c.SmoothTime.MaxRate, MaxWander: c.SmoothTime.MaxWander, LeapOnly: c.SmoothTime.LeapOnly,
+		},
+		LeapMode:        leapMode(c.SystemClock.LeapSecMode),
 		MakeStep:        engine.MakeStep{Threshold: c.MakeStep.Threshold, Limit: c.MakeStep.Limit},
 		LogChange:       c.Logging.LogChange,
 		MaxSlew:         clock.RatePPM(maxSlewPPM),
@@ -76,6 +82,19 @@ func engineSource(s *config.Source) engine.Source {
 		XLeave: s.XLeave, Interface: s.Interface, Filter: s.Filter,
 		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,
 		Select: selection.Options{NoSelect: s.NoSelect, Prefer: s.Prefer, Trust: s.Trust, Require: s.Require},
+	}
+}
+
+func leapMode(m config.LeapMode) discipline.LeapMode {
+	switch m {
+	case config.LeapStep:
+		return discipline.LeapStep
+	case config.LeapSlew:
+		return discipline.LeapSlew
+	case config.LeapIgnore:
+		return discipline.LeapIgnore
+	default:
+		return discipline.LeapSystem
 	}
 }
 

@@ -27,6 +27,7 @@ type Config struct {
 	MaxSlew clock.Rate
 	// LogChange is the offset from which NoticeOffset is given; 0: never.
 	LogChange time.Duration
+	LeapMode  LeapMode
 }
 
 // Update is a new estimate of true time with what the reference said.
@@ -81,7 +82,9 @@ type Discipline struct {
 	statusAt clock.Mono // next SetStatus
 	savedAt  clock.Mono
 	saved    bool
-	warned   bool // NoticeWrongClock was given
+	leap     ownLeap
+	leapt    clock.Mono // when the last leap second was found or made; 0: never
+	warned   bool       // NoticeWrongClock was given
 }
 
 // New returns a discipline for a clock that reads now. rate and skew are the
@@ -117,6 +120,7 @@ func (d *Discipline) HandleConfig(cfg Config) {
 // HandleUpdate takes a new estimate and steers towards it.
 func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Action) []event.Action {
 	out = d.observe(now, out)
+	now, out = d.stepLeap(now, out)
 	line := u.Estimate.Line
 	offset := line.WallAt(now.Mono).Sub(now.Wall)
 	d.account(now, line, offset, u.Companion)
@@ -128,6 +132,7 @@ func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Actio
 		d.stats.Updates++
 	}
 	out = d.announce(u, offset, allowed, out)
+	d.armLeap(now)
 	if d.cfg.Threshold > 0 && offset.Abs() > d.cfg.Threshold && allowed {
 		out = d.step(now, offset, out)
 		now.Wall = d.steered.At.Wall
@@ -144,6 +149,7 @@ func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Actio
 // NextDeadline.
 func (d *Discipline) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
 	out = d.observe(now, out)
+	now, out = d.stepLeap(now, out)
 	if now.Mono >= d.slewEnd {
 		out = d.slew(now, out)
 	}
@@ -154,7 +160,7 @@ func (d *Discipline) HandleTimer(now clock.Reading, out []event.Action) []event.
 }
 
 // NextDeadline is when HandleTimer wants to be called.
-func (d *Discipline) NextDeadline() clock.Mono { return min(d.slewEnd, d.statusAt) }
+func (d *Discipline) NextDeadline() clock.Mono { return min(d.slewEnd, d.statusAt, d.leapDue()) }
 
 // HandleUnsynchronised tells the kernel that the time is not synchronised any
 // more. The frequency stays, a slew is carried to its end.

@@ -28,11 +28,15 @@ func (d *Discipline) tolerance(now clock.Reading) time.Duration {
 	return interference + d.change.Over(slowestCall) + oscillatorError.Over(now.Mono.Sub(d.steered.At.Mono))
 }
 
-// Leaped returns by how much the leap second that the kernel was told of has
-// moved the clock since the last event, 0 if it has not. Civil time itself has
+// Leaped returns by how much a leap second has moved civil time since the last
+// event, 0 if it has not: the kernel's, which has moved the clock, or our own,
+// which will. Civil time itself has
 // jumped then, and what is believed of it with it: whoever else believes
 // something of it must follow.
 func (d *Discipline) Leaped(now clock.Reading) clock.Offset {
+	if d.cfg.LeapMode != LeapSystem {
+		return d.leapOurselves(now)
+	}
 	moved := now.Wall.Sub(d.steered.WallAt(now.Mono))
 	if !d.started || !d.leapSecond(moved, d.tolerance(now)) {
 		return 0
@@ -40,7 +44,7 @@ func (d *Discipline) Leaped(now clock.Reading) clock.Offset {
 	whole := moved.Duration().Round(time.Second)
 	d.target.At.Wall = d.target.At.Wall.Add(whole)
 	d.steered.At.Wall = d.steered.At.Wall.Add(whole)
-	d.stats.Leap = event.LeapNone
+	d.stats.Leap, d.leapt = event.LeapNone, now.Mono
 	return clock.Offset(whole)
 }
 
@@ -147,7 +151,7 @@ func (d *Discipline) status(now clock.Reading, out []event.Action) []event.Actio
 	grown := d.freqSD.Over(now.Mono.Sub(d.at))
 	return append(out, event.SetStatus{
 		Synchronised: true,
-		Leap:         d.stats.Leap,
+		Leap:         d.kernelLeap(),
 		MaxError:     d.RootDispersion(now) + d.RootDelay()/2,
 		EstError:     d.last.Estimate.OffsetSD + grown,
 	})

@@ -9,7 +9,8 @@ import (
 	"ntsd/internal/nts"
 )
 
-// HandleCommand does what the operator asks. The only error is ErrNoSource.
+// HandleCommand does what the operator asks. The only errors are ErrNoSource
+// and ErrNotSmoothing.
 func (e *Engine) HandleCommand(now clock.Reading, cmd event.Command, out []event.Action) ([]event.Action, error) {
 	e.prepare(now)
 	n := len(out)
@@ -18,6 +19,9 @@ func (e *Engine) HandleCommand(now clock.Reading, cmd event.Command, out []event
 			out = e.clock.MakeStep(now, out)
 		}
 		return e.finish(now, n, out), nil
+	}
+	if cmd.Kind == event.CommandSmoothReset || cmd.Kind == event.CommandSmoothActivate {
+		return out, e.handleSmoothing(now, cmd.Kind)
 	}
 	found := false
 	for _, s := range e.sources {
@@ -110,6 +114,7 @@ func (e *Engine) HandleConfig(now clock.Reading, cfg Config, out []event.Action)
 	cfg.setDefaults()
 	e.cfg = cfg
 	e.clock.HandleConfig(disciplineConfig(cfg))
+	e.smooth.HandleConfig(now, cfg.Smooth)
 	old := e.sources
 	e.sources = nil
 	for i := range cfg.Sources {

@@ -5,10 +5,12 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/discipline"
 	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/selection"
 	"ntsd/internal/siv"
+	"ntsd/internal/smooth"
 )
 
 // Defaults of a source, where zero has no meaning of its own.
@@ -24,6 +26,8 @@ type Config struct {
 	Sources   []Source
 	Selection selection.Config // but for Orphan, which follows from Local
 	Local     Local
+	Smooth    smooth.Config
+	LeapMode  discipline.LeapMode
 	MakeStep  MakeStep
 	// LogChange is the correction from which NoticeOffset is given; 0: never.
 	LogChange time.Duration

@@ -16,6 +16,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/discipline"
 	"ntsd/internal/event"
+	"ntsd/internal/smooth"
 )
 
 // ErrNoSource says that a command's target names no source.
@@ -35,6 +36,7 @@ type Engine struct {
 	selector selector
 	sync     synchronisation
 	local    local
+	smooth   smooth.Smoother
 	grain    grain
 	exited   bool
 }
@@ -50,6 +52,7 @@ func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
 		selector: selector{deadline: clock.Never},
 		sync:     synchronisation{since: now.Mono},
 	}
+	e.smooth.HandleConfig(now, cfg.Smooth)
 	for i := range cfg.Sources {
 		e.sources = append(e.sources, newSource(cfg.Sources[i]))
 	}
@@ -59,7 +62,7 @@ func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
 func disciplineConfig(cfg Config) discipline.Config {
 	return discipline.Config{
 		Threshold: cfg.MakeStep.Threshold, Limit: cfg.MakeStep.Limit,
-		MaxSlew: cfg.MaxSlew, LogChange: cfg.LogChange,
+		MaxSlew: cfg.MaxSlew, LogChange: cfg.LogChange, LeapMode: cfg.LeapMode,
 	}
 }
 
@@ -178,14 +181,7 @@ func (e *Engine) prepare(now clock.Reading) {
 	e.grain.read(now.Mono)
 	e.learn(now)
 	e.env.Resolution = e.grain.resolution()
-	if by := e.clock.Leaped(now); by != 0 {
-		for _, s := range e.sources {
-			for _, m := range s.members {
-				m.assoc.HandleLeap(by)
-			}
-		}
-		e.selector.dirty = true
-	}
+	e.followLeap(now)
 }
 
 // verify says at which time certificates are judged by a key establishment
@@ -203,6 +199,7 @@ func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []even
 	out = e.maintain(now, out)
 	out = e.choose(now, out)
 	e.learn(now)
+	e.smoothen(now, out[first:])
 	stepped := false
 	for _, a := range out[first:] {
 		switch a := a.(type) {

@@ -40,6 +40,9 @@ type host struct {
 	wall  clock.Line // of the host's mono
 	open  map[event.SourceID]uint64
 	steps int
+	// kernelLeap is what the kernel was told of; leap is announced in replies,
+	// whatever is known, if it is not LeapNone.
+	kernelLeap, leap event.Leap
 }
 
 func newHouse(t *testing.T, seed uint64) *house {
@@ -99,6 +102,8 @@ func (x *host) perform(actions []event.Action) {
 			x.steps++
 			x.wall = x.wall.From(x.mono())
 			x.wall.At.Wall = x.wall.At.Wall.Add(a.Offset.Duration())
+		case event.SetStatus:
+			x.kernelLeap = a.Leap
 		}
 	}
 }
@@ -135,6 +140,23 @@ func (x *host) send(a event.Send) {
 	})
 }
 
+// leapNow is the kernel's part of a leap second that is inserted.
+func (x *host) leapNow() {
+	if x.kernelLeap == event.LeapInsert || x.leap == event.LeapInsert {
+		x.wall.At.Wall = x.wall.At.Wall.Add(-time.Second)
+		x.kernelLeap, x.leap = event.LeapNone, event.LeapNone
+	}
+}
+
+// served is the time that the host serves.
+func (x *host) served() clock.Wall {
+	now := x.read()
+	if sys := x.eng.System(now); sys.Served.Active {
+		return sys.Served.WallAt(now.Mono)
+	}
+	return now.Wall
+}
+
 // answer is what the host's server makes of a request.
 func (x *host) answer(from netip.Addr, data []byte) []byte {
 	if x.dead || x.eng == nil {
@@ -142,6 +164,10 @@ func (x *host) answer(from netip.Addr, data []byte) []byte {
 	}
 	now := x.read()
 	sys := x.eng.System(now)
+	if x.leap != event.LeapNone {
+		sys.Leap = x.leap
+	}
+	now.Wall = x.served()
 	reply, v := x.srv.Reply(nil, ntpserver.Request{
 		Data: data, From: netip.AddrPortFrom(from, 4000), Local: x.addr, Received: now.Wall,
 	}, now.Wall, ntpserver.System{

@@ -15,9 +15,10 @@ import (
 // Snapshot is the engine's whole observable state at one instant. It shares no
 // memory with the engine. It holds no secret.
 type Snapshot struct {
-	Now      clock.Reading
-	Tracking Tracking
-	Sources  []SourceState
+	Now       clock.Reading
+	Tracking  Tracking
+	Smoothing Smoothing
+	Sources   []SourceState
 	// Unresolved counts configured sources that have no address yet.
 	Unresolved int
 }

@@ -7,6 +7,7 @@ import (
 	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/smooth"
 	"ntsd/internal/wire"
 )
 
@@ -25,7 +26,6 @@ type synchronisation struct {
 	addr          netip.Addr
 	stratum       uint8 // our own
 	authenticated bool
-	leap          event.Leap
 }
 
 // System is what a server may say about its own clock (RFC 5905 section 11.1).
@@ -39,15 +39,27 @@ type System struct {
 	ReferenceTime  clock.Wall // wall time of the last update
 	RootDelay      time.Duration
 	RootDispersion time.Duration
+	// Served is the time to serve, where it is Active: not what the clock shows.
+	// All the rest is true of it.
+	Served smooth.Plan
 }
 
 // System returns what a server may say now.
 func (e *Engine) System(now clock.Reading) System {
+	e.followLeap(now)
+	s := e.systemOfClock(now)
+	if !e.smooth.Plan().Active && e.clock.LeapClose(now) {
+		s.Leap, s.Stratum = event.LeapUnsynchronised, 0
+	}
+	return e.smoothed(now, s)
+}
+
+func (e *Engine) systemOfClock(now clock.Reading) System {
 	if e.isLocal(now) {
 		return e.localSystem(now)
 	}
 	s := System{
-		Leap: e.sync.leap, Stratum: e.sync.stratum, ReferenceID: assoc.ReferenceID(e.sync.addr),
+		Leap: e.clock.Stats().Leap, Stratum: e.sync.stratum, ReferenceID: assoc.ReferenceID(e.sync.addr),
 		ReferenceTime: e.clock.Stats().ReferenceTime,
 		RootDelay:     e.clock.RootDelay(), RootDispersion: e.clock.RootDispersion(now),
 	}
@@ -65,7 +77,6 @@ func (e *Engine) synchronised(now clock.Reading, m *member, out []event.Action) 
 	y.reference, y.name, y.addr = m.assoc.ID(), src.cfg.Name, m.assoc.Addr()
 	y.stratum = min(m.assoc.Last().Header.Stratum+1, 15)
 	y.authenticated = m.assoc.Authenticated()
-	y.leap = e.leap() // the discipline gives the notice
 	e.local.ever, e.local.updated = true, now.Mono
 	if !y.on {
 		y.on, y.ever, y.since = true, true, now.Mono // the discipline gave the notice

@@ -105,8 +105,10 @@ const (
 	CommandOffline
 	CommandBurst
 	CommandMakeStep
-	CommandRefresh // resolve names again, replace addresses that are gone
-	CommandRekey   // drop cookies, establish new keys
+	CommandRefresh        // resolve names again, replace addresses that are gone
+	CommandRekey          // drop cookies, establish new keys
+	CommandSmoothReset    // serve the believed time from now on
+	CommandSmoothActivate // begin to smooth what is served
 )
 
 // Command is one request of an operator. Target selects sources by address or

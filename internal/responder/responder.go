@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
+	"ntsd/internal/smooth"
 )
 
 // Implementation constants.
@@ -35,6 +36,8 @@ type Clock interface {
 	// moment ago on the same scale: nothing, unless the daemon steers a clock
 	// of its own. The local time need be good to a millisecond only.
 	Now() (now clock.Reading, shift clock.Offset)
+	// Serve has Now tell another time than the clock's, where the plan is active.
+	Serve(smooth.Plan)
 }
 
 // Port is an open socket. It belongs to one worker, but for Close.
@@ -194,6 +197,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 		Leap: sys.Leap, Stratum: sys.Stratum, Precision: r.opt.Precision, RootDelay: sys.RootDelay,
 		RootDispersion: sys.RootDispersion, ReferenceID: sys.ReferenceID, ReferenceTime: sys.ReferenceTime,
 	}
+	r.opt.Clock.Serve(sys.Served)
 	next.keys = r.refreshNTS(cfg, sys, now.Wall)
 	next.keysFile, next.rotate, next.waiting = r.nts.path, cfg.NTSServer.Rotate, sys.Leap == event.LeapUnsynchronised
 	next.shared = next.keysFile != ""

@@ -22,6 +22,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
+	"ntsd/internal/smooth"
 	"ntsd/internal/wire"
 )
 
@@ -107,6 +108,7 @@ type bed struct {
 	cfg        *config.Config
 	ended      error
 	shift      clock.Offset
+	served     smooth.Plan
 	refuse     error
 	ports      map[uint16][]*fakePort
 	keys       keys
@@ -121,6 +123,12 @@ func (b *bed) Now() (clock.Reading, clock.Offset) {
 	defer b.mu.Unlock()
 	m := clock.Mono(time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
 	return clock.Reading{Mono: m, Wall: base().Add(time.Duration(m))}, b.shift
+}
+
+func (b *bed) Serve(p smooth.Plan) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.served = p
 }
 
 func (b *bed) listen(port uint16, n int) ([]Port, error) {
@@ -314,6 +322,22 @@ func TestLocalClock(t *testing.T) {
 		pass(time.Second)
 		if h := parse(t, b.ask(t, b.ports[123][0], b.request("198.51.100.7:4000", plain()))); h.Stratum != 2 {
 			t.Errorf("got stratum %d, want the sources' 2", h.Stratum)
+		}
+	})
+}
+
+// What the engine wants to be served is given to the clock.
+func TestSmoothedTime(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		var s smooth.Smoother
+		s.HandleConfig(clock.Reading{}, smooth.Config{MaxRate: 1e-4, MaxWander: 1e-9})
+		s.Activate(clock.Reading{}, clock.Line{})
+		b.change(func() { b.sys.Served = s.Plan() })
+		pass(1500 * time.Millisecond)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.served != s.Plan() {
+			t.Errorf("got %+v, want the engine's plan", b.served)
 		}
 	})
 }

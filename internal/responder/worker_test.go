@@ -10,6 +10,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/server"
+	"ntsd/internal/smooth"
 )
 
 // stillPort has always the same requests, and a clock that takes its time.
@@ -27,6 +28,8 @@ func (p *stillPort) Now() (clock.Reading, clock.Offset) {
 	p.now.Mono, p.now.Wall = p.now.Mono.Add(40*time.Microsecond), p.now.Wall.Add(40*time.Microsecond)
 	return p.now, 0
 }
+
+func (p *stillPort) Serve(smooth.Plan) {}
 
 // still returns a worker with n requests from as many addresses.
 func still(t testing.TB, n int) (*worker, *stillPort) {

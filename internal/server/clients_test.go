@@ -153,7 +153,8 @@ func TestEstablishmentsYield(t *testing.T) {
 	for i := range 1000 {
 		now = now.Add(time.Millisecond)
 		a := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
-		if !c.Admit(&limit, a, now) || !c.Admit(&limit, a, now) || c.Admit(&limit, a, now) {
+		first, second, third := c.Admit(&limit, a, now), c.Admit(&limit, a, now), c.Admit(&limit, a, now)
+		if !first || !second || third {
 			t.Fatalf("client %d: want two establishments admitted, the third not", i)
 		}
 	}

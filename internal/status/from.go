@@ -44,8 +44,8 @@ func FromSnapshot(s engine.Snapshot, info Info) Report {
 			UptimeS: seconds(info.Uptime), DryRun: info.DryRun,
 			Warnings: cleanAll(info.Warnings), Log: cleanLog(info.Log),
 		},
-		Tracking: trackingFrom(s),
-		Sources:  make([]Source, 0, len(s.Sources)),
+		Tracking: trackingFrom(s), Smoothing: smoothingFrom(s.Smoothing),
+		Sources: make([]Source, 0, len(s.Sources)),
 	}
 	// A selection is made with each new sample, so the newest one tells when
 	// the last selection was; selectdata counts from there, as chronyc does.

@@ -26,6 +26,8 @@ func part(r Report, command, target string) any {
 		return r.Tracking
 	case "activity":
 		return r.Activity
+	case "smoothing":
+		return r.Smoothing
 	case "sources":
 		return each(r, "", func(s *Source) any {
 			return struct {

@@ -4,11 +4,12 @@ package status
 // value is an unsynchronised daemon without sources. Field names in JSON are
 // stable and end in their unit; the package comment says what the signs mean.
 type Report struct {
-	Time     Time     `json:"time"` // of this report, by the system clock
-	Daemon   Daemon   `json:"daemon"`
-	Tracking Tracking `json:"tracking"`
-	Activity Activity `json:"activity"`
-	Sources  []Source `json:"sources"`
+	Time      Time      `json:"time"` // of this report, by the system clock
+	Daemon    Daemon    `json:"daemon"`
+	Tracking  Tracking  `json:"tracking"`
+	Activity  Activity  `json:"activity"`
+	Smoothing Smoothing `json:"smoothing"`
+	Sources   []Source  `json:"sources"`
 }
 
 // Daemon describes the process.

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
+	"ntsd/internal/smooth"
 )
 
 // Steered is the clock that the daemon steers: the kernel's, or its dry-run
@@ -49,6 +51,7 @@ type Clock struct {
 	steered Steered
 	own     bool
 	started time.Time
+	plan    atomic.Pointer[smooth.Plan] // what is served instead of the steered clock; nil: nothing
 
 	mu    sync.Mutex
 	shift clock.Offset // of a clock of our own against the kernel's
@@ -64,6 +67,9 @@ func NewClock(s Steered, own bool) *Clock { return &Clock{steered: s, own: own, 
 // ago on the same scale. The local time counts from NewClock.
 func (c *Clock) Now() (clock.Reading, clock.Offset) {
 	now := time.Now()
+	if p := c.plan.Load(); p != nil {
+		return c.smoothed(p, now.Sub(c.started))
+	}
 	kernel := clock.WallTime(now)
 	if !wideTime {
 		kernel = c.steered.KernelWall()
@@ -74,6 +80,26 @@ func (c *Clock) Now() (clock.Reading, clock.Offset) {
 		shift = c.ownShift(local)
 	}
 	return clock.Reading{Mono: clock.Mono(local), Wall: kernel.Add(shift.Duration())}, shift
+}
+
+// Serve has Now tell the time of a plan, where it is active.
+func (c *Clock) Serve(p smooth.Plan) {
+	if !p.Active {
+		c.plan.Store(nil)
+	} else if old := c.plan.Load(); old == nil || *old != p {
+		c.plan.Store(&p)
+	}
+}
+
+// smoothed returns what Now does while a plan is served.
+func (c *Clock) smoothed(p *smooth.Plan, local time.Duration) (clock.Reading, clock.Offset) {
+	now := c.steered.Read()
+	kernel := now.Wall
+	if c.own {
+		kernel = kernel.Add(-c.ownShift(local).Duration())
+	}
+	served := p.WallAt(now.Mono)
+	return clock.Reading{Mono: clock.Mono(local), Wall: served}, served.Sub(kernel)
 }
 
 // ownShift returns what a clock of our own is ahead of the kernel's.

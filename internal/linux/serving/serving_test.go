@@ -14,6 +14,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/linux/sysclock"
 	"ntsd/internal/server"
+	"ntsd/internal/smooth"
 	"ntsd/internal/wire"
 )
 
@@ -69,6 +70,39 @@ func TestKernelClock(t *testing.T) {
 	}
 	if p := c.Precision(); p > -6 || p < -30 {
 		t.Errorf("precision: got %d", p)
+	}
+}
+
+// While a plan is served, Now tells its time, and the shift puts timestamps of
+// the kernel on the same scale.
+func TestPlanIsServed(t *testing.T) {
+	const ahead, served = clock.Offset(time.Hour), 20 * time.Minute
+	for _, own := range []bool{true, false} {
+		d := dryRun(t, 0)
+		if own {
+			d = dryRun(t, ahead)
+		}
+		c := NewClock(d, own)
+		now := d.Read()
+		var s smooth.Smoother
+		s.HandleConfig(now, smooth.Config{MaxRate: 1e-4, MaxWander: 1e-9})
+		s.Activate(clock.Reading{Mono: now.Mono, Wall: now.Wall.Add(served)}, clock.Line{At: now})
+		c.Serve(s.Plan())
+		before := d.Read().Wall.Add(served)
+		got, shift := c.Now()
+		after := d.Read().Wall.Add(served)
+		const close = time.Millisecond
+		if got.Wall.Before(before.Add(-close)) || after.Add(close).Before(got.Wall) {
+			t.Errorf("own %v: got %v, want from %v to %v", own, got.Wall, before, after)
+		}
+		kernel, _ := NewClock(d, false).Now()
+		if d := kernel.Wall.Add(shift.Duration()).Sub(got.Wall); d < 0 || d.Abs() > 100*time.Millisecond {
+			t.Errorf("own %v: shift %v puts the kernel's time %v off", own, shift.Duration(), d.Duration())
+		}
+		c.Serve(smooth.Plan{})
+		if got, _ := c.Now(); got.Wall.Sub(after).Abs() < served/2 {
+			t.Errorf("own %v: after the plan is withdrawn its time is still told", own)
+		}
 	}
 }
 

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"errors"
+	"time"
+
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/wire"
+)
+
+// ErrNotSmoothing says that smoothing is not configured.
+var ErrNotSmoothing = errors.New("engine: facility not enabled: section smoothtime")
+
+// smoothedVisibly is the offset from which the reference ID tells clients that
+// time is smoothed.
+const smoothedVisibly = time.Microsecond
+
+// smoothReferenceID is chrony's for smoothed time: 127.127.1.255.
+func smoothReferenceID() wire.ReferenceID { return wire.ReferenceID{127, 127, 1, 255} }
+
+// Smoothing describes how served time is smoothed; the fields are those of
+// chronyc smoothing.
+type Smoothing struct {
+	Enabled    bool
+	Active     bool
+	LeapOnly   bool
+	Offset     clock.Offset // what served time is ahead of true time
+	Rate       clock.Rate   // of that; positive: served time gains
+	Wander     clock.Rate   // change of Rate per second
+	LastUpdate time.Duration
+	Remaining  time.Duration
+}
+
+func (e *Engine) smoothing(now clock.Reading) Smoothing {
+	plan := e.smooth.Plan()
+	s := Smoothing{
+		Enabled: e.smooth.Enabled(), Active: plan.Active, LeapOnly: e.smooth.LeapOnly(),
+		Offset: plan.Offset(now.Mono), LastUpdate: plan.Since(now.Mono), Remaining: plan.Remaining(now.Mono),
+	}
+	s.Rate, s.Wander = plan.Motion(now.Mono)
+	return s
+}
+
+// followLeap takes note of a leap second: civil time has jumped, the servers'
+// like ours.
+func (e *Engine) followLeap(now clock.Reading) {
+	by := e.clock.Leaped(now)
+	if by == 0 {
+		return
+	}
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			m.assoc.HandleLeap(by)
+		}
+	}
+	e.selector.dirty = true
+	if line, ok := e.clock.Belief(); ok {
+		e.smooth.HandleLeap(now, line, by)
+	}
+}
+
+// smoothen tells the smoothing what has become of the clock.
+func (e *Engine) smoothen(now clock.Reading, actions []event.Action) {
+	line, ok := e.clock.Belief()
+	if !e.smooth.Enabled() || !ok {
+		return
+	}
+	e.smooth.HandleBelief(now, line, e.clock.Stats().Skew)
+	for _, a := range actions {
+		switch a := a.(type) {
+		case event.Step: // somebody wants the time corrected at once
+			e.smooth.Reset(now)
+		case event.Notice:
+			if a.Kind == event.NoticeInterference {
+				e.smooth.Suspend() // perhaps the machine slept, and the line with it
+			}
+		}
+	}
+}
+
+// handleSmoothing does what the operator asks of the smoothing.
+func (e *Engine) handleSmoothing(now clock.Reading, kind event.CommandKind) error {
+	line, ok := e.clock.Belief()
+	if !e.smooth.Enabled() {
+		return ErrNotSmoothing
+	}
+	if kind == event.CommandSmoothReset {
+		e.smooth.Reset(now)
+		return nil
+	}
+	if !ok {
+		line = clock.Line{At: now} // never synchronised: the clock is all there is
+	}
+	e.smooth.Activate(now, line)
+	return nil
+}
+
+// smoothed says of the clock what is true of the time that is served.
+func (e *Engine) smoothed(now clock.Reading, s System) System {
+	s.Served = e.smooth.Plan()
+	if !s.Served.Active || s.Leap == event.LeapUnsynchronised {
+		return s
+	}
+	s.Leap = event.LeapNone // clients see no leap second
+	if offset := s.Served.Offset(now.Mono); offset.Abs() > smoothedVisibly {
+		s.ReferenceID = smoothReferenceID()
+		s.ReferenceTime = s.ReferenceTime.Add(offset.Duration())
+		s.RootDispersion += offset.Abs()
+	}
+	return s
+}
