@@ -17,6 +17,7 @@ import (
 	"ntsd/internal/linux/serving"
 	"ntsd/internal/ntske"
 	"ntsd/internal/responder"
+	"ntsd/internal/status"
 )
 
 // closeGrace is how long a server that is to end waits for the clients that it
@@ -196,10 +197,13 @@ func (k *keServer) Reload() error {
 	return err
 }
 
-// Counts returns the connections served and refused.
-func (k *keServer) Counts() (accepted, dropped uint64) {
+// Counts returns the connections served and refused, and their fates.
+func (k *keServer) Counts() (accepted, dropped uint64, fates status.KECounts) {
 	c := k.Counters()
-	return c.Accepted, c.Dropped
+	return c.Accepted, c.Dropped, status.KECounts{
+		Good: c.Good, Bad: c.Bad, Handshake: c.Handshake, Slow: c.Slow, Displaced: c.Displaced,
+		Refused: c.Refused, Crowded: c.Crowded,
+	}
 }
 
 // Close ends the server. It waits for its clients, those that take too long are

@@ -130,7 +130,7 @@ func TestKEServer(t *testing.T) {
 	if got := subject(); !strings.Contains(got, "second") {
 		t.Errorf("after a refused reload: got %s, want the second", got)
 	}
-	if accepted, dropped := ke.Counts(); accepted != 3 || dropped != 0 {
+	if accepted, dropped, _ := ke.Counts(); accepted != 3 || dropped != 0 {
 		t.Errorf("counted %d, %d; want 3, 0", accepted, dropped)
 	}
 	if info, err := os.Stat(filepath.Join(dir, keysName)); err != nil || info.Mode().Perm() != 0o600 {

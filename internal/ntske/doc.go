@@ -33,6 +33,11 @@ const (
 	// MaxConnections is how many clients the server talks to at a time, about
 	// 50 kB each.
 	MaxConnections = 100
+	// clientShare is what part of these one address (of IPv6: one /64) may
+	// have, but minShare in any case: a house behind one address has many
+	// clients.
+	clientShare = 8
+	minShare    = 2
 	// acceptPause is how long the server rests when the system is out of
 	// descriptors.
 	acceptPause = 100 * time.Millisecond

@@ -49,22 +49,31 @@ type ServerConfig struct {
 	Timeout        time.Duration
 }
 
-// Counters counts what became of the connections. They only grow.
+// Counters counts what became of the connections. They only grow; a connection
+// has one of those below Accepted when it has ended, or one of those below
+// Dropped at once.
 type Counters struct {
 	Accepted  uint64 // connections that were served in some way
-	Dropped   uint64 // refused by Admit or for want of a slot
-	Handshake uint64 // failed in TLS, or without ALPN
-	Bad       uint64 // answered with an error, or broken off
 	Good      uint64 // got cookies
+	Bad       uint64 // answered with an error, or broken off after TLS
+	Handshake uint64 // failed in TLS, or without ALPN
+	Slow      uint64 // had not asked when the time was up
+	Displaced uint64 // had to make room for another client
+
+	Dropped uint64 // closed at once
+	Refused uint64 // by Admit
+	Crowded uint64 // for want of room: this client's, or all of it
 }
 
 // Server answers key establishments. Make one with NewServer.
 type Server struct {
-	cfg   ServerConfig
-	tls   *tls.Config
-	slots chan struct{} // one element per connection being served; full: drop
+	cfg    ServerConfig
+	tls    *tls.Config
+	guests *guests
+	slots  chan struct{} // one element per connection being served
 
-	accepted, dropped, handshake, bad, good atomic.Uint64
+	accepted, refused, crowded             atomic.Uint64
+	good, bad, handshake, slow, displacing atomic.Uint64
 }
 
 // NewServer returns a server that listens to nothing yet.
@@ -96,7 +105,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = ServerTimeout
 	}
-	return &Server{cfg: cfg, slots: make(chan struct{}, cfg.MaxConnections), tls: &tls.Config{
+	return &Server{cfg: cfg, guests: newGuests(cfg.MaxConnections), slots: make(chan struct{}, cfg.MaxConnections), tls: &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		NextProtos:             []string{nts.ALPN},
 		GetCertificate:         cfg.Certificate,
@@ -107,10 +116,12 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 
 // Counters returns the counters as they stand.
 func (s *Server) Counters() Counters {
-	return Counters{
-		Accepted: s.accepted.Load(), Dropped: s.dropped.Load(),
-		Handshake: s.handshake.Load(), Bad: s.bad.Load(), Good: s.good.Load(),
+	c := Counters{
+		Accepted: s.accepted.Load(), Good: s.good.Load(), Bad: s.bad.Load(), Handshake: s.handshake.Load(),
+		Slow: s.slow.Load(), Displaced: s.displacing.Load(), Refused: s.refused.Load(), Crowded: s.crowded.Load(),
 	}
+	c.Dropped = c.Refused + c.Crowded
+	return c
 }
 
 // Serve accepts connections until ctx ends or the listener fails for good. It
@@ -141,29 +152,39 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			}
 			continue
 		}
-		if !s.admit(conn) {
-			s.dropped.Add(1)
+		g := s.admit(ctx, conn)
+		if g == nil {
 			conn.Close()
 			continue
 		}
-		s.accepted.Add(1)
 		wg.Go(func() {
 			defer func() { <-s.slots }()
-			s.serveConn(ctx, conn)
+			s.serveConn(ctx, g)
 		})
 	}
 }
 
-// admit takes a slot if the client may have one.
-func (s *Server) admit(conn net.Conn) bool {
-	if s.cfg.Admit != nil && !s.cfg.Admit(remote(conn)) {
-		return false
+// admit takes a client in if it may come and there is room for it.
+func (s *Server) admit(ctx context.Context, conn net.Conn) *guest {
+	from := remote(conn)
+	if s.cfg.Admit != nil && !s.cfg.Admit(from) {
+		s.refused.Add(1)
+		return nil
 	}
+	g, _ := s.guests.enter(conn, from.Addr())
+	if g == nil {
+		s.crowded.Add(1)
+		return nil
+	}
+	s.accepted.Add(1)
+	// There are never more goroutines than guests: one that was displaced ends
+	// now, its connection is closed.
 	select {
 	case s.slots <- struct{}{}:
-		return true
-	default:
-		return false
+		return g
+	case <-ctx.Done():
+		s.guests.leave(g)
+		return nil
 	}
 }
 
@@ -187,17 +208,29 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// serveConn answers one client.
-func (s *Server) serveConn(ctx context.Context, raw net.Conn) {
-	defer raw.Close()
-	stop := context.AfterFunc(ctx, func() { raw.Close() })
+// serveConn answers one client and counts what became of it.
+func (s *Server) serveConn(ctx context.Context, g *guest) {
+	defer g.conn.Close()
+	stop := context.AfterFunc(ctx, func() { g.conn.Close() })
 	defer stop()
+	fate := s.converse(g.conn)
+	if !s.guests.leave(g) && fate != &s.good {
+		fate = &s.displacing
+	}
+	fate.Add(1)
+}
+
+// converse shakes hands, reads a request and answers it; it returns the counter
+// of how that went.
+func (s *Server) converse(raw net.Conn) *atomic.Uint64 {
 	// Deadlines of package net run on the monotonic clock.
 	_ = raw.SetDeadline(time.Now().Add(s.cfg.Timeout))
 	conn := tls.Server(raw, s.tls)
-	if err := handshake(ctx, conn); err != nil {
-		s.handshake.Add(1)
-		return
+	// It ends with the connection: a context would cost a goroutine.
+	if err := handshake(context.Background(), conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		return &s.slow
+	} else if err != nil {
+		return &s.handshake
 	}
 	msg, err := readMessage(conn, nts.MaxRequestMessage)
 	resp, good := s.answer(conn, msg, err)
@@ -205,15 +238,18 @@ func (s *Server) serveConn(ctx context.Context, raw net.Conn) {
 		_ = raw.SetDeadline(time.Now().Add(drainTimeout))
 		if _, err := conn.Write(resp); err != nil {
 			good = false
+		} else {
+			_ = conn.CloseWrite() // close_notify
+			drain(conn)
 		}
-		_ = conn.CloseWrite() // close_notify
-		drain(conn)
 	}
-	if good {
-		s.good.Add(1)
-	} else {
-		s.bad.Add(1)
+	switch {
+	case good:
+		return &s.good
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &s.slow
 	}
+	return &s.bad
 }
 
 // drain reads what a client still sends, until its end or the deadline: a

@@ -299,7 +299,7 @@ func TestServerAdmit(t *testing.T) {
 	})
 	_, err := h.exchange(t, h.start(t))
 	want(t, err, StageTLS, nts.FailureNetwork, "closed the connection")
-	h.stop(t, Counters{Dropped: 1})
+	h.stop(t, Counters{Dropped: 1, Refused: 1})
 }
 
 func TestServerConfigErrors(t *testing.T) {
@@ -316,34 +316,6 @@ func TestServerConfigErrors(t *testing.T) {
 	if err != nil || len(s.cfg.AEADs) != 2 || len(cfg.AEADs) != 1 {
 		t.Errorf("AEADs = %v, %v; want 15 added to a copy", s.cfg.AEADs, err)
 	}
-}
-
-// pipes is a listener whose connections are pipes: they know deadlines and
-// live in the virtual time of synctest.
-type pipes struct {
-	conns chan net.Conn // unbuffered: dial waits for Accept
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (p *pipes) dial() net.Conn {
-	client, server := net.Pipe()
-	p.conns <- server
-	return client
 }
 
 // A client that never sends a request is told so; one that does not even
@@ -383,38 +355,9 @@ func TestServerTimeouts(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Errorf("Serve = %v, want nil", err)
 		}
-		if got, want := h.srv.Counters(), (Counters{Accepted: 3, Handshake: 2, Bad: 1}); got != want {
+		if got, want := h.srv.Counters(), (Counters{Accepted: 3, Handshake: 1, Slow: 2}); got != want {
 			t.Errorf("counters = %+v, want %+v", got, want)
 		}
-	})
-}
-
-// Connections beyond the bound are dropped, and a free slot is used again.
-func TestServerBound(t *testing.T) {
-	h := newHouse(t, nil)
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		ln := newPipes()
-		done := make(chan error, 1)
-		go func() { done <- h.srv.Serve(ctx, ln) }()
-		for range MaxConnections {
-			ln.dial()
-		}
-		synctest.Wait()
-		if _, err := ln.dial().Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-			t.Errorf("one too many: %v, want EOF", err)
-		}
-		if got := h.srv.Counters(); got.Accepted != MaxConnections || got.Dropped != 1 {
-			t.Errorf("counters = %+v, want %d accepted, 1 dropped", got, MaxConnections)
-		}
-		time.Sleep(ServerTimeout + time.Second) // virtual
-		conn := tls.Client(ln.dial(), h.clientTLS())
-		if err := conn.Handshake(); err != nil {
-			t.Errorf("after the timeout: %v", err)
-		}
-		conn.Close()
-		cancel()
-		<-done
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"ntsd/internal/nts"
 	"ntsd/internal/server"
 	"ntsd/internal/siv"
+	"ntsd/internal/status"
 )
 
 // keClients is how many addresses the rate limit of key establishments
@@ -44,8 +45,9 @@ type KE interface {
 	// Reload follows what has changed outside: certificates, addresses of
 	// interfaces. After an error it goes on with what it has.
 	Reload() error
-	// Counts returns the connections that were served, and those refused.
-	Counts() (accepted, dropped uint64)
+	// Counts returns the connections that were served and those refused, and
+	// what became of each.
+	Counts() (accepted, dropped uint64, fates status.KECounts)
 	// Close ends it and waits for its connections.
 	Close() error
 }
@@ -278,9 +280,7 @@ func (r *Responder) closeKE() {
 	_ = r.nts.ke.Close() // it has ended all the same
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	accepted, dropped := r.nts.ke.Counts()
-	r.past.keAccepted += accepted
-	r.past.keDropped += dropped
+	r.past.addKE(r.nts.ke)
 	r.nts.ke = nil
 }
 

@@ -60,9 +60,11 @@ type fakeKE struct {
 	err     error
 }
 
-func (k *fakeKE) Reload() error            { k.reloads++; return k.err }
-func (k *fakeKE) Counts() (uint64, uint64) { return 5, 2 }
-func (k *fakeKE) Close() error             { k.closed = true; return nil }
+func (k *fakeKE) Reload() error { k.reloads++; return k.err }
+func (k *fakeKE) Counts() (uint64, uint64, status.KECounts) {
+	return 5, 2, status.KECounts{Good: 4, Slow: 1, Crowded: 2}
+}
+func (k *fakeKE) Close() error { k.closed = true; return nil }
 
 func (b *bed) listenKE(cfg config.NTSServer, g *Grants) (KE, error) {
 	b.mu.Lock()
@@ -156,7 +158,7 @@ func TestNTS(t *testing.T) {
 			t.Errorf("got %d files, want 4", n)
 		}
 		s := b.ServerStats()
-		if s.Authenticated != 2 || s.Verdicts["nak"] != 1 || s.KEAccepted != 5 || s.KEDropped != 2 {
+		if s.Authenticated != 2 || s.Verdicts["nak"] != 1 || s.KEAccepted != 5 || s.KEDropped != 2 || s.KE.Good != 4 || s.KE.Crowded != 2 {
 			t.Errorf("stats: got %+v", s)
 		}
 		if b.kes[0].reloads < 100 {

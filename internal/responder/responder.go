@@ -100,6 +100,8 @@ type Responder struct {
 	failing   map[uint16]bool
 	said      map[string]bool
 	countdown int // refreshes until the next survey
+
+	synchronised bool
 }
 
 // state is what the workers have to know. It does not change.
@@ -189,6 +191,10 @@ func (r *Responder) refresh(ctx context.Context) error {
 	changed := cfg != r.applied
 	if changed {
 		clear(r.said)
+	}
+	if synchronised := sys.Leap != event.LeapUnsynchronised; synchronised != r.synchronised {
+		r.synchronised = synchronised
+		changed = true // some things waited for it
 	}
 	now, _ := r.opt.Clock.Now()
 	next := *r.state.Load()

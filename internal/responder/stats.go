@@ -20,7 +20,7 @@ func (r *Responder) ServerStats() status.ServerStats {
 		Interleaved:   t.counts[server.AnsweredInterleaved] + t.counts[server.AnsweredNTSInterleaved],
 		KernelRX:      t.kernelRx, DaemonRX: t.daemonRx,
 		KernelTX: t.kernelTx, DaemonTX: t.counts.Replies() - min(t.counts.Replies(), t.kernelTx),
-		KEAccepted: t.keAccepted, KEDropped: t.keDropped,
+		KEAccepted: t.keAccepted, KEDropped: t.keDropped, KE: t.ke,
 		Unsent: t.unsent, Verdicts: make(map[string]uint64, server.Verdicts),
 	}
 	for v := range server.Verdicts {
@@ -50,9 +50,7 @@ func (r *Responder) tally() (tally, []uint16) {
 		}
 	}
 	if r.nts.ke != nil {
-		accepted, dropped := r.nts.ke.Counts()
-		t.keAccepted += accepted
-		t.keDropped += dropped
+		t.addKE(r.nts.ke)
 	}
 	return t, slices.Sorted(maps.Keys(r.workers))
 }

@@ -12,6 +12,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
+	"ntsd/internal/status"
 )
 
 // Implementation constants.
@@ -46,6 +47,7 @@ type tally struct {
 	unsent             uint64 // replies that could not leave
 	// Of the NTS-KE server; not the workers'.
 	keAccepted, keDropped uint64
+	ke                    status.KECounts
 }
 
 func (t *tally) add(u *tally) {
@@ -54,6 +56,14 @@ func (t *tally) add(u *tally) {
 	t.daemonRx += u.daemonRx
 	t.kernelTx += u.kernelTx
 	t.unsent += u.unsent
+}
+
+// addKE adds what an NTS-KE server has counted.
+func (t *tally) addKE(ke KE) {
+	accepted, dropped, fates := ke.Counts()
+	t.keAccepted += accepted
+	t.keDropped += dropped
+	t.ke.Add(fates)
 }
 
 // worker answers what comes to one socket.

@@ -29,6 +29,50 @@ type ServerStats struct {
 	Unsent         uint64   `json:"unsent"` // replies that the network did not take
 	// Verdicts says of each what became of how many requests.
 	Verdicts map[string]uint64 `json:"verdicts"`
+	KE       KECounts          `json:"ke"`
+}
+
+// KECounts says what became of the connections of key establishment: of those
+// accepted when they have ended, of those dropped at once.
+type KECounts struct {
+	Good      uint64 `json:"served"`
+	Bad       uint64 `json:"bad_request"`
+	Handshake uint64 `json:"no_handshake"`
+	Slow      uint64 `json:"too_slow"`
+	Displaced uint64 `json:"displaced"`
+	Refused   uint64 `json:"refused"` // no access, or too often
+	Crowded   uint64 `json:"crowded"`
+}
+
+// Add adds what another server counted.
+func (k *KECounts) Add(o KECounts) {
+	k.Good += o.Good
+	k.Bad += o.Bad
+	k.Handshake += o.Handshake
+	k.Slow += o.Slow
+	k.Displaced += o.Displaced
+	k.Refused += o.Refused
+	k.Crowded += o.Crowded
+}
+
+// words names each fate that a connection has met.
+func (k *KECounts) words(b *bufio.Writer) {
+	for _, fate := range []struct {
+		label string
+		n     uint64
+	}{
+		{"key establishments", k.Good},
+		{"KE: bad request", k.Bad},
+		{"KE: TLS failed", k.Handshake},
+		{"KE: too slow", k.Slow},
+		{"KE: made room for another", k.Displaced},
+		{"KE: no access or too often", k.Refused},
+		{"KE: too many at a time", k.Crowded},
+	} {
+		if fate.n > 0 {
+			fmt.Fprintf(b, "%-27s: %d\n", fate.label, fate.n)
+		}
+	}
 }
 
 // Client is one line of the table of clients.
@@ -119,6 +163,7 @@ func serverWords(b *bufio.Writer, s *ServerStats) {
 	if s.Unsent > 0 {
 		fmt.Fprintf(b, "%-27s: %d\n", "replies that could not leave", s.Unsent)
 	}
+	s.KE.words(b)
 }
 
 func joined(ports []uint16) string {
