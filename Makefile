@@ -20,9 +20,9 @@ QEMU_mips  := qemu-mips-static -cpu 24Kc
 SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # What runs on one CPU the same as on another needs no second run under
 # emulation with sockets and namespaces.
-UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest)
+UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest -e /vmtest)
 
-.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance bench bench-server size packages repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance test-vm test-vm-all vm-kernel bench bench-server size packages repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -91,6 +91,15 @@ peers: ## fetch Debian's chrony and ntpsec into build/peers
 
 acceptance: build ## the guides' numbered checks on the built binary
 	$(GO) test -count=1 -v ./internal/acceptance
+
+test-vm: vm-kernel ## routers in virtual machines: the kernel's clock, and six starts after a power cut
+	NTSD_VM=ci $(GO) test -count=1 -v -timeout 20m ./internal/vmtest
+
+test-vm-all: vm-kernel ## every start after a power cut, with a table of figures
+	NTSD_VM=all $(GO) test -count=1 -v -timeout 60m ./internal/vmtest
+
+vm-kernel: ## fetch Debian's arm64 kernel into build/vm
+	@scripts/vm-kernel.sh
 
 bench: ## benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -112,10 +112,13 @@ func (ca *CA) Pool() *x509.CertPool {
 	return pool
 }
 
+// PEM returns the authority's certificate.
+func (ca *CA) PEM() []byte { return pemBlock("CERTIFICATE", ca.der) }
+
 // WritePEM writes the authority's certificate to path, replacing what is
 // there. The key never leaves memory.
 func (ca *CA) WritePEM(path string) error {
-	return writeFile(path, publicMode, pemBlock("CERTIFICATE", ca.der))
+	return writeFile(path, publicMode, ca.PEM())
 }
 
 // WriteKeyPair writes cert's chain and its private key (PKCS #8, mode 0600) as

@@ -32,6 +32,9 @@ type ServerConfig struct {
 	Cert            tls.Certificate // for KEAddr
 	// AEADs is what the server supports; empty means all that we know.
 	AEADs []siv.Algorithm
+	// Seen is told of every datagram before it is answered, if it is not nil. It
+	// must neither keep nor change it, nor call the server.
+	Seen func(datagram []byte)
 	// Now reads the clock; nil means the machine's.
 	Now func() clock.Wall
 	// Offset is what a client whose clock agrees with Now measures: by how

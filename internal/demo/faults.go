@@ -1,9 +1,12 @@
 package demo
 
 import (
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/nts"
 	"ntsd/internal/wire"
 )
 
@@ -19,6 +22,7 @@ type faults struct {
 	drops     atomic.Int64 // replies still to withhold
 	tampers   atomic.Int64 // replies still to change
 	wallError atomic.Int64 // clock.Offset
+	delay     atomic.Int64 // time.Duration
 }
 
 func (f *faults) offset() clock.Offset { return clock.Offset(f.wallError.Load()) }
@@ -48,16 +52,34 @@ func (s *Server) SetOffset(o clock.Offset) { s.faults.wallError.Store(int64(o)) 
 // LoseKeys makes the server forget its cookie keys, as after a restart without
 // saved ones: cookies that clients hold earn a NAK from now on.
 func (s *Server) LoseKeys() error {
-	ring, err := newRing()
+	return s.useKeys(newKey())
+}
+
+// RotateKeys makes the server seal new cookies under a new key; the cookies
+// that clients hold are good until the next rotation.
+func (s *Server) RotateKeys() error {
+	s.mu.Lock()
+	old := s.key
+	s.mu.Unlock()
+	return s.useKeys(newKey(), old)
+}
+
+// useKeys seals with current from now on, and opens with others, too.
+func (s *Server) useKeys(current nts.CookieKey, others ...nts.CookieKey) error {
+	ring, err := nts.NewKeyring(current, others...)
 	if err != nil {
-		return err
+		return fmt.Errorf("demo: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ring = ring
+	s.key, s.ring = current, ring
 	s.core.SetCookies(ring)
 	return nil
 }
+
+// SetDelay holds replies back for so long on their way, as an attacker on the
+// path can.
+func (s *Server) SetDelay(d time.Duration) { s.faults.delay.Store(int64(d)) }
 
 // DropReplies loses the next n replies on the way.
 func (s *Server) DropReplies(n int) { s.faults.drops.Store(int64(n)) }

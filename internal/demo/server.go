@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,8 +30,11 @@ type Server struct {
 	stop   context.CancelFunc
 	joined sync.WaitGroup
 
+	sending sync.Mutex // held while ntp sends
+
 	mu    sync.Mutex // guards what follows; held while a reply or a cookie is made
 	core  *server.Server
+	key   nts.CookieKey // the ring's current one
 	ring  *nts.Keyring
 	stats Stats
 }
@@ -54,14 +58,9 @@ func Start(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring, err := newRing()
-	if err != nil {
+	s := &Server{cfg: cfg, core: server.New(server.Config{Rand: rand.Reader})}
+	if err := s.LoseKeys(); err != nil {
 		return nil, err
-	}
-	s := &Server{
-		cfg:  cfg,
-		core: server.New(server.Config{Cookies: ring, Rand: rand.Reader}),
-		ring: ring,
 	}
 	s.SetOffset(cfg.Offset)
 	if s.ntp, err = udp.Listen(cfg.NTPAddr, udp.ListenConfig{Now: machineWall}); err != nil {
@@ -74,7 +73,7 @@ func Start(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() { s.ntp.Close() })
-	s.joined.Go(s.serveNTP)
+	s.joined.Go(func() { s.serveNTP(ctx) })
 	return s, nil
 }
 
@@ -135,7 +134,7 @@ func (s *Server) now() clock.Wall {
 }
 
 // serveNTP answers datagrams until the socket is closed.
-func (s *Server) serveNTP() {
+func (s *Server) serveNTP(ctx context.Context) {
 	buf := make([]byte, udp.MaxDatagram)
 	reply := make([]byte, 0, udp.MaxDatagram)
 	for {
@@ -151,11 +150,26 @@ func (s *Server) serveNTP() {
 		reply = s.answer(reply[:0], server.Request{
 			Data: buf[:n], From: in.From, Local: in.Local, Received: s.now().Add(-age),
 		})
-		if len(reply) > 0 {
-			// A reply that cannot be sent is a lost packet, no more.
-			_ = s.ntp.WriteTo(reply, in)
+		if d := time.Duration(s.faults.delay.Load()); d > 0 && len(reply) > 0 {
+			late := slices.Clone(reply)
+			s.joined.Go(func() {
+				select {
+				case <-time.After(d):
+					s.send(late, in)
+				case <-ctx.Done():
+				}
+			})
+		} else if len(reply) > 0 {
+			s.send(reply, in)
 		}
 	}
+}
+
+// send sends a reply. One that cannot be sent is a lost packet, no more.
+func (s *Server) send(reply []byte, in udp.Request) {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	_ = s.ntp.WriteTo(reply, in)
 }
 
 // answer appends the reply to dst, as the faults leave it.
@@ -163,6 +177,9 @@ func (s *Server) answer(dst []byte, req server.Request) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Requests++
+	if s.cfg.Seen != nil {
+		s.cfg.Seen(req.Data)
+	}
 	if s.faults.paused.Load() {
 		return dst
 	}
@@ -181,16 +198,12 @@ func (s *Server) answer(dst []byte, req server.Request) []byte {
 	return reply
 }
 
-// newRing returns a ring with one random key of a random name.
-func newRing() (*nts.Keyring, error) {
+// newKey returns a random key of a random name.
+func newKey() nts.CookieKey {
 	var key nts.CookieKey
 	var id [4]byte
 	rand.Read(key.Key[:])
 	rand.Read(id[:])
 	key.ID = binary.BigEndian.Uint32(id[:])
-	ring, err := nts.NewKeyring(key)
-	if err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
-	}
-	return ring, nil
+	return key
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,6 +118,45 @@ func TestLoseKeys(t *testing.T) {
 	if _, err := interop.Exchange(&session, deadline); err != nil {
 		t.Errorf("with new keys: %v", err)
 	}
+}
+
+func TestRotateKeys(t *testing.T) {
+	ca := newTestCA(t)
+	seen := 0 // Stats orders it after the requests
+	s := startServer(t, ca, demo.ServerConfig{Seen: func([]byte) { seen++ }})
+	session := mustEstablish(t, ca, s, siv.AESSIVCMAC256)
+	for i, wantNAK := range []bool{false, true} {
+		held := session // the cookies of the first key
+		held.Cookies = slices.Clone(session.Cookies)
+		if err := s.RotateKeys(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := interop.Exchange(&held, deadline)
+		var kiss *interop.KissError
+		if got := errors.As(err, &kiss); got != wantNAK || err != nil && !got {
+			t.Errorf("after rotation %d: got %v, want a NAK: %v", i+1, err, wantNAK)
+		}
+	}
+	if got := s.Stats().Requests; got != 2 || seen != 2 {
+		t.Errorf("got %d requests, %d seen, want 2", got, seen)
+	}
+}
+
+func TestSetDelay(t *testing.T) {
+	ca := newTestCA(t)
+	s := startServer(t, ca, demo.ServerConfig{})
+	session := mustEstablish(t, ca, s, siv.AESSIVCMAC256)
+	const delay = 100 * time.Millisecond
+	s.SetDelay(delay)
+	begin := time.Now()
+	if _, err := interop.Exchange(&session, deadline); err != nil || time.Since(begin) < delay {
+		t.Errorf("got %v after %v, want a reply after %v", err, time.Since(begin), delay)
+	}
+	s.SetDelay(time.Hour)
+	if _, err := interop.Exchange(&session, silence); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v, want no reply", err)
+	}
+	s.Close() // does not wait for the hour
 }
 
 func TestFaults(t *testing.T) {

@@ -1,0 +1,163 @@
+package vmtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"ntsd/internal/interop"
+)
+
+// What the environment says.
+const (
+	// wanted is set by those who want machines to be started: "ci" for the
+	// quick scenarios, "all" for all.
+	wanted = "NTSD_VM"
+	// moved marks a process that has namespaces of its own.
+	moved = "NTSD_VM_MOVED"
+)
+
+// parts are what machines are made of, the same for all tests.
+type parts struct {
+	kernel  string // path
+	initrd  string // path: init, drivers, programs
+	builtAt time.Time
+}
+
+var machineParts parts //nolint:gochecknoglobals // TestMain has no other way to tell the tests
+
+func TestMain(m *testing.M) {
+	if os.Getenv(wanted) == "" {
+		os.Exit(m.Run())
+	}
+	if os.Getenv(moved) == "" {
+		os.Exit(moveToOwnWorld())
+	}
+	code, err := runTests(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "vmtest:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// moveToOwnWorld runs this program again where it is alone with its loopback
+// interface and has no power over the machine's clock.
+func moveToOwnWorld() int {
+	self := exec.Command(os.Args[0], os.Args[1:]...)
+	self.Env = append(os.Environ(), moved+"=1")
+	self.Stdin, self.Stdout, self.Stderr = os.Stdin, os.Stdout, os.Stderr
+	self.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		Pdeathsig:   syscall.SIGKILL,
+	}
+	err := self.Run()
+	var ended *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &ended):
+		return ended.ExitCode()
+	}
+	fmt.Fprintln(os.Stderr, "vmtest: a namespace of its own:", err)
+	return 1
+}
+
+func runTests(m *testing.M) (int, error) {
+	for _, args := range [][]string{
+		{"link", "set", "lo", "up"},
+		{"address", "add", network, "dev", "lo"},
+	} {
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			return 0, fmt.Errorf("ip %v: %w: %s", args, err, out)
+		}
+	}
+	dir, err := os.MkdirTemp("", "ntsd-vm-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	if machineParts, err = makeParts(dir); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// makeParts compiles the programs and puts the initial file system together.
+func makeParts(dir string) (parts, error) {
+	vm, err := filepath.Abs("../../build/vm")
+	if err != nil {
+		return parts{}, err
+	}
+	p := parts{
+		kernel: filepath.Join(vm, "vmlinuz"),
+		initrd: filepath.Join(dir, "initrd"),
+		// Of the year before, so that the binary of the last run is found in
+		// the cache.
+		builtAt: time.Date(time.Now().Year()-1, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	var a archive
+	drivers, err := filepath.Glob(filepath.Join(vm, "modules", "*.ko"))
+	if err != nil || len(drivers) == 0 {
+		return parts{}, fmt.Errorf("no kernel in %s, scripts/vm-kernel.sh fetches one: %w", vm, err)
+	}
+	for _, path := range drivers {
+		if err := a.addFile("modules/"+filepath.Base(path), path); err != nil {
+			return parts{}, err
+		}
+	}
+	built := fmt.Sprintf("-s -w -X main.version=test -X main.builtAt=%d", p.builtAt.Unix())
+	for _, program := range []struct {
+		name string
+		args []string
+	}{
+		{"init", []string{"build", "-ldflags", "-s -w", "./internal/vmtest/guest"}},
+		{"bin/ntsd", []string{"build", "-ldflags", built, "./cmd/ntsd"}},
+		{"bin/sysclock.test", []string{"test", "-c", "./internal/linux/sysclock"}},
+		{"bin/udp.test", []string{"test", "-c", "./internal/linux/udp"}},
+	} {
+		path := filepath.Join(dir, filepath.Base(program.name))
+		if err := compile(path, program.args); err != nil {
+			return parts{}, err
+		}
+		if err := a.addFile(program.name, path); err != nil {
+			return parts{}, err
+		}
+	}
+	a.addLink("bin/ntsctl", "ntsd")
+	return p, os.WriteFile(p.initrd, a.bytes(), 0o644)
+}
+
+// compile runs the go command for the machine's architecture.
+func compile(path string, args []string) error {
+	last := len(args) - 1
+	args = append(args[:last:last], "-trimpath", "-buildvcs=false", "-o", path, args[last])
+	build := exec.Command("go", args...)
+	build.Dir = "../.."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFIPS140=v1.0.0", "GOOS=linux", "GOARCH=arm64")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %v: %w: %s", args, err, out)
+	}
+	return nil
+}
+
+// need skips the test unless machines are wanted, and fails it where they are
+// and cannot be.
+func need(t *testing.T) {
+	t.Helper()
+	if os.Getenv(wanted) == "" {
+		t.Skip("starts virtual machines: make test-vm")
+	}
+	for _, tool := range []string{qemu, "mke2fs", "debugfs"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			interop.Unavailable(t, "vmtest: %v", err)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Fetches Debian's arm64 kernel for virtual machines, and the modules that a
+# machine of "make test-vm" needs, into build/vm. Nothing is installed, and
+# apt's own state is left alone: another architecture needs a folder of its own
+# for it. What is there already is kept; remove build/vm to fetch anew.
+# usage: scripts/vm-kernel.sh [FOLDER]     (default: build/vm)
+# Where apt is out of reach, put the linux-image-*-cloud-arm64 .deb there first.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "${1:-$top/build/vm}"
+vm=$(cd "${1:-$top/build/vm}" && pwd)
+[ ! -f "$vm/complete" ] || exit 0
+
+# In the order in which they are loaded.
+modules="virtio_ring virtio virtio_mmio virtio_blk failover net_failover virtio_net"
+
+for tool in apt-get apt-cache dpkg-deb; do
+	if ! command -v $tool >/dev/null; then
+		echo "vm-kernel: $tool is missing: this needs Debian or a relative" >&2
+		exit 1
+	fi
+done
+
+# apt with the machine's sources, but for arm64 and with nothing installed.
+private_apt() {
+	mkdir -p "$vm/apt/lists/partial" "$vm/apt/cache/archives/partial"
+	cat >"$vm/apt/conf" <<-END
+		APT::Architecture "arm64";
+		APT::Architectures { "arm64"; };
+		APT::Sandbox::User "root";
+		Dir::State::lists "$vm/apt/lists";
+		Dir::State::status "/dev/null";
+		Dir::Cache "$vm/apt/cache";
+		Acquire::Languages "none";
+		Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+	END
+	APT_CONFIG=$vm/apt/conf
+	export APT_CONFIG
+}
+
+deb() {
+	for f in "$vm"/linux-image-*-cloud-arm64_*.deb; do
+		[ -f "$f" ] && echo "$f" && return
+	done
+	return 1
+}
+
+if ! deb >/dev/null; then
+	private_apt
+	apt-get -qq update >&2
+	package=$(apt-cache depends linux-image-cloud-arm64 | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+	(cd "$vm" && apt-get -qq download "$package") >&2
+fi
+rm -rf "$vm/unpacked"
+dpkg-deb -x "$(deb)" "$vm/unpacked"
+mkdir -p "$vm/modules"
+cp "$vm"/unpacked/boot/vmlinuz-* "$vm/vmlinuz"
+n=10
+for m in $modules; do
+	find "$vm/unpacked/lib/modules" -name "$m.ko" -exec cp {} "$vm/modules/$n-$m.ko" \;
+	n=$((n + 1))
+done
+rm -rf "$vm/unpacked" "$vm/apt"
+: >"$vm/complete"
