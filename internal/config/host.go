@@ -6,6 +6,18 @@ import (
 	"strings"
 )
 
+// Named returns a source like s for a host that is not from a file, and whether
+// that can be a host.
+func (s *Source) Named(host string) (Source, bool) {
+	named := *s
+	var port uint16
+	var ok bool
+	if named.Name, port, ok = splitHost(host); port != 0 {
+		named.Port = port
+	}
+	return named, ok
+}
+
 // splitHost takes "host", "host:port", "[address]" or "[address]:port" apart.
 // port is 0 where none is given. A host without brackets that has several
 // colons is an IPv6 address. A final dot of a name is dropped.

@@ -39,7 +39,11 @@ func (d *Daemon) performClock(a event.Action) {
 		_, err := d.opt.Clock.SetRate(a.Rate)
 		d.check("set the clock's frequency", err)
 	case event.Step:
-		d.check("step the clock", d.opt.Clock.Step(a.Offset))
+		err := d.opt.Clock.Step(a.Offset)
+		d.check("step the clock", err)
+		if err == nil {
+			d.announceStep(a.Offset)
+		}
 	case event.SetStatus:
 		d.check("set the clock's status", d.opt.Clock.SetStatus(a))
 	}

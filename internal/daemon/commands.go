@@ -56,31 +56,44 @@ func (d *Daemon) Dump(ctx context.Context) error {
 func (d *Daemon) OnOffline(ctx context.Context, target string) error {
 	found := target == ""
 	err := d.do(ctx, func(ctx context.Context) {
-		snap := d.engine.Snapshot(d.opt.Clock.Read())
-		for i := range snap.Sources {
-			s := &snap.Sources[i]
-			addr := s.Name
-			if s.Addr.IsValid() {
-				addr = s.Addr.String()
-			}
-			if target != "" && target != s.Name && target != addr {
-				continue
-			}
-			cmd := event.Command{Kind: event.CommandOffline, Target: addr}
-			if d.routed(s) {
-				cmd.Kind = event.CommandOnline
-			}
-			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
-				out, err := d.engine.HandleCommand(now, cmd, out)
-				found = found || err == nil
-				return out
-			})
-		}
+		found = d.follow(ctx, func(s *engine.SourceState) bool {
+			return target == "" || target == s.Name || target == nameOrAddr(s)
+		}) || found
 	})
 	if err == nil && !found {
 		return engine.ErrNoSource
 	}
 	return err
+}
+
+// nameOrAddr is what a command calls a source that may have no address yet.
+func nameOrAddr(s *engine.SourceState) string {
+	if s.Addr.IsValid() {
+		return s.Addr.String()
+	}
+	return s.Name
+}
+
+// follow switches the sources that are meant on or off as there is a route to
+// them, and reports whether there was one.
+func (d *Daemon) follow(ctx context.Context, meant func(*engine.SourceState) bool) (found bool) {
+	snap := d.engine.Snapshot(d.opt.Clock.Read())
+	for i := range snap.Sources {
+		s := &snap.Sources[i]
+		if !meant(s) {
+			continue
+		}
+		cmd := event.Command{Kind: event.CommandOffline, Target: nameOrAddr(s)}
+		if d.routed(s) {
+			cmd.Kind = event.CommandOnline
+		}
+		d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
+			out, err := d.engine.HandleCommand(now, cmd, out)
+			found = found || err == nil
+			return out
+		})
+	}
+	return found
 }
 
 // routed reports whether packets to the source would leave: connecting a

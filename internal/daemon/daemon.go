@@ -27,7 +27,8 @@ type Options struct {
 	Store    Store
 	Rand     io.Reader
 	Log      *slog.Logger
-	Journal  *Journal // what of the log the status repeats; nil: nothing
+	Journal  *Journal           // what of the log the status repeats; nil: nothing
+	Announce func(Announcement) // tells others how the clock is, without waiting; nil: nobody
 	Version  string
 	Floor    clock.Wall // no true time lies before it: the time of the build
 	DryRun   bool       // for the status: the clock is not the kernel's
@@ -50,6 +51,8 @@ type Daemon struct {
 	result   *event.Exit
 	off      bool // a reload found the daemon disabled
 	troubles []Trouble
+	learnt   []string // time servers that DHCP names
+	told     told
 }
 
 // New returns a daemon that has not started.
@@ -118,6 +121,7 @@ func (d *Daemon) arm(timer *time.Timer) {
 // handle feeds the engine and carries out what it asks for.
 func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Action) []event.Action) {
 	d.perform(ctx, f(d.opt.Clock.Read(), nil))
+	d.announce()
 }
 
 // start reads the saved state and wakes the engine.

@@ -22,6 +22,9 @@ const maxJitter = time.Second
 // engineConfig returns the configuration in force in the engine's terms.
 func (d *Daemon) engineConfig() engine.Config {
 	cfg := translate(d.applied)
+	for _, s := range d.learntSources() {
+		cfg.Sources = append(cfg.Sources, engineSource(&s))
+	}
 	cfg.OneShot, cfg.Floor = d.opt.OneShot, d.opt.Floor
 	return cfg
 }

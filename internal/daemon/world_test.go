@@ -34,6 +34,7 @@ type world struct {
 	files    memory
 	sent     []sentPacket
 	log      *logRecorder
+	told     []Announcement
 	keyCount uint32
 }
 
@@ -298,6 +299,7 @@ func (w *world) run(cfg *config.Config, load func() (*config.Config, []config.Di
 	d := New(Options{
 		Config: cfg, Load: load, Clock: w, Network: w, KE: w, Resolver: w, Store: &w.files,
 		Rand: chacha(7), Log: slog.New(w.log), Version: "test",
+		Announce: func(a Announcement) { w.told = append(w.told, a) },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

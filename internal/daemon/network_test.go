@@ -1,0 +1,110 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestLearntServers: what DHCP names is asked while it names it, on interfaces
+// that are up, as section dhcp_ntp_server says, and once when it is configured
+// anyway.
+func TestLearntServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.addPeer("192.0.2.1:123", "one.example")
+		for n := range 3 {
+			w.addPeer(fmt.Sprintf("192.0.2.%d:123", 10+n), "")
+		}
+		cfg := settings(t, "server one.example iburst nts")
+		pattern := cfg.Sources[0]
+		pattern.NTS, pattern.Name, pattern.Operator = false, "", ""
+		cfg.DHCP = &pattern
+		d, stop := w.run(cfg, nil)
+		names := func() string {
+			synctest.Wait()
+			var all []string
+			for _, s := range w.report(d).Sources {
+				all = append(all, s.Name)
+			}
+			slices.Sort(all)
+			return strings.Join(all, " ")
+		}
+		for _, step := range []struct {
+			interfaces []Interface
+			want       string
+		}{
+			{[]Interface{{Name: "wan", Up: true, TimeServers: []string{"192.0.2.10", "192.0.2.11"}}}, "192.0.2.10 192.0.2.11 one.example"},
+			{[]Interface{{Name: "wan", Up: true, TimeServers: []string{"192.0.2.11", "one.example", "not a host"}}}, "192.0.2.11 one.example"},
+			{[]Interface{
+				{Name: "wan", TimeServers: []string{"192.0.2.11"}}, {Name: "wan2", Up: true, TimeServers: []string{"192.0.2.12"}},
+			}, "192.0.2.12 one.example"},
+			{nil, "one.example"},
+		} {
+			if err := d.NetworkChanged(context.Background(), step.interfaces); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			if got := names(); got != step.want {
+				t.Errorf("%v: got %s, want %s", step.interfaces, got, step.want)
+			}
+		}
+		for _, p := range w.peers {
+			if p.keRuns > 1 {
+				t.Errorf("%d key establishments with a server that stayed, want 1", p.keRuns)
+			}
+		}
+		stop()
+	})
+}
+
+// TestAnnouncements: a step, then the stratum once the clock is synchronised,
+// then every eleventh minute; a loss, and the stratum again.
+func TestAnnouncements(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := w.addPeer("192.0.2.1:123", "one.example")
+		d, stop := w.run(settings(t, "server one.example iburst maxpoll 6", "makestep 0.1 3", "maxdistance 0.05"), nil)
+		actions := func() string {
+			synctest.Wait()
+			var all []string
+			for _, a := range w.told {
+				all = append(all, fmt.Sprintf("%s/%d", a.Action, a.Stratum))
+			}
+			w.told = nil
+			return strings.Join(all, " ")
+		}
+		time.Sleep(time.Minute)
+		first := w.told
+		if got := actions(); got != "step/16 stratum/2" {
+			t.Errorf("start: got %s", got)
+		}
+		if off := first[0].Offset.Seconds(); off < 0.2 || off > 0.3 {
+			t.Errorf("step: got %v s, want about 0.25", off)
+		}
+		time.Sleep(35 * time.Minute)
+		if got := actions(); got != "periodic/2 periodic/2 periodic/2" {
+			t.Errorf("half an hour: got %s", got)
+		}
+		p.silent = true
+		time.Sleep(48 * time.Hour)
+		if got := actions(); !strings.HasSuffix(got, "periodic/2 unsync/16") || strings.Count(got, "unsync") != 1 {
+			t.Errorf("a loss: got ... %s", got[max(0, len(got)-60):])
+		}
+		p.silent = false
+		time.Sleep(time.Hour)
+		if got := actions(); !strings.HasPrefix(got, "stratum/2 periodic/2") {
+			t.Errorf("and again: got %s", got)
+		}
+		want := []string{"ACTION=stratum", "stratum=2", "freq_drift_ppm=30", "poll_interval=64", "offset=0.000000", "NTSD=1"}
+		env := d.announcement("stratum", 2, 0).Env()
+		if !slices.Equal(env, want) {
+			t.Errorf("variables: got %v, want %v", env, want)
+		}
+		stop()
+	})
+}
