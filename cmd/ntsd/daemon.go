@@ -146,6 +146,8 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	parts := outside(cfg, clk, log)
 	parts.Clock, parts.Store = kept{clk, cfg.Main.RTCSync}, &files{dir: run}
 	parts.Journal, parts.DryRun = journal, dry
+	router := newRouterLink(log)
+	parts.Announce = router.Announce
 	parts.Load = func() (*config.Config, []config.Diagnostic) {
 		next, diags := o.load()
 		setLevel(level, o, next)
@@ -153,7 +155,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	d := daemon.New(parts)
 	d.Describe(diagnostics)
-	served, err := newTimeServer(d, clk, dry, &cfg.Main, log)
+	served, err := newTimeServer(d, clk, dry, &cfg.Main, router, log)
 	if err != nil {
 		return err
 	}
@@ -178,6 +180,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	})
 	beside.Go(func() { reloadOnHangup(ctx, d, hangup) })
 	beside.Go(func() { tellSystemd(ctx, d) })
+	beside.Go(func() { router.Run(ctx, d) })
 	beside.Go(func() { served.Run(ctx) })
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not

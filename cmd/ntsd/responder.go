@@ -22,7 +22,7 @@ type timeServer struct {
 	lan  *lanServer
 }
 
-func newTimeServer(d *daemon.Daemon, clk steered, dry bool, m *config.Main, log *slog.Logger) (*timeServer, error) {
+func newTimeServer(d *daemon.Daemon, clk steered, dry bool, m *config.Main, router *routerLink, log *slog.Logger) (*timeServer, error) {
 	flash := new(store.Flash)
 	s := &timeServer{
 		keys: newKeyFile(m.RunDir, m.StateDir, flash, log),
@@ -31,7 +31,7 @@ func newTimeServer(d *daemon.Daemon, clk steered, dry bool, m *config.Main, log 
 	served := serving.NewClock(clk, dry)
 	var err error
 	s.Responder, err = responder.New(responder.Options{
-		Clock: served, Interfaces: serving.Interfaces, InForce: d.InForce, Rand: rand.Reader, Log: log,
+		Clock: served, Interfaces: router.Interfaces, InForce: d.InForce, Rand: rand.Reader, Log: log,
 		ListenKE: (&keServers{lan: s.lan, log: log}).listen, Keys: s.keys,
 		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(),
 		Listen: func(port uint16, n int) (ports []responder.Port, err error) {

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync/atomic"
+
+	"ntsd/internal/daemon"
+	"ntsd/internal/linux/serving"
+	"ntsd/internal/openwrt"
+	"ntsd/internal/ubus"
+)
+
+// routerLink joins the daemon with the rest of an OpenWrt router. On other
+// systems there is no bus, and it does nothing.
+type routerLink struct {
+	bus     *openwrt.Router
+	devices atomic.Pointer[map[string]string] // of the logical interfaces
+}
+
+func newRouterLink(log *slog.Logger) *routerLink {
+	r := &routerLink{}
+	r.devices.Store(&map[string]string{})
+	if _, err := os.Stat(ubus.Socket); !errors.Is(err, fs.ErrNotExist) {
+		r.bus = openwrt.New(ubus.Socket, log)
+	}
+	return r
+}
+
+// Announce has the scripts run that wait for the time.
+func (r *routerLink) Announce(a daemon.Announcement) {
+	if r.bus != nil {
+		r.bus.Announce(a.Env())
+	}
+}
+
+// Run tells the daemon what changes on the router, until ctx ends.
+func (r *routerLink) Run(ctx context.Context, d *daemon.Daemon) {
+	if r.bus == nil {
+		return
+	}
+	r.bus.Run(ctx, func(all []openwrt.Interface) {
+		devices := make(map[string]string, len(all))
+		changed := make([]daemon.Interface, 0, len(all))
+		for _, i := range all {
+			if i.Device != "" {
+				devices[i.Name] = i.Device
+			}
+			changed = append(changed, daemon.Interface{Name: i.Name, Up: i.Up, TimeServers: i.TimeServers})
+		}
+		r.devices.Store(&devices)
+		_ = d.NetworkChanged(ctx, changed) // it fails only when the daemon ends
+	})
+}
+
+// Interfaces calls f for each network interface that is up, and once more for
+// each logical one that it carries.
+func (r *routerLink) Interfaces(f func(name string, index uint32, subnets []netip.Prefix)) error {
+	devices := *r.devices.Load()
+	return serving.Interfaces(func(name string, index uint32, subnets []netip.Prefix) {
+		f(name, index, subnets)
+		for logical, device := range devices {
+			if device == name && logical != name {
+				f(logical, index, subnets)
+			}
+		}
+	})
+}
