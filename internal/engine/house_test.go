@@ -288,7 +288,7 @@ func TestOrphans(t *testing.T) {
 		h.run(40 * time.Minute)
 		h.expect(addrs[1:2], 2*time.Millisecond)
 
-		h.hosts[0].wall = clock.Line{At: clock.Reading{Mono: h.hosts[0].mono(), Wall: epoch}}
+		h.hosts[0].wall = clock.Line{At: clock.Reading{Mono: h.hosts[0].mono(), Wall: epoch}} // far off
 		others := addrs[1:]
 		h.hosts[0].start(orphanage(others...))
 		before := h.hosts[1].steps
@@ -297,6 +297,10 @@ func TestOrphans(t *testing.T) {
 		if h.hosts[1].steps != before {
 			t.Error("the one that came back made the others step")
 		}
+
+		h.hosts[1].stop()
+		h.run(40 * time.Minute)
+		h.expect(addrs[:1], 2*time.Millisecond)
 	}
 }
 

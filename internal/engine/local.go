@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"time"
 
 	"ntsd/internal/clock"
@@ -34,6 +35,7 @@ type local struct {
 	near    bool       // the root distance was once below Activate
 	ever    bool       // there was an update
 	updated clock.Mono // the latest
+	minor   bool       // see selection.Orphan
 }
 
 // localRefresh is how far back the reference time of a local clock is said to
@@ -87,9 +89,19 @@ func (e *Engine) orphan(now clock.Reading) selection.Orphan {
 	if !l.Enabled || !l.Orphan || e.cfg.OneShot {
 		return selection.Orphan{}
 	}
-	// Chrony has the smallest address take over at once, even where it has just
-	// been switched on and the others have long agreed on a time. Ours lets them
-	// keep it for as long as they are there.
-	knowsNothing := !e.sync.on || e.sync.stratum > l.Stratum
-	return selection.Orphan{Stratum: l.Stratum, Minor: knowsNothing && !e.isLocal(now)}
+	e.local.minor = !e.isLocal(now) && (!e.sync.on || e.local.minor && e.followsLarger())
+	return selection.Orphan{Stratum: l.Stratum, Minor: e.local.minor}
+}
+
+// followsLarger reports whether the source that was selected last has a larger
+// address than this host, and still answers. Chrony has the smallest address
+// take over even where it has just been switched on and the others have long
+// agreed on a time; ours lets them keep it for as long as they are there.
+func (e *Engine) followsLarger() bool {
+	i := e.selector.index(e.selector.selected)
+	if i < 0 {
+		return false
+	}
+	c := &e.selector.candidates[i]
+	return c.Reachable && bytes.Compare(c.Address[:], c.Own[:]) > 0
 }
