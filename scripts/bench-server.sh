@@ -42,6 +42,7 @@ fi
 cat >"$work/ntsd" <<END
 config ntsd main
 	option run_dir $work/run
+	option state_dir $work/state
 config local
 	option enabled 1
 config allow

@@ -32,9 +32,6 @@ func daemonMain(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return exitUsage
 	}
-	for _, w := range o.unheeded() {
-		fail(stderr, 0, "warning: %s", w)
-	}
 	switch {
 	case o.version:
 		fmt.Fprintln(stdout, banner())
@@ -145,9 +142,9 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	parts := outside(cfg, clk, log)
 	parts.Clock, parts.Store = kept{clk, cfg.Main.RTCSync}, &files{dir: run}
+	flash, router := &flashFiles{dir: cfg.Main.StateDir, count: new(store.Flash)}, newRouterLink(log)
+	parts.Flash, parts.Restore, parts.Announce = flash, o.restore, router.Announce
 	parts.Journal, parts.DryRun = journal, dry
-	router := newRouterLink(log)
-	parts.Announce = router.Announce
 	parts.Load = func() (*config.Config, []config.Diagnostic) {
 		next, diags := o.load()
 		setLevel(level, o, next)
@@ -155,7 +152,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	d := daemon.New(parts)
 	d.Describe(diagnostics)
-	served, err := newTimeServer(d, clk, dry, &cfg.Main, router, log)
+	served, err := newTimeServer(d, clk, dry, &cfg.Main, &outlets{router, flash.count}, log)
 	if err != nil {
 		return err
 	}

@@ -44,19 +44,6 @@ func TestStartWithoutWork(t *testing.T) {
 	}
 }
 
-// Options without effect say so: nobody shall believe that they were obeyed.
-func TestUnheededOptionsWarn(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	if got := run([]string{"ntsd", "-s", "-v"}, nil, &stdout, &stderr); got != exitDone {
-		t.Errorf("exit status %d, want %d", got, exitDone)
-	}
-	for _, want := range []string{"warning: -s: "} {
-		if !strings.Contains(stderr.String(), want) {
-			t.Errorf("no %q in stderr:\n%s", want, stderr.String())
-		}
-	}
-}
-
 func TestLeapDay(t *testing.T) {
 	for text, want := range map[string]bool{
 		"2016-12-31T00:00:00Z": true, "2015-06-30T23:59:59Z": true, "2041-12-31T12:00:00Z": true,

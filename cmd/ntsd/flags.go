@@ -55,7 +55,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.BoolVar(&o.queryOnce, "Q", false, "measure the clock's error once and exit")
 	fs.IntVar(&seconds, "t", 0, "stop after `SEC` seconds; with -q and -Q: give up (10)")
 	fs.StringVar(&o.user, "u", "", "run as `USER`, with the right to set the clock and to open low ports, and no other")
-	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop (this version does not act on it yet)")
+	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop where the clock is behind it")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -80,16 +80,6 @@ func (o *options) check(stderr io.Writer) error {
 		fail(stderr, 0, "%v; see ntsd -h", err)
 	}
 	return err
-}
-
-// unheeded warns of options that change nothing yet: who asks for another user
-// must not believe that he got it.
-func (o *options) unheeded() []string {
-	var all []string
-	if o.restore {
-		all = append(all, "-s: this version does not set the clock from a saved time")
-	}
-	return all
 }
 
 // banner names the program, its version and what it was built with.

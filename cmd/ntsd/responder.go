@@ -22,16 +22,21 @@ type timeServer struct {
 	lan  *lanServer
 }
 
-func newTimeServer(d *daemon.Daemon, clk steered, dry bool, m *config.Main, router *routerLink, log *slog.Logger) (*timeServer, error) {
-	flash := new(store.Flash)
+// outlets are what the time server shares with the daemon.
+type outlets struct {
+	router *routerLink
+	flash  *store.Flash
+}
+
+func newTimeServer(d *daemon.Daemon, clk steered, dry bool, m *config.Main, to *outlets, log *slog.Logger) (*timeServer, error) {
 	s := &timeServer{
-		keys: newKeyFile(m.RunDir, m.StateDir, flash, log),
-		lan:  &lanServer{Authority: lanca.New(m.StateDir, flash), log: log},
+		keys: newKeyFile(m.RunDir, m.StateDir, to.flash, log),
+		lan:  &lanServer{Authority: lanca.New(m.StateDir, to.flash), log: log},
 	}
 	served := serving.NewClock(clk, dry)
 	var err error
 	s.Responder, err = responder.New(responder.Options{
-		Clock: served, Interfaces: router.Interfaces, InForce: d.InForce, Rand: rand.Reader, Log: log,
+		Clock: served, Interfaces: to.router.Interfaces, InForce: d.InForce, Rand: rand.Reader, Log: log,
 		ListenKE: (&keServers{lan: s.lan, log: log}).listen, Keys: s.keys,
 		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(),
 		Listen: func(port uint16, n int) (ports []responder.Port, err error) {

@@ -40,7 +40,7 @@ type steered interface {
 func outside(cfg *config.Config, clk steered, log *slog.Logger) daemon.Options {
 	return daemon.Options{
 		Config: cfg, Network: network{clk}, KE: &keyExchange{client: ntske.NewClient()},
-		Resolver: names{&resolve.Resolver{}}, Rand: rand.Reader, Floor: buildTime(), Log: log, Version: version,
+		Resolver: names{wanResolvers()}, Rand: rand.Reader, Floor: buildTime(), Log: log, Version: version,
 	}
 }
 
@@ -218,11 +218,34 @@ func (k *keyExchange) pool(ke event.StartKE, trust daemon.Trust) (*x509.CertPool
 }
 
 // names resolves by DNS.
-type names struct{ resolver *resolve.Resolver }
+type names struct{ wan []string }
+
+// wanResolvers returns the files that name the resolvers of the uplink on
+// OpenWrt, where the system's own is dnsmasq on this very router.
+func wanResolvers() []string {
+	return []string{"/tmp/resolv.conf.d/resolv.conf.auto", "/tmp/resolv.conf.auto"}
+}
+
+// uncheckedTimeout bounds the first of two lookups while the time is unknown.
+const uncheckedTimeout = 3 * time.Second
 
 // Resolve looks up one name.
 func (n names) Resolve(ctx context.Context, r event.Resolve) event.Resolved {
-	addrs, err := n.resolver.Lookup(ctx, r.Name, resolveFamily(r.Family))
+	first := resolve.Resolver{}
+	if r.Unchecked {
+		first.Config = resolve.Config{CheckingDisabled: true, Timeout: uncheckedTimeout}
+	}
+	addrs, err := first.Lookup(ctx, r.Name, resolveFamily(r.Family))
+	if err != nil && r.Unchecked && !errors.Is(err, resolve.ErrNotFound) {
+		// A validating resolver, or one behind TLS, may fail by the wrong clock
+		// whatever it is asked.
+		if servers := resolve.Servers(n.wan...); len(servers) > 0 {
+			wan := resolve.Resolver{Config: resolve.Config{CheckingDisabled: true, Timeout: uncheckedTimeout, Servers: servers}}
+			if more, err2 := wan.Lookup(ctx, r.Name, resolveFamily(r.Family)); err2 == nil {
+				addrs, err = more, nil
+			}
+		}
+	}
 	done := event.Resolved{Name: r.Name, Family: r.Family, Addrs: addrs}
 	if err != nil {
 		done.Temporary, done.Reason = !errors.Is(err, resolve.ErrNotFound), lookupReason(err)

@@ -55,6 +55,7 @@ type Env struct {
 	Rand   io.Reader    // unpredictable; a failure panics
 	Verify event.Verify // for key establishments that start now
 	Pivot  clock.Wall   // timestamps mean the time nearest to it
+	Bounds Bounds       // of what an authenticated reply may say
 	// Resolution is that of the local clock, 0 when it is too fine to matter.
 	Resolution time.Duration
 }
@@ -91,6 +92,7 @@ type Assoc struct {
 	kissed   wire.KissCode
 
 	sampled  bool // ever
+	trust    trust
 	lastRx   clock.Mono
 	last     Exchange
 	sample   filter.Sample
@@ -146,12 +148,16 @@ func (a *Assoc) HandleTimer(now clock.Reading, out []event.Action) []event.Actio
 func (a *Assoc) NextDeadline() clock.Mono { return min(a.nextPoll, a.closeAt) }
 
 // HandleSendFailed notes why a request will see no reply. The cookie in it is
-// spent all the same: it may have left before the network refused it.
+// spent all the same, as it may have left before the network refused it, unless
+// the event says that nothing left.
 func (a *Assoc) HandleSendFailed(ev event.SendFailed) {
 	if ev.Request != a.request.id || a.request.answered {
 		return
 	}
 	a.request.problem = ev.Reason
+	if ev.Unsent {
+		a.unspend()
+	}
 	if ev.Moved && a.previous.known() {
 		// Nothing has left and nothing is lost: ask anew, and tell nothing.
 		a.previous = exchange{}

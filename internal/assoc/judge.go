@@ -65,6 +65,9 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 	if synchronised != VerdictAccepted {
 		return out, synchronised
 	}
+	if v := a.outOfBounds(s.True, ev.Received.At.Sub(ev.Sent.At)); v != VerdictAccepted {
+		return a.distrust(v, now, out), v
+	}
 	out = a.hit(out)
 	if path != VerdictAccepted {
 		a.schedule(a.request.asked)
@@ -75,7 +78,7 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 	if v != VerdictAccepted {
 		return out, v
 	}
-	a.sample, a.measured, a.lastRx = s, x.Offset, now.Mono
+	a.sample, a.measured, a.lastRx, a.trust = s, x.Offset, now.Mono, a.request.trust
 	a.bound = (s.Delay+hdr.RootDelay.Duration())/2 + s.Dispersion + hdr.RootDispersion.Duration()
 	return out, VerdictAccepted
 }

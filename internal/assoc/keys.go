@@ -20,6 +20,7 @@ type keys struct {
 	proven    bool // a reply verified under it
 	naked     bool // a NAK came to the last request and no valid reply since
 	refused   bool // and was confirmed at the next poll
+	restored  bool // saved by an earlier run
 	rekey     bool // the operator wants new keys
 	naks      int  // over the life of the association
 	cookieLen int
@@ -85,6 +86,10 @@ func (a *Assoc) install(s nts.Session) error {
 		return fmt.Errorf("assoc: key from the server: %w", err)
 	}
 	s.Cookies = s.Cookies[:min(len(s.Cookies), nts.MaxCookies)]
+	if k.valid && k.session.Strict != s.Strict {
+		// What was measured on trial says nothing about the trusted server.
+		a.forgetSamples()
+	}
 	*k = keys{session: s, valid: true, gen: k.gen + 1, c2s: c2s, s2c: s2c, naks: k.naks, bulk: k.bulk}
 	if len(s.Cookies) > 0 {
 		k.cookieLen = len(s.Cookies[0])
@@ -98,6 +103,7 @@ func (a *Assoc) Restore(now clock.Reading, s nts.Session) bool {
 	if !s.NTPAddr.IsValid() || len(s.Cookies) == 0 || a.install(s) != nil {
 		return false
 	}
+	a.keys.restored = true
 	a.moveTo(s.NTPAddr)
 	// A random part of the lifetime is taken to be over: routers that got
 	// their power back together do not ask for keys together.
@@ -118,7 +124,7 @@ func (a *Assoc) appendNTS(hdr wire.Header, out []event.Action) ([]byte, []event.
 		panic("assoc: request without a cookie")
 	}
 	a.random(rq.uid[:])
-	rq.s2c, rq.gen = k.s2c, k.gen
+	rq.s2c, rq.gen, rq.cookie, rq.trust = k.s2c, k.gen, cookie, trustOf(&k.session)
 	nonce := make([]byte, k.session.AEAD.NonceSize())
 	a.random(nonce)
 	n := nts.Placeholders(len(k.session.Cookies), cookie, k.bulk.limit())
@@ -157,6 +163,11 @@ func (a *Assoc) nak(out []event.Action) []event.Action {
 	if !a.keys.naked {
 		a.keys.naked = true
 		out = append(out, a.notice(event.NoticeNAK, ""))
+	}
+	if len(a.keys.session.Cookies) == 0 && a.online {
+		// There is nothing left to lose, and the true reply still counts.
+		a.keys.refused = true
+		a.nextPoll = min(a.nextPoll, a.request.asked)
 	}
 	return out
 }
@@ -205,11 +216,11 @@ func (a *Assoc) tryAlternate() bool {
 	if k.proven || !k.session.UseAlternateKeys() {
 		return false
 	}
-	rekey, since := k.rekey, k.since
+	rekey, since, restored := k.rekey, k.since, k.restored
 	if a.install(k.session) != nil {
 		return false
 	}
-	k.rekey, k.since = rekey, since
+	k.rekey, k.since, k.restored = rekey, since, restored
 	return true
 }
 

@@ -69,6 +69,10 @@ func (a *Assoc) pollNow(now clock.Reading, out []event.Action) []event.Action {
 		a.settling.gap += a.settling.gap / 2
 	}
 	a.schedule(now.Mono)
+	if a.env.Bounds.On && a.cfg.NTS && len(a.keys.session.Cookies) == 0 {
+		// The last cookie: a reply that is later would not count.
+		a.nextPoll = min(a.nextPoll, now.Mono.Add(a.env.Bounds.MaxTrip))
+	}
 	return out
 }
 

@@ -30,9 +30,11 @@ type request struct {
 
 	// RFC 8915: a reply verifies under the keys of its request, also when new
 	// ones were established meanwhile.
-	uid nts.UniqueID
-	s2c siv.AEAD
-	gen uint32
+	uid    nts.UniqueID
+	s2c    siv.AEAD
+	gen    uint32
+	cookie []byte
+	trust  trust
 
 	placeholders int
 }

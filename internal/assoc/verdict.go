@@ -37,6 +37,9 @@ const (
 	VerdictKnown                  // the exchange it tells of was measured in basic mode
 	VerdictCollected              // kept for the option filter
 	VerdictOutlier                // the filter would not have it
+	VerdictFloor                  // a time that has certainly passed
+	VerdictValidity               // a time at which the server's certificates are not valid
+	VerdictTrip                   // too long under way to place the clock
 	numVerdicts
 )
 
@@ -75,6 +78,9 @@ func (v Verdict) String() string {
 		VerdictKnown:          "interleaved reply about a measured exchange",
 		VerdictCollected:      "collected by the filter",
 		VerdictOutlier:        "outlier",
+		VerdictFloor:          "time before the earliest possible",
+		VerdictValidity:       "time outside the validity of the certificates",
+		VerdictTrip:           "round trip too long for the first time",
 	}
 	if v < numVerdicts {
 		return names[v]

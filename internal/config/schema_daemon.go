@@ -37,7 +37,7 @@ func makeStepSection() Section {
 
 func ntsSection() Section {
 	return single(acted, "nts", "what all NTS sources share", func(c *Config) *NTS { return &c.NTS },
-		option(later, "rtccheck", boolean(), "0", "accept certificates at first without a trusted clock, by the bootstrap ladder",
+		option(acted, "rtccheck", boolean(), "0", "accept certificates at first without a trusted clock, by the bootstrap ladder",
 			func(n *NTS) *bool { return &n.RTCCheck }),
 		option(acted, "systemcerts", boolean(), "1", "trust the CA certificates of the system", func(n *NTS) *bool { return &n.SystemCerts }),
 		list(acted, "trustedcerts", path(), "", "further CA certificates: files or folders", func(n *NTS) *[]string { return &n.TrustedCerts }),
@@ -48,8 +48,8 @@ func bootstrapSection() Section {
 	s := single(acted, "bootstrap", "how the first time is found", func(c *Config) *Bootstrap { return &c.Bootstrap },
 		option(acted, "mode", oneOf(BootstrapLadder, BootstrapStrict, BootstrapNoCertTimeCheck), "ladder",
 			"how certificates are judged before the clock is set; strict where nts.rtccheck is off", func(b *Bootstrap) *BootstrapMode { return &b.Mode }),
-		option(later, "agree", agreement(), "majority", "operators that must agree before the first step", func(b *Bootstrap) *int { return &b.Agree }),
-		option(later, "deadline", seconds(), "300", "after it the log says what is missing; it never forces a step",
+		option(acted, "agree", agreement(), "majority", "operators that must agree before the first step", func(b *Bootstrap) *int { return &b.Agree }),
+		option(acted, "deadline", seconds(), "300", "after it the log says what is missing; it never forces a step",
 			func(b *Bootstrap) *time.Duration { return &b.Deadline }),
 	)
 	s.check = func(s *section, target any) {

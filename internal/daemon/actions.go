@@ -3,13 +3,16 @@ package daemon
 import (
 	"context"
 	"math"
+	"slices"
 
+	"ntsd/internal/clock"
 	"ntsd/internal/event"
 )
 
 // perform carries out the engine's actions in their order: a session is on
 // disk without the cookie that the next Send spends.
 func (d *Daemon) perform(ctx context.Context, actions []event.Action) {
+	var take *event.TakeReserve
 	for _, a := range actions {
 		d.trace(ctx, a)
 		switch a := a.(type) {
@@ -23,12 +26,20 @@ func (d *Daemon) perform(ctx context.Context, actions []event.Action) {
 			d.lookups.resolve(ctx, a)
 		case event.Notice:
 			d.notice(a)
+		case event.TakeReserve:
+			take = &a
 		case event.Exit:
 			d.result = &a
 		default:
 			d.performClock(a)
 			d.performStore(a)
 		}
+	}
+	if take != nil { // what the answer asks for comes after all of the above
+		taken := d.takeReserve(*take)
+		d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
+			return d.engine.HandleReserveTaken(now, taken, out)
+		})
 	}
 }
 
@@ -60,7 +71,33 @@ func (d *Daemon) performStore(a event.Action) {
 		d.check("save a backoff", d.opt.Store.SaveBackoff(event.Backoff(a)))
 	case event.SaveDrift:
 		d.check("save the drift", d.opt.Store.SaveDrift(a.Rate, a.Skew))
+	case event.Persist:
+		d.check("save the state for the next boot", d.opt.Flash.Persist(a))
 	}
+}
+
+// takeReserve takes cookies off the flash, if a request could leave at all.
+func (d *Daemon) takeReserve(a event.TakeReserve) event.ReserveTaken {
+	if !slices.ContainsFunc(a.Probes, d.reaches) {
+		return event.ReserveTaken{Offline: true}
+	}
+	err := d.opt.Flash.TakeReserve(a.Rest)
+	d.check("take cookies out of the reserve; the boot goes on without them", err)
+	if err != nil {
+		return event.ReserveTaken{Reason: err.Error()}
+	}
+	return event.ReserveTaken{OK: true}
+}
+
+// reaches reports whether there is a route for a request: connecting a socket
+// sends nothing.
+func (d *Daemon) reaches(to event.Send) bool {
+	socket, err := d.opt.Network.Open(to)
+	if err != nil {
+		return false
+	}
+	socket.Close()
+	return true
 }
 
 // check logs the failure of a repeated operation once, and its recovery.

@@ -96,18 +96,12 @@ func (d *Daemon) follow(ctx context.Context, meant func(*engine.SourceState) boo
 	return found
 }
 
-// routed reports whether packets to the source would leave: connecting a
-// socket sends none, but looks for a route.
+// routed reports whether packets to the source would leave.
 func (d *Daemon) routed(s *engine.SourceState) bool {
 	if !s.Addr.IsValid() {
 		return true
 	}
-	socket, err := d.opt.Network.Open(event.Send{To: netip.AddrPortFrom(s.Addr, s.Port), Interface: s.Interface})
-	if err != nil {
-		return false
-	}
-	socket.Close()
-	return true
+	return d.reaches(event.Send{To: netip.AddrPortFrom(s.Addr, s.Port), Interface: s.Interface})
 }
 
 // ErrReload says that a new configuration was refused and the old one stays.

@@ -13,6 +13,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/nts"
 )
 
 // Options are the parts that a daemon is made of. All are
@@ -25,6 +26,7 @@ type Options struct {
 	KE       KeyExchanger
 	Resolver Resolver
 	Store    Store
+	Flash    Flash // nil: nothing outlives the power
 	Rand     io.Reader
 	Log      *slog.Logger
 	Journal  *Journal           // what of the log the status repeats; nil: nothing
@@ -32,6 +34,7 @@ type Options struct {
 	Version  string
 	Floor    clock.Wall // no true time lies before it: the time of the build
 	DryRun   bool       // for the status: the clock is not the kernel's
+	Restore  bool       // start from the time that was saved
 	OneShot  bool       // end with the first answer
 }
 
@@ -49,7 +52,8 @@ type Daemon struct {
 	warnings []string // of the configuration in force
 	failing  map[string]bool
 	result   *event.Exit
-	off      bool // a reload found the daemon disabled
+	off      bool       // a reload found the daemon disabled
+	boot     event.Boot // from flash
 	troubles []Trouble
 	learnt   []string // time servers that DHCP names
 	told     told
@@ -128,10 +132,31 @@ func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Actio
 func (d *Daemon) start(ctx context.Context) {
 	now := d.opt.Clock.Read()
 	d.started = now.Mono
+	var reserve []nts.Session
+	if d.opt.Flash != nil {
+		reserve = d.load()
+	}
 	cfg := d.engineConfig()
+	cfg.StartAtFloor = d.opt.Restore
 	cfg.Drift, cfg.DriftSkew, cfg.DriftKnown = d.drift()
 	d.engine = engine.New(cfg, d.opt.Rand, now)
+	if d.opt.Flash != nil {
+		d.engine.Recall(d.boot, reserve)
+	}
 	d.perform(ctx, d.engine.HandleStart(now, d.sessions(), d.backoffs(), nil))
+}
+
+// load reads what survived the power.
+func (d *Daemon) load() []nts.Session {
+	boot, reserve, refused := d.opt.Flash.Load()
+	for _, err := range refused {
+		d.opt.Log.Warn("saved state refused", "reason", err)
+	}
+	d.boot = boot
+	if boot.Time != 0 {
+		d.opt.Log.Info("last trusted time read from flash", "saved", boot.Time.Time().Format(time.RFC3339))
+	}
+	return reserve
 }
 
 // stop lets the engine save its state, then ends every goroutine.
@@ -149,6 +174,9 @@ func (d *Daemon) drift() (rate, skew clock.Rate, known bool) {
 		d.opt.Log.Warn("drift file refused", "reason", err)
 	case known:
 		d.opt.Log.Info("frequency read from drift file", "freq_ppm", round(-rate.PPM()), "skew_ppm", round(skew.PPM()))
+	case d.boot.RateKnown:
+		d.opt.Log.Info("frequency read from flash", "freq_ppm", round(-d.boot.Rate.PPM()), "skew_ppm", round(d.boot.Skew.PPM()))
+		return d.boot.Rate, d.boot.Skew, true
 	}
 	return rate, skew, known && err == nil
 }
@@ -169,6 +197,9 @@ func (d *Daemon) backoffs() []event.Backoff {
 	backoffs, refused := d.opt.Store.Backoffs()
 	for _, err := range refused {
 		d.opt.Log.Warn("saved backoff refused", "reason", err)
+	}
+	if len(backoffs) == 0 {
+		return d.boot.Backoffs
 	}
 	return backoffs
 }

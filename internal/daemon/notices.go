@@ -40,6 +40,10 @@ func noticeLines() map[event.NoticeKind]noticeLine {
 		event.NoticeTruechimer:     {info, "source agrees with the majority again"},
 		event.NoticeDuplicate:      {warn, "source has the address of another one and is not used"},
 		event.NoticeLeap:           {info, "leap second"},
+		event.NoticeTentative:      {warn, "the time was found on trial; certificates are checked again at that time"},
+		event.NoticeTrusted:        {info, "the time is trusted"},
+		event.NoticeRevoked:        {slog.LevelError, "TRUST REVOKED: the certificate of a server that helped to find the time is not valid at that time"},
+		event.NoticeBootstrap:      {warn, "the first time is still missing; see ntsctl bootstrap"},
 	}
 }
 

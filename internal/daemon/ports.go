@@ -63,6 +63,19 @@ type Resolver interface {
 	Resolve(ctx context.Context, r event.Resolve) event.Resolved
 }
 
+// Flash keeps what outlives the power, and counts what is written there.
+type Flash interface {
+	// Load returns what is sound; what is not is refused by name in the errors.
+	Load() (event.Boot, []nts.Session, []error)
+	// TakeReserve leaves only rest there. When it returns nil that is on the
+	// disk, and what was taken will not come back.
+	TakeReserve(rest []nts.Session) error
+	Persist(event.Persist) error
+	// Written returns how many files were written within a day, and since the
+	// start.
+	Written() (day int, total uint64)
+}
+
 // Store keeps what outlives the process. Loading returns what is sound; what
 // is not is refused by name in the errors.
 type Store interface {

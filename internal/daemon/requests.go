@@ -42,13 +42,14 @@ func newRequests(n Network) *requests {
 func (r *requests) send(done <-chan struct{}, s event.Send) {
 	r.close(s.Source)
 	socket, err := r.network.Open(s)
+	unsent := err != nil
 	if err == nil {
 		if err = socket.Send(s.Data); err != nil {
 			socket.Close()
 		}
 	}
 	if err != nil {
-		r.readers.Go(func() { r.fail(done, s, err) })
+		r.readers.Go(func() { r.fail(done, s, err, unsent) })
 		return
 	}
 	r.sockets[s.Source] = socket
@@ -82,7 +83,7 @@ func (r *requests) read(done <-chan struct{}, socket Socket, s event.Send) {
 			return // nobody waits any more
 		}
 		if err != nil {
-			r.fail(done, s, err)
+			r.fail(done, s, err, false)
 			return
 		}
 		ev := event.Received{
@@ -97,9 +98,11 @@ func (r *requests) read(done <-chan struct{}, socket Socket, s event.Send) {
 	}
 }
 
-func (r *requests) fail(done <-chan struct{}, s event.Send, err error) {
+func (r *requests) fail(done <-chan struct{}, s event.Send, err error, unsent bool) {
 	select {
-	case r.failed <- event.SendFailed{Source: s.Source, Request: s.Request, Reason: err.Error(), Moved: errors.Is(err, ErrMoved)}:
+	case r.failed <- event.SendFailed{
+		Source: s.Source, Request: s.Request, Reason: err.Error(), Unsent: unsent, Moved: errors.Is(err, ErrMoved),
+	}:
 	case <-done:
 	}
 }

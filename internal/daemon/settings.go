@@ -3,6 +3,7 @@ package daemon
 import (
 	"time"
 
+	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
 	"ntsd/internal/discipline"
@@ -25,7 +26,10 @@ func (d *Daemon) engineConfig() engine.Config {
 	for _, s := range d.learntSources() {
 		cfg.Sources = append(cfg.Sources, engineSource(&s))
 	}
-	cfg.OneShot, cfg.Floor = d.opt.OneShot, d.opt.Floor
+	cfg.OneShot, cfg.Floor, cfg.FloorFrom = d.opt.OneShot, d.opt.Floor, "the build"
+	if saved := d.boot.Time.Add(-d.boot.TimeError); d.boot.Time != 0 && saved > cfg.Floor {
+		cfg.Floor, cfg.FloorFrom = saved, "saved when it was last trusted"
+	}
 	return cfg
 }
 
@@ -49,11 +53,13 @@ func translate(c *config.Config) engine.Config {
 		Smooth: smooth.Config{
 			MaxRate: c.SmoothTime.MaxRate, MaxWander: c.SmoothTime.MaxWander, LeapOnly: c.SmoothTime.LeapOnly,
 		},
-		LeapMode:        leapMode(c.SystemClock.LeapSecMode),
-		MakeStep:        engine.MakeStep{Threshold: c.MakeStep.Threshold, Limit: c.MakeStep.Limit},
-		LogChange:       c.Logging.LogChange,
-		MaxSlew:         clock.RatePPM(maxSlewPPM),
-		NoCertTimeCheck: c.Bootstrap.Mode == config.BootstrapNoCertTimeCheck,
+		LeapMode:  leapMode(c.SystemClock.LeapSecMode),
+		MakeStep:  engine.MakeStep{Threshold: c.MakeStep.Threshold, Limit: c.MakeStep.Limit},
+		LogChange: c.Logging.LogChange,
+		MaxSlew:   clock.RatePPM(maxSlewPPM),
+		Bootstrap: engine.Bootstrap{
+			Mode: bootstrapMode(c.Bootstrap.Mode), Agree: c.Bootstrap.Agree, Deadline: c.Bootstrap.Deadline,
+		},
 	}
 }
 
@@ -69,6 +75,17 @@ func waitUnsynced(l *config.Local) time.Duration {
 		return withOrphans
 	}
 	return 0
+}
+
+func bootstrapMode(m config.BootstrapMode) bootstrap.Mode {
+	switch m {
+	case config.BootstrapLadder:
+		return bootstrap.ModeLadder
+	case config.BootstrapNoCertTimeCheck:
+		return bootstrap.ModeNoCertTimeCheck
+	default:
+		return bootstrap.ModeStrict
+	}
 }
 
 func engineSource(s *config.Source) engine.Source {

@@ -40,6 +40,10 @@ type Update struct {
 	// reference: it moves the clock, but chrony's users count the reference's
 	// updates, in makestep and in tracking.
 	Companion bool
+	// OnTrial says that the time must still be confirmed: the clock is set, but
+	// nobody is told that it is synchronised, no drift is saved, and the update
+	// is not counted.
+	OnTrial bool
 }
 
 // Stats is the discipline's state; the meaning of the fields is that of
@@ -128,7 +132,7 @@ func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Actio
 	line.Rate = d.freq
 	d.target, d.haveLine, d.last = line.From(now.Mono), true, u
 	allowed := d.cfg.Limit < 0 || d.stats.Updates < uint64(d.cfg.Limit)
-	if !u.Companion || d.stats.Updates == 0 {
+	if !u.OnTrial && (!u.Companion || d.stats.Updates == 0) {
 		d.stats.Updates++
 	}
 	out = d.announce(u, offset, allowed, out)
@@ -142,6 +146,9 @@ func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Actio
 	d.at = now.Mono
 	d.stats.ReferenceTime = d.target.At.Wall
 	out = d.status(now, out)
+	if u.OnTrial {
+		return out
+	}
 	return d.save(now, out)
 }
 
@@ -205,6 +212,13 @@ func (d *Discipline) MakeStep(now clock.Reading, out []event.Action) []event.Act
 		out = d.status(now, out)
 	}
 	return out
+}
+
+// StepTo sets a clock that is known to be behind to a time that has certainly
+// passed. It says nothing of the clock being right.
+func (d *Discipline) StepTo(now clock.Reading, wall clock.Wall, out []event.Action) []event.Action {
+	out = d.observe(now, out)
+	return d.step(now, wall.Sub(now.Wall), out)
 }
 
 // Correction is what is still to be slewed (positive: the clock is slow).

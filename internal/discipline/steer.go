@@ -122,7 +122,7 @@ func (d *Discipline) announce(u Update, offset clock.Offset, allowed bool, out [
 		out = append(out, event.Notice{Kind: event.NoticeLeap, Text: leapText(u.Leap)})
 	}
 	d.stats.Leap = u.Leap
-	if !d.stats.Synchronised {
+	if !d.stats.Synchronised && !u.OnTrial {
 		d.stats.Synchronised = true
 		out = append(out, event.Notice{Kind: event.NoticeSynchronised, Offset: offset})
 	}

@@ -89,7 +89,7 @@ func (e *Engine) command(now clock.Reading, cmd event.Command, s *source, member
 
 // linkUp forgets failures that a new link may cure.
 func (e *Engine) linkUp(s *source) {
-	e.memory.handleOnline()
+	e.memory.HandleOnline()
 	for i := range s.addrs {
 		s.addrs[i].bad = false
 	}
@@ -128,6 +128,7 @@ func (e *Engine) HandleConfig(now clock.Reading, cfg Config, out []event.Action)
 		}
 		e.sources = append(e.sources, next)
 	}
+	e.ladder.HandleConfig(e.ladderConfig(), e.sync.ever)
 	out = e.dropSources(old, out)
 	for _, s := range e.sources {
 		for len(s.members) > s.wanted() {
@@ -149,7 +150,7 @@ func (e *Engine) dropSources(gone []*source, out []event.Action) []event.Action 
 		for len(s.members) > 0 {
 			out = e.remove(s, s.members[0], out)
 		}
-		out = e.memory.forget(func(n *nts.Session) bool {
+		out = e.memory.Forget(func(n *nts.Session) bool {
 			if n.KEName != s.cfg.Name || n.KEPort != s.cfg.NTSPort {
 				return true // not of this source
 			}

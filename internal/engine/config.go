@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/discipline"
 	"ntsd/internal/event"
@@ -39,13 +40,22 @@ type Config struct {
 	// first selection of a reference, without waiting for polls to come.
 	OneShot bool
 	// MaxSlew bounds the frequency by which an offset is slewed away.
-	MaxSlew clock.Rate
-	// NoCertTimeCheck is chrony's nocerttimecheck: certificate dates are not
-	// judged until the clock has been updated.
-	NoCertTimeCheck bool
+	MaxSlew   clock.Rate
+	Bootstrap Bootstrap
 	// Floor is a time that has certainly passed (T0 of the bootstrap), and the
 	// pivot round which NTP eras are told apart; 0: the clock itself is.
-	Floor clock.Wall
+	// FloorFrom says in words where it comes from.
+	Floor     clock.Wall
+	FloorFrom string
+	// StartAtFloor sets a clock that is behind Floor to it at the start.
+	StartAtFloor bool
+}
+
+// Bootstrap is how the first time is found; see package bootstrap.
+type Bootstrap struct {
+	Mode     bootstrap.Mode
+	Agree    int           // operators that must agree; 0: a majority
+	Deadline time.Duration // when people are told what is missing; 0: never
 }
 
 // setDefaults fills in what the caller left out and zero cannot mean.

@@ -13,9 +13,11 @@ import (
 	"io"
 
 	"ntsd/internal/assoc"
+	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/discipline"
 	"ntsd/internal/event"
+	"ntsd/internal/memory"
 	"ntsd/internal/smooth"
 )
 
@@ -31,7 +33,7 @@ type Engine struct {
 	sources []*source
 	lastID  event.SourceID
 	lookups []*lookup
-	memory  memory
+	memory  memory.Memory
 
 	selector selector
 	sync     synchronisation
@@ -39,6 +41,11 @@ type Engine struct {
 	smooth   smooth.Smoother
 	grain    grain
 	exited   bool
+
+	ladder  *bootstrap.Ladder
+	reserve bootstrap.Reserve
+	keeper  keeper
+	found   bootstrap.Hosts
 }
 
 // New returns an engine that has not started. rand must be unpredictable: it
@@ -56,6 +63,7 @@ func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
 	for i := range cfg.Sources {
 		e.sources = append(e.sources, newSource(cfg.Sources[i]))
 	}
+	e.ladder = bootstrap.New(e.ladderConfig(), now)
 	return e
 }
 
@@ -72,7 +80,8 @@ func (e *Engine) HandleStart(now clock.Reading, sessions []event.Restored, backo
 	out []event.Action,
 ) []event.Action {
 	e.prepare(now)
-	e.memory.restore(now, sessions, backoffs)
+	e.memory.Restore(now, sessions, backoffs)
+	now, out = e.startLadder(now, out)
 	return e.HandleTimer(now, out)
 }
 
@@ -91,6 +100,8 @@ func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Acti
 	if !e.cfg.OneShot && now.Mono >= e.clock.NextDeadline() {
 		out = e.clock.HandleTimer(now, out)
 	}
+	out = e.ladder.HandleTimer(now, out)
+	out = e.takeReserve(now, out)
 	return e.finish(now, n, out)
 }
 
@@ -98,7 +109,7 @@ func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Acti
 func (e *Engine) HandleReceived(now clock.Reading, ev event.Received, out []event.Action) []event.Action {
 	e.prepare(now)
 	n := len(out)
-	_, m := e.find(ev.Source)
+	s, m := e.find(ev.Source)
 	if m == nil {
 		return out
 	}
@@ -107,6 +118,7 @@ func (e *Engine) HandleReceived(now clock.Reading, ev event.Received, out []even
 	if verdict == assoc.VerdictAccepted {
 		m.fresh = true
 	}
+	e.noteReply(now, s, m, verdict)
 	return e.finish(now, n, out)
 }
 
@@ -128,12 +140,14 @@ func (e *Engine) HandleKEDone(now clock.Reading, ev event.KEDone, out []event.Ac
 	}
 	out = m.assoc.HandleKEDone(now, ev, out)
 	e.selector.dirty = true
+	out = e.keysDone(now, s, m, ev, out)
 	out = e.dropIfDuplicate(now, s, m, out)
 	return e.finish(now, n, out)
 }
 
 // HandleStop saves what the next start wants to know.
 func (e *Engine) HandleStop(now clock.Reading, out []event.Action) []event.Action {
+	out = e.persist(now, out)
 	for _, s := range e.sources {
 		for _, m := range s.members {
 			out = m.assoc.Save(out)
@@ -147,7 +161,8 @@ func (e *Engine) HandleStop(now clock.Reading, out []event.Action) []event.Actio
 }
 
 // HandleDump saves the same without stopping.
-func (e *Engine) HandleDump(_ clock.Reading, out []event.Action) []event.Action {
+func (e *Engine) HandleDump(now clock.Reading, out []event.Action) []event.Action {
+	out = e.persist(now, out)
 	for _, s := range e.sources {
 		for _, m := range s.members {
 			out = m.assoc.Save(out)
@@ -158,7 +173,7 @@ func (e *Engine) HandleDump(_ clock.Reading, out []event.Action) []event.Action 
 
 // NextDeadline is when HandleTimer wants to be called.
 func (e *Engine) NextDeadline() clock.Mono {
-	next := e.selector.deadline
+	next := min(e.selector.deadline, e.ladder.NextDeadline(), e.reserve.NextDeadline(), e.keeperDeadline())
 	if !e.cfg.OneShot {
 		next = min(next, e.clock.NextDeadline())
 	}
@@ -177,7 +192,8 @@ func (e *Engine) NextDeadline() clock.Mono {
 // prepare tells the associations what they need to know of this moment.
 func (e *Engine) prepare(now clock.Reading) {
 	e.env.Verify = e.verify(now)
-	e.env.Pivot = e.cfg.Floor
+	e.env.Pivot = e.ladder.Floor()
+	e.env.Bounds = assoc.Bounds{On: e.ladder.Climbing(), Floor: e.ladder.Floor(), MaxTrip: bootstrap.MaxTrip}
 	e.grain.read(now.Mono)
 	e.learn(now)
 	e.env.Resolution = e.grain.resolution()
@@ -187,10 +203,7 @@ func (e *Engine) prepare(now clock.Reading) {
 // verify says at which time certificates are judged by a key establishment
 // that starts now.
 func (e *Engine) verify(now clock.Reading) event.Verify {
-	if e.cfg.NoCertTimeCheck && !e.sync.ever {
-		return event.Verify{Tentative: true, At: now.Wall, Floor: e.cfg.Floor}
-	}
-	return event.Verify{At: now.Wall}
+	return e.ladder.Verify(now, e.believed(now), e.sync.ever)
 }
 
 // finish draws the conclusions of an event: addresses, selection, the clock.
@@ -200,11 +213,15 @@ func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []even
 	out = e.choose(now, out)
 	e.learn(now)
 	e.smoothen(now, out[first:])
+	out = e.keep(now, out)
 	stepped := false
 	for _, a := range out[first:] {
 		switch a := a.(type) {
 		case event.Step:
 			stepped = true
+			e.ladder.NoteStep(now, a)
+		case event.StartKE:
+			e.noteKE(now, a)
 		case event.Notice:
 			if a.Kind == event.NoticeInterference {
 				e.lookAgain(now)
@@ -212,7 +229,7 @@ func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []even
 		}
 	}
 	if stepped {
-		e.memory.handleStep(now)
+		e.memory.HandleStep(now)
 		for _, s := range e.sources {
 			for _, m := range s.members {
 				m.assoc.HandleStep(now)

@@ -16,6 +16,9 @@ const (
 	lookupMaxGone = 17 * time.Minute // for a name that does not exist
 	// maxAddresses of one name are kept: a server could announce thousands.
 	maxAddresses = 16
+	// standInAfter is how long a name may be looked up before the addresses that
+	// it had stand in.
+	standInAfter = 3 * time.Second
 )
 
 // lookup is the resolution of one name. Sources of the same name share it.
@@ -27,11 +30,16 @@ type lookup struct {
 	failures  int
 	notBefore clock.Mono
 	last      clock.Mono // of the last answer with addresses
-	reason    string     // of the last failure, "" after a success
+	asked     clock.Mono
+	stoodIn   bool   // by the addresses that it had
+	reason    string // of the last failure, "" after a success
 }
 
 func (l *lookup) deadline() clock.Mono {
-	if !l.wanted || l.running {
+	switch {
+	case l.running && !l.stoodIn:
+		return l.asked.Add(standInAfter)
+	case !l.wanted || l.running:
 		return clock.Never
 	}
 	return l.notBefore
@@ -56,13 +64,50 @@ func (e *Engine) startLookups(now clock.Reading, out []event.Action) []event.Act
 		return !l.running && !e.uses(l)
 	})
 	for _, l := range e.lookups {
-		if now.Mono < l.deadline() || l.deadline() == clock.Never {
+		if l.running || now.Mono < l.deadline() || l.deadline() == clock.Never {
 			continue
 		}
-		l.running = true
-		out = append(out, event.Resolve{Name: l.name, Family: l.family})
+		l.running, l.asked, l.stoodIn = true, now.Mono, false
+		out = append(out, event.Resolve{Name: l.name, Family: l.family, Unchecked: !e.sync.ever && e.provesItself(l)})
 	}
 	return out
+}
+
+// standIn uses the addresses that a name had, for those that have none: of
+// servers with keys at hand, and those of earlier answers. Where the clock is
+// wrong, the resolver may not get an answer that it believes.
+func (e *Engine) standIn(now clock.Reading, l *lookup) {
+	l.stoodIn = true
+	found := e.found.Of(l.name)
+	for _, s := range e.sources {
+		if s.cfg.Family != l.family {
+			continue
+		}
+		if s.cfg.Name == l.name && len(s.addrs) == 0 {
+			addrs := slices.Clone(found)
+			if s.cfg.NTS {
+				addrs = append(e.memory.Addresses(s.keys()), addrs...)
+			}
+			s.setAddresses(addrs)
+			e.selector.dirty = true
+		}
+		for _, m := range s.members {
+			if m.assoc.NeedAddr() == l.name && len(found) > 0 {
+				m.assoc.SetNTPAddr(now, sameFamily(found, m.assoc.SourceAddr()))
+			}
+		}
+	}
+}
+
+// provesItself reports whether whoever answers for a name must prove it by a
+// certificate.
+func (e *Engine) provesItself(l *lookup) bool {
+	for _, s := range e.sources {
+		if s.cfg.Name == l.name && (!s.cfg.NTS || s.cfg.NoVal) {
+			return false
+		}
+	}
+	return true
 }
 
 func (e *Engine) uses(l *lookup) bool {
@@ -93,6 +138,7 @@ func (e *Engine) HandleResolved(now clock.Reading, ev event.Resolved, out []even
 		return e.finish(now, n, out)
 	}
 	l.wanted, l.failures, l.reason, l.last = false, 0, "", now.Mono
+	e.found.Remember(ev.Name, ev.Addrs)
 	l.notBefore = now.Mono.Add(lookupMin)
 	for _, s := range e.sources {
 		if s.cfg.Family != ev.Family {
@@ -132,11 +178,7 @@ func (e *Engine) lookupFailed(now clock.Reading, l *lookup, ev event.Resolved, o
 		l.reason = ev.Reason
 		out = append(out, event.Notice{Kind: event.NoticeResolveFailed, Name: ev.Name, Text: ev.Reason})
 	}
-	for _, s := range e.sources {
-		if s.cfg.Name == ev.Name && s.cfg.Family == ev.Family && len(s.addrs) == 0 && s.cfg.NTS {
-			s.setAddresses(e.memory.addresses(&s.cfg))
-		}
-	}
+	e.standIn(now, l)
 	return out
 }
 

@@ -11,6 +11,11 @@ import (
 // maintain keeps every source at the associations that it wants, as far as
 // there are addresses.
 func (e *Engine) maintain(now clock.Reading, out []event.Action) []event.Action {
+	for _, l := range e.lookups {
+		if l.running && now.Mono >= l.deadline() {
+			e.standIn(now, l)
+		}
+	}
 	for _, s := range e.sources {
 		if now.Mono >= s.refreshAt || (!s.literal && len(s.addrs) == 0 && s.refreshAt == clock.Never) {
 			s.refreshAt = clock.Never
@@ -65,6 +70,9 @@ func (s *source) revive(a netip.Addr) {
 
 // fill makes the associations that are missing.
 func (e *Engine) fill(now clock.Reading, s *source, out []event.Action) []event.Action {
+	if e.reserve.Holds(s.cfg.Name) {
+		return out
+	}
 	for len(s.members) < s.wanted() {
 		var addr netip.Addr
 		var ok bool
@@ -123,7 +131,7 @@ func (e *Engine) sooner(s *source, m *member) (best netip.Addr, ok bool) {
 	first := m.assoc.Backoff().NotBefore
 	for i := range s.addrs {
 		a := s.addrs[i].addr
-		b, _ := e.memory.backoff(netip.AddrPortFrom(a, s.cfg.NTSPort))
+		b, _ := e.memory.Backoff(netip.AddrPortFrom(a, s.cfg.NTSPort))
 		if o, _ := e.user(s, a); o == nil && !s.has(a) && b.NotBefore < first {
 			best, first, ok = a, b.NotBefore, true
 		}

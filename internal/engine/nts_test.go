@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
@@ -327,7 +328,7 @@ func TestCertificateTimes(t *testing.T) {
 	}
 	w = newWorld(t, 16, -time.Hour)
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	cfg.NoCertTimeCheck, cfg.Floor = true, epoch.Add(-365*24*time.Hour)
+	cfg.Bootstrap.Mode, cfg.Floor = bootstrap.ModeNoCertTimeCheck, epoch.Add(-365*24*time.Hour)
 	w.start(cfg)
 	w.run(10 * time.Minute)
 	if v := w.kes[0].Verify; !v.Tentative || v.Floor != cfg.Floor {

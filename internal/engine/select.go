@@ -58,6 +58,8 @@ func (e *Engine) choose(now clock.Reading, out []event.Action) []event.Action {
 	}
 	x.dirty = false
 	e.evaluate(now)
+	// A majority of operators needs nobody else.
+	x.settled = x.settled || e.ladder.Decides()
 	if !x.settled {
 		return out
 	}
@@ -113,6 +115,7 @@ func (e *Engine) evaluate(now clock.Reading) {
 			x.estimates = append(x.estimates, est)
 		}
 	}
+	e.admit()
 	cfg := e.cfg.Selection
 	cfg.Orphan = e.orphan(now)
 	x.result = selection.Select(cfg, now, x.candidates, x.index(x.selected))
@@ -169,6 +172,7 @@ func (e *Engine) tellSelection(out []event.Action) []event.Action {
 		selected = x.members[i].assoc.ID()
 	}
 	switch {
+	case selected == 0 && e.ladder.Climbing(): // the ladder says what it waits for
 	case selected == 0 && (x.selected != 0 || x.why != x.result.Why):
 		out = append(out, event.Notice{Kind: event.NoticeUnselectable, Text: x.result.Why})
 	case selected != 0 && selected != x.selected:
@@ -224,7 +228,12 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 		RootDispersion: max(rootDispersion(now, best.assoc, est), x.doubt(now, est)-delay/2),
 		Leap:           e.leap(),
 		Companion:      companion,
+		OnTrial:        e.ladder.OnTrial(),
 	}, out)
+	out = e.climb(now, out)
+	if e.ladder.Climbing() {
+		return out
+	}
 	return e.synchronised(now, best, out)
 }
 

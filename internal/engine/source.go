@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/memory"
 	"ntsd/internal/selection"
 	"ntsd/internal/siv"
 )
@@ -55,6 +56,7 @@ type member struct {
 	fresh       bool // a sample came that the clock has not been told of
 	counted     bool // it had its share in what the clock was told last
 	falseticker bool
+	judged      bool // its last key establishment looks at dates
 	tie         selection.Tie
 }
 
@@ -82,6 +84,11 @@ func (s *Source) setDefaults() {
 	if s.MaxSources == 0 {
 		s.MaxSources = defaultMaxSources
 	}
+}
+
+// keys says which keys are the source's.
+func (s *source) keys() memory.Source {
+	return memory.Source{Name: s.cfg.Name, Port: s.cfg.NTSPort, AEADs: s.cfg.AEADs}
 }
 
 // wanted is how many associations the source should have.
@@ -146,8 +153,15 @@ func (x *address) ripe(now clock.Reading) bool {
 	return !x.bad || now.Mono.Sub(x.failed) >= retryAddress
 }
 
-func (s *source) has(a netip.Addr) bool {
-	return slices.ContainsFunc(s.members, func(m *member) bool { return m.assoc.SourceAddr() == a })
+func (s *source) has(a netip.Addr) bool { return s.member(a) != nil }
+
+func (s *source) member(a netip.Addr) *member {
+	for _, m := range s.members {
+		if m.assoc.SourceAddr() == a {
+			return m
+		}
+	}
+	return nil
 }
 
 // user returns the association of another source that polls the server at a,
@@ -189,7 +203,7 @@ func (e *Engine) pick(now clock.Reading, s *source, avoid netip.Addr, out []even
 		if !x.bad {
 			r += 4
 		}
-		if s.cfg.NTS && e.memory.index(&s.cfg, x.addr) >= 0 {
+		if s.cfg.NTS && e.memory.Has(s.keys(), x.addr) {
 			r += 2
 		}
 		if avoid.IsValid() && avoid.Is4() != x.addr.Is4() {
@@ -227,10 +241,10 @@ func (e *Engine) add(now clock.Reading, s *source, addr netip.Addr, out []event.
 	}
 	m := &member{assoc: assoc.New(cfg, &e.env, now)}
 	if s.cfg.NTS {
-		if b, ok := e.memory.backoff(netip.AddrPortFrom(addr, s.cfg.NTSPort)); ok {
+		if b, ok := e.memory.Backoff(netip.AddrPortFrom(addr, s.cfg.NTSPort)); ok {
 			m.assoc.RestoreBackoff(now, b)
 		}
-		if session, ok := e.memory.take(&s.cfg, addr); ok {
+		if session, ok := e.memory.Take(s.keys(), addr); ok {
 			m.assoc.Restore(now, session)
 		}
 	}
@@ -245,9 +259,9 @@ func (e *Engine) remove(s *source, m *member, out []event.Action) []event.Action
 	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
 	if s.cfg.NTS {
 		if session, ok := m.assoc.Session(); ok {
-			e.memory.park(session)
+			e.memory.Park(session)
 		}
-		e.memory.keepBackoff(netip.AddrPortFrom(m.assoc.SourceAddr(), s.cfg.NTSPort), m.assoc.Backoff())
+		e.memory.KeepBackoff(netip.AddrPortFrom(m.assoc.SourceAddr(), s.cfg.NTSPort), m.assoc.Backoff())
 	}
 	e.selector.dirty = true
 	return m.assoc.Close(out)

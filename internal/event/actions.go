@@ -83,6 +83,9 @@ const (
 type Resolve struct {
 	Name   string
 	Family Family
+	// Unchecked asks for an answer that no validating resolver has checked: the
+	// clock may be wrong, and whoever answers for the name must prove it by TLS.
+	Unchecked bool
 }
 
 // SaveSession asks for the source's keys and unused cookies to be on disk
@@ -109,6 +112,23 @@ type SaveBackoff struct {
 // SaveDrift asks for the frequency to be remembered. Rate is the correction
 // that was applied to the clock; skew bounds its error.
 type SaveDrift struct{ Rate, Skew clock.Rate }
+
+// TakeReserve asks for cookies to be taken off the flash, so that they can be
+// sent: Rest, synced, is all that lies there afterwards. Where there is no
+// route for any of Probes, which have no data, nothing is to be taken. It is
+// answered by one ReserveTaken.
+type TakeReserve struct {
+	Probes []Send
+	Rest   []nts.Session
+}
+
+// Persist asks for what a boot needs to be written to flash. State and Reserve
+// are written together. Failure is not reported back.
+type Persist struct {
+	State   Boot
+	Reserve []nts.Session // all of it; nil and empty: none
+	Fill    bool          // Reserve is to be written, too
+}
 
 // SetRate asks for the wall clock to run at 1+Rate relative to Mono.
 type SetRate struct{ Rate clock.Rate }
@@ -147,6 +167,8 @@ func (SaveSession) action() {}
 func (DropSession) action() {}
 func (SaveBackoff) action() {}
 func (SaveDrift) action()   {}
+func (TakeReserve) action() {}
+func (Persist) action()     {}
 func (SetRate) action()     {}
 func (Step) action()        {}
 func (SetStatus) action()   {}

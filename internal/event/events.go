@@ -43,6 +43,7 @@ type SendFailed struct {
 	Source  SourceID
 	Request uint64
 	Reason  string
+	Unsent  bool // nothing left this machine
 	Moved   bool // it would have left from another address than Send.From
 }
 
@@ -94,6 +95,32 @@ type Backoff struct {
 	Port      uint16
 	Failures  int
 	NotBefore clock.Wall
+}
+
+// ReserveTaken answers a TakeReserve. OK: the flash holds no more than Rest,
+// and the cookies taken may be sent. Offline: there was no route, nothing was
+// done. Else Reason says what went wrong.
+type ReserveTaken struct {
+	OK, Offline bool
+	Reason      string
+}
+
+// Boot is what survives a reboot. The zero value is "nothing known".
+type Boot struct {
+	// Time is the last time known to be right, at most TimeError off; 0: none.
+	Time      clock.Wall
+	TimeError time.Duration
+	// Rate is the correction of the oscillator, Skew bounds its error.
+	Rate, Skew clock.Rate
+	RateKnown  bool
+	Hosts      []Host
+	Backoffs   []Backoff
+}
+
+// Host is where a name was last found.
+type Host struct {
+	Name  string
+	Addrs []netip.Addr
 }
 
 // CommandKind is what an operator asks of the running core.

@@ -33,6 +33,10 @@ const (
 	NoticeTruechimer                           // it agrees again
 	NoticeDuplicate                            // Text: the name that already uses this address
 	NoticeLeap                                 // Text: a leap second is announced or withdrawn
+	NoticeTentative                            // Text: who agreed on a time that certificates must still confirm
+	NoticeTrusted                              // Text: who agreed on a time under strict certificates
+	NoticeRevoked                              // Text: why a source lost the trust it had on trial
+	NoticeBootstrap                            // Text: what the first time still waits for
 )
 
 // Notice is something people may want to know.

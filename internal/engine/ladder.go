@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"slices"
+
+	"ntsd/internal/assoc"
+	"ntsd/internal/bootstrap"
+	"ntsd/internal/clock"
+	"ntsd/internal/event"
+	"ntsd/internal/nts"
+)
+
+// voter reports whether the source counts for the agreement, the trust and the
+// reserve of the bootstrap: a server that was configured by name, whose
+// certificate proves that name. Never one learnt from DHCP, of a pool, or
+// without a check of the name.
+func (s *source) voter() bool {
+	return s.cfg.NTS && !s.cfg.NoVal && s.cfg.Kind == KindServer && s.cfg.Operator != "" && !s.cfg.Select.NoSelect
+}
+
+// ladderConfig is the configuration in the ladder's terms. A one-shot query
+// keeps no clock and climbs none.
+func (e *Engine) ladderConfig() bootstrap.Config {
+	c := bootstrap.Config{
+		Mode: e.cfg.Bootstrap.Mode, Agree: e.cfg.Bootstrap.Agree, Deadline: e.cfg.Bootstrap.Deadline,
+		Floor: e.cfg.Floor, FloorFrom: e.cfg.FloorFrom,
+	}
+	for _, s := range e.sources {
+		if s.voter() && !e.cfg.OneShot {
+			c.Operators = append(c.Operators, s.cfg.Operator)
+		}
+	}
+	return c
+}
+
+// believed is the clock with what is still to be corrected.
+func (e *Engine) believed(now clock.Reading) clock.Wall {
+	return now.Wall.Add(e.clock.Correction(now).Duration())
+}
+
+// Recall tells what the flash holds, before HandleStart. Without it nothing is
+// ever written there.
+func (e *Engine) Recall(b event.Boot, reserve []nts.Session) {
+	e.keeper = keeper{on: true, next: clock.Never, boot: b, reserve: reserve}
+	e.found = bootstrap.NewHosts(b.Hosts)
+}
+
+// startLadder looks which cookies of the reserve are needed, and sets a clock
+// that is behind the floor if that is wanted: a time that has certainly passed
+// is no worse than an earlier one.
+func (e *Engine) startLadder(now clock.Reading, out []event.Action) (clock.Reading, []event.Action) {
+	if floor := e.ladder.Floor(); e.cfg.StartAtFloor && now.Wall.Before(floor) && !e.cfg.OneShot {
+		out = e.clock.StepTo(now, floor, out)
+		now.Wall = floor
+	}
+	want := func(r *nts.Session) bool {
+		s := e.reserved(r)
+		return e.ladder.Climbing() && s != nil && !e.memory.Has(s.keys(), r.KEAddr) && !r.NotAfter.Before(e.ladder.Floor())
+	}
+	e.reserve.Start(now, e.keeper.reserve, want)
+	for _, s := range e.sources {
+		if e.reserve.Holds(s.cfg.Name) {
+			e.want(s) // meanwhile: it may have moved
+		}
+	}
+	e.keeper.reserve = nil
+	return now, out
+}
+
+// reserved returns the source that a session of the reserve belongs to.
+func (e *Engine) reserved(r *nts.Session) *source {
+	for _, s := range e.sources {
+		if s.voter() && s.cfg.Name == r.KEName && s.cfg.NTSPort == r.KEPort && slices.Contains(s.cfg.AEADs, r.AEAD) {
+			return s
+		}
+	}
+	return nil
+}
+
+// takeReserve asks for cookies of the reserve when that is due.
+func (e *Engine) takeReserve(now clock.Reading, out []event.Action) []event.Action {
+	wanted, rest := e.reserve.HandleTimer(now)
+	if len(wanted) == 0 {
+		return out
+	}
+	take := event.TakeReserve{Rest: rest}
+	for i := range wanted {
+		probe := event.Send{To: wanted[i].NTPAddr}
+		if s := e.reserved(&wanted[i]); s != nil {
+			probe.Interface = s.cfg.Interface
+		}
+		take.Probes = append(take.Probes, probe)
+	}
+	return append(out, take)
+}
+
+// HandleReserveTaken takes the answer to a TakeReserve.
+func (e *Engine) HandleReserveTaken(now clock.Reading, ev event.ReserveTaken, out []event.Action) []event.Action {
+	e.prepare(now)
+	n := len(out)
+	if !ev.OK && !ev.Offline {
+		e.ladder.NoteReserve(now, "", nil, ev.Reason)
+	}
+	for _, r := range e.reserve.HandleTaken(now, ev) {
+		s := e.reserved(&r)
+		if s == nil || !e.ladder.Climbing() {
+			continue
+		}
+		e.ladder.NoteReserve(now, s.cfg.Name, &r, "")
+		if m := s.member(r.KEAddr); m != nil {
+			m.assoc.TakeOver(now, r)
+			continue
+		}
+		e.memory.Park(r)
+		if s.address(r.KEAddr) == nil && familyOf(r.KEAddr, s.cfg.Family) {
+			s.addrs = append(s.addrs, address{addr: r.KEAddr})
+		}
+	}
+	e.selector.dirty = true
+	return e.finish(now, n, out)
+}
+
+// admit leaves to the selection whom the ladder lets through: nobody without
+// an agreement, and then those who agree; later, of the servers that prove
+// themselves by certificates, those whose were judged at a trusted time.
+func (e *Engine) admit() {
+	x, l := &e.selector, e.ladder
+	if l.Phase() == bootstrap.PhaseOff {
+		return
+	}
+	if l.Climbing() {
+		j := l.Judge(e.votes())
+		for i := range x.candidates {
+			v := j.Agreed && j.In[i] && (!j.Confirmed || x.members[i].assoc.Strict())
+			x.candidates[i].Ready = x.candidates[i].Ready && v
+		}
+		return
+	}
+	for i, m := range x.members {
+		if m.assoc.Authenticated() && !m.assoc.Strict() {
+			x.candidates[i].Ready = false
+		}
+	}
+}
+
+// votes is what each candidate says about the clock.
+func (e *Engine) votes() []bootstrap.Vote {
+	x := &e.selector
+	votes := make([]bootstrap.Vote, len(x.candidates))
+	limit := e.cfg.Selection.MaxDistance
+	for i := range x.candidates {
+		c, a := &x.candidates[i], x.members[i].assoc
+		s, _ := e.find(a.ID())
+		votes[i] = bootstrap.Vote{
+			Operator: s.cfg.Operator, Strict: a.Strict(),
+			Lo: c.Offset - clock.Offset(c.Distance), Hi: c.Offset + clock.Offset(c.Distance),
+			Mute: !s.voter() || !c.Ready || !c.Synchronised || !c.Online || c.Distance > limit,
+		}
+		votes[i].NotBefore, _ = a.Validity()
+	}
+	return votes
+}
+
+// climb moves up after the clock was told what a majority says: on trial, all
+// keys are established again.
+func (e *Engine) climb(now clock.Reading, out []event.Action) []event.Action {
+	if !e.ladder.Climb(now) {
+		return out
+	}
+	n := event.Notice{Kind: event.NoticeTentative, Text: e.ladder.Agreement()}
+	if e.ladder.Phase() == bootstrap.PhaseDone {
+		n.Kind = event.NoticeTrusted
+		e.reserve.Abandon()
+	}
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			if m.assoc.OnTrial() {
+				m.assoc.Rekey(now)
+			}
+		}
+	}
+	return append(out, n)
+}
+
+// keysDone draws the ladder's conclusions from a key establishment. Keys on
+// trial that came too late are established again; a certificate that is not
+// good at the time found ends the trust in its server.
+func (e *Engine) keysDone(now clock.Reading, s *source, m *member, ev event.KEDone, out []event.Action) []event.Action {
+	e.ladder.NoteKeys(now, s.cfg.Name, ev)
+	proved := e.ladder.Phase() == bootstrap.PhaseConfirming || e.ladder.Phase() == bootstrap.PhaseDone
+	switch {
+	case !proved || !m.assoc.OnTrial():
+		return out
+	case ev.Failure == nts.FailureNone:
+		m.assoc.Rekey(now)
+		return out
+	case ev.Failure != nts.FailureCertificate || !m.judged:
+		return out
+	}
+	out = m.assoc.Revoke(out)
+	n := e.notice(event.NoticeRevoked, m)
+	n.Text = ev.Reason
+	out = append(out, n)
+	e.ladder.Note(now.Mono, bootstrap.Entry{Rung: bootstrap.RungTrust, Source: s.cfg.Name, Text: "revoked: " + ev.Reason})
+	e.evaluate(now)
+	if !e.ladder.HandleRevoked(e.votes()) || !e.sync.on {
+		return out
+	}
+	e.sync.on, e.sync.since = false, now.Mono
+	out = e.clock.HandleUnsynchronised(now, out)
+	return append(out, event.Notice{Kind: event.NoticeUnsynchronised, Text: "trust in " + s.cfg.Name + " was revoked"})
+}
+
+// noteKE remembers how the certificates of a key establishment are judged.
+func (e *Engine) noteKE(now clock.Reading, a event.StartKE) {
+	if s, m := e.find(a.Source); m != nil {
+		m.judged = !a.Verify.Tentative
+		e.ladder.NoteKE(now, s.cfg.Name, a)
+	}
+}
+
+// noteReply remembers what became of a reply that could place the clock.
+func (e *Engine) noteReply(now clock.Reading, s *source, m *member, v assoc.Verdict) {
+	if !e.ladder.Climbing() || !s.voter() {
+		return
+	}
+	var says clock.Wall
+	if last := m.assoc.Last(); last.Valid && v != assoc.VerdictNAK {
+		says = last.Header.Transmit.Wall(e.ladder.Floor())
+	}
+	e.ladder.NoteReply(now, s.cfg.Name, says, v.String(), v == assoc.VerdictAccepted)
+}
