@@ -144,7 +144,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	parts.Clock, parts.Store = kept{clk, cfg.Main.RTCSync}, &files{dir: run}
 	flash, router := &flashFiles{dir: cfg.Main.StateDir, count: new(store.Flash)}, newRouterLink(log)
 	parts.Flash, parts.Restore, parts.Announce = flash, o.restore, router.Announce
-	parts.Journal, parts.DryRun = journal, dry
+	parts.Journal, parts.DryRun, parts.Leaps = journal, dry, readLeaps
 	parts.Load = func() (*config.Config, []config.Diagnostic) {
 		next, diags := o.load()
 		setLevel(level, o, next)
@@ -152,7 +152,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	d := daemon.New(parts)
 	d.Describe(diagnostics)
-	served, err := newTimeServer(d, clk, dry, &cfg.Main, &outlets{router, flash.count}, log)
+	served, err := newTimeServer(d, clk, dry, cfg, &outlets{router, flash.count}, log)
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
-
-	"ntsd/internal/clock"
 )
 
 // What a person reads who starts the daemon on a configuration that leaves it
@@ -44,17 +42,19 @@ func TestStartWithoutWork(t *testing.T) {
 	}
 }
 
-func TestLeapDay(t *testing.T) {
-	for text, want := range map[string]bool{
-		"2016-12-31T00:00:00Z": true, "2015-06-30T23:59:59Z": true, "2041-12-31T12:00:00Z": true,
-		"2016-12-30T23:59:59Z": false, "2017-01-01T00:00:00Z": false, "2026-11-30T12:00:00Z": false,
-	} {
-		at, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := leapDay(clock.WallTime(at)); got != want {
-			t.Errorf("%s: got %t, want %t", text, got, want)
+// TestReadLeaps: what is no list is refused, and does not hold anybody up.
+func TestReadLeaps(t *testing.T) {
+	const good = "../../internal/leaplist/testdata/leap-seconds.list"
+	if l, err := readLeaps(good); err != nil || l == nil {
+		t.Errorf("%s: %v", good, err)
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	for _, path := range []string{"nowhere", pipe, "/dev/zero", "."} {
+		if _, err := readLeaps(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want an error that names it", path, err)
 		}
 	}
 }

@@ -2,13 +2,18 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/leaplist"
 	"ntsd/internal/nts"
 	"ntsd/internal/store"
 )
@@ -82,6 +87,24 @@ func (f *files) SaveBackoff(b event.Backoff) error {
 		f.backoffs = append(f.backoffs, entry)
 	}
 	return store.SaveBackoffs(filepath.Join(f.dir, backoffName), f.backoffs)
+}
+
+// readLeaps reads a list of leap seconds.
+func readLeaps(path string) (*leaplist.List, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hold us up
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, leaplist.MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	list, err := leaplist.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return list, nil
 }
 
 // nothing is the store of a one-shot query, which leaves no trace.

@@ -28,7 +28,8 @@ type outlets struct {
 	flash  *store.Flash
 }
 
-func newTimeServer(d *daemon.Daemon, clk steered, dry bool, m *config.Main, to *outlets, log *slog.Logger) (*timeServer, error) {
+func newTimeServer(d *daemon.Daemon, clk steered, dry bool, cfg *config.Config, to *outlets, log *slog.Logger) (*timeServer, error) {
+	m := &cfg.Main
 	s := &timeServer{
 		keys: newKeyFile(m.RunDir, m.StateDir, to.flash, log),
 		lan:  &lanServer{Authority: lanca.New(m.StateDir, to.flash), log: log},
@@ -38,7 +39,7 @@ func newTimeServer(d *daemon.Daemon, clk steered, dry bool, m *config.Main, to *
 	s.Responder, err = responder.New(responder.Options{
 		Clock: served, Interfaces: to.router.Interfaces, InForce: d.InForce, Rand: rand.Reader, Log: log,
 		ListenKE: (&keServers{lan: s.lan, log: log}).listen, Keys: s.keys,
-		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(),
+		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(cfg.SystemClock.Precision),
 		Listen: func(port uint16, n int) (ports []responder.Port, err error) {
 			sockets, err := serving.Listen(port, n, served)
 			for _, s := range sockets {

@@ -68,24 +68,15 @@ type kept struct {
 // "unsynchronised", so that the kernel leaves the real-time clock alone.
 func (k kept) SetStatus(s event.SetStatus) error {
 	status := sysclock.Status{
-		Synchronised: s.Synchronised && k.rtcSync, MaxError: s.MaxError, EstError: s.EstError,
+		Synchronised: s.Synchronised && k.rtcSync, MaxError: s.MaxError, EstError: s.EstError, TAI: s.TAI,
 	}
-	switch {
-	case !leapDay(k.Read().Wall):
-	case s.Leap == event.LeapInsert:
+	switch s.Leap {
+	case event.LeapInsert:
 		status.Leap = sysclock.LeapInsert
-	case s.Leap == event.LeapDelete:
+	case event.LeapDelete:
 		status.Leap = sysclock.LeapDelete
 	}
 	return k.steered.SetStatus(status)
-}
-
-// leapDay reports whether a leap second may end this UTC day: the last one of
-// June or December. RFC 5905 section 7.3 lets servers announce it a month
-// ahead; the kernel would insert it at the next midnight.
-func leapDay(w clock.Wall) bool {
-	_, month, day := w.Time().Date()
-	return month == time.June && day == 30 || month == time.December && day == 31
 }
 
 // network opens client sockets and puts their timestamps on the undisciplined

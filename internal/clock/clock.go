@@ -61,6 +61,25 @@ func (w Wall) Unix() (sec, nsec int64) {
 	return sec, nsec
 }
 
+// day is a UTC day without its leap second.
+const day = Wall(24 * time.Hour)
+
+// Midnight returns the beginning of the next UTC day.
+func (w Wall) Midnight() Wall {
+	into := w % day
+	if into < 0 {
+		into += day
+	}
+	return w - into + day
+}
+
+// LeapDay reports whether a leap second may end this UTC day: the last one of
+// June or December (ITU-R TF.460, its first choice).
+func (w Wall) LeapDay() bool {
+	_, month, d := w.Time().Date()
+	return month == time.June && d == 30 || month == time.December && d == 31
+}
+
 // Add returns w moved by d.
 func (w Wall) Add(d time.Duration) Wall { return w + Wall(d) }
 

@@ -55,3 +55,29 @@ func TestLineMapsBothWays(t *testing.T) {
 		}
 	}
 }
+
+func TestMidnight(t *testing.T) {
+	at := func(text string) Wall {
+		x, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return WallTime(x)
+	}
+	for _, c := range []struct {
+		at, want string
+		leap     bool
+	}{
+		{"2016-12-31T23:59:59.999999999Z", "2017-01-01T00:00:00Z", true},
+		{"2017-01-01T00:00:00Z", "2017-01-02T00:00:00Z", false},
+		{"2012-06-30T00:00:00Z", "2012-07-01T00:00:00Z", true},
+		{"2012-06-29T23:59:59Z", "2012-06-30T00:00:00Z", false},
+		{"1969-12-31T23:00:00Z", "1970-01-01T00:00:00Z", true},
+		{"1969-12-30T00:00:00Z", "1969-12-31T00:00:00Z", false},
+		{"2040-12-31T12:00:00Z", "2041-01-01T00:00:00Z", true},
+	} {
+		if got := at(c.at).Midnight(); got != at(c.want) || at(c.at).LeapDay() != c.leap {
+			t.Errorf("%s: midnight %v, leap day %t; want %s, %t", c.at, got.Time(), at(c.at).LeapDay(), c.want, c.leap)
+		}
+	}
+}

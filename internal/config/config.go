@@ -191,6 +191,7 @@ const (
 type SystemClock struct {
 	Precision   time.Duration // 0: measured
 	LeapSecMode LeapMode
+	LeapFile    string // leap-seconds.list; empty: none
 }
 
 // Logging is what is worth a line in the log.

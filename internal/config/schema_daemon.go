@@ -76,10 +76,12 @@ func selectionSection() Section {
 
 func systemClockSection() Section {
 	return single(acted, "systemclock", "the kernel's clock", func(c *Config) *SystemClock { return &c.SystemClock },
-		option(later, "precision", optional(timeSpan(0, time.Second)), "", "its precision; by default measured",
+		option(acted, "precision", optional(timeSpan(0, time.Second)), "", "its precision; by default measured",
 			func(s *SystemClock) *time.Duration { return &s.Precision }),
 		option(acted, "leapsecmode", oneOf(LeapSystem, LeapStep, LeapSlew, LeapIgnore), "system", "what happens at a leap second",
 			func(s *SystemClock) *LeapMode { return &s.LeapSecMode }),
+		option(acted, "leapfile", optional(path()), "", "list of leap seconds (leap-seconds.list of the IERS), for TAI and where no server announces one",
+			func(s *SystemClock) *string { return &s.LeapFile }),
 	)
 }
 

@@ -26,6 +26,9 @@ func (d *Daemon) perform(ctx context.Context, actions []event.Action) {
 			d.lookups.resolve(ctx, a)
 		case event.Notice:
 			d.notice(a)
+			if a.Kind == event.NoticeSynchronised {
+				d.checkLeaps()
+			}
 		case event.TakeReserve:
 			take = &a
 		case event.Exit:

@@ -160,6 +160,7 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 		d.opt.Log.Warn("options run_dir, clock and rtcsync take effect at the next start")
 	}
 	d.applied = cfg
+	d.readLeaps()
 	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), d.engineConfig(), nil))
 	d.opt.Log.Info("configuration reloaded", "sources", len(cfg.Sources))
 	return nil

@@ -13,6 +13,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/leaplist"
 	"ntsd/internal/nts"
 )
 
@@ -21,6 +22,7 @@ import (
 type Options struct {
 	Config   *config.Config
 	Load     func() (*config.Config, []config.Diagnostic) // reads the configuration again; nil: refused
+	Leaps    func(path string) (*leaplist.List, error)    // reads a list of leap seconds; nil: never
 	Clock    Clock
 	Network  Network
 	KE       KeyExchanger
@@ -49,7 +51,8 @@ type Daemon struct {
 	ended    chan struct{} // closed when Run has returned
 	started  clock.Mono
 	applied  *config.Config
-	warnings []string // of the configuration in force
+	leaps    *leaplist.List // in force; nil: none
+	warnings []string       // of the configuration in force
 	failing  map[string]bool
 	result   *event.Exit
 	off      bool       // a reload found the daemon disabled
@@ -136,6 +139,7 @@ func (d *Daemon) start(ctx context.Context) {
 	if d.opt.Flash != nil {
 		reserve = d.load()
 	}
+	d.readLeaps()
 	cfg := d.engineConfig()
 	cfg.StartAtFloor = d.opt.Restore
 	cfg.Drift, cfg.DriftSkew, cfg.DriftKnown = d.drift()

@@ -26,6 +26,7 @@ func (d *Daemon) engineConfig() engine.Config {
 	for _, s := range d.learntSources() {
 		cfg.Sources = append(cfg.Sources, engineSource(&s))
 	}
+	cfg.Leaps = d.leaps
 	cfg.OneShot, cfg.Floor, cfg.FloorFrom = d.opt.OneShot, d.opt.Floor, "the build"
 	if saved := d.boot.Time.Add(-d.boot.TimeError); d.boot.Time != 0 && saved > cfg.Floor {
 		cfg.Floor, cfg.FloorFrom = saved, "saved when it was last trusted"
@@ -54,6 +55,7 @@ func translate(c *config.Config) engine.Config {
 			MaxRate: c.SmoothTime.MaxRate, MaxWander: c.SmoothTime.MaxWander, LeapOnly: c.SmoothTime.LeapOnly,
 		},
 		LeapMode:  leapMode(c.SystemClock.LeapSecMode),
+		Precision: c.SystemClock.Precision,
 		MakeStep:  engine.MakeStep{Threshold: c.MakeStep.Threshold, Limit: c.MakeStep.Limit},
 		LogChange: c.Logging.LogChange,
 		MaxSlew:   clock.RatePPM(maxSlewPPM),

@@ -29,6 +29,7 @@ type world struct {
 	mu       sync.Mutex
 	line     clock.Line // of the steered clock
 	steps    int
+	status   event.SetStatus // the latest
 	peers    map[netip.AddrPort]*peer
 	names    map[string][]netip.Addr
 	files    memory
@@ -136,7 +137,7 @@ func (w *world) Step(o clock.Offset) error {
 	return nil
 }
 
-func (w *world) SetStatus(event.SetStatus) error { return nil }
+func (w *world) SetStatus(s event.SetStatus) error { w.status = s; return nil }
 
 // requests is how many the network has seen.
 func (w *world) requests() int {

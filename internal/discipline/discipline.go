@@ -14,6 +14,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
+	"ntsd/internal/leaplist"
 )
 
 // Config holds what may be done to the clock.
@@ -28,6 +29,7 @@ type Config struct {
 	// LogChange is the offset from which NoticeOffset is given; 0: never.
 	LogChange time.Duration
 	LeapMode  LeapMode
+	Leaps     *leaplist.List // tells TAI-UTC; nil: nothing does
 }
 
 // Update is a new estimate of true time with what the reference said.
@@ -125,6 +127,7 @@ func (d *Discipline) HandleConfig(cfg Config) {
 func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Action) []event.Action {
 	out = d.observe(now, out)
 	now, out = d.stepLeap(now, out)
+	u.Leap = d.stillToCome(now, u.Leap)
 	line := u.Estimate.Line
 	offset := line.WallAt(now.Mono).Sub(now.Wall)
 	d.account(now, line, offset, u.Companion)
@@ -167,7 +170,9 @@ func (d *Discipline) HandleTimer(now clock.Reading, out []event.Action) []event.
 }
 
 // NextDeadline is when HandleTimer wants to be called.
-func (d *Discipline) NextDeadline() clock.Mono { return min(d.slewEnd, d.statusAt, d.leapDue()) }
+func (d *Discipline) NextDeadline() clock.Mono {
+	return min(d.slewEnd, d.statusAt, d.leapDue(), d.leapSeen())
+}
 
 // HandleUnsynchronised tells the kernel that the time is not synchronised any
 // more. The frequency stays, a slew is carried to its end.

@@ -10,7 +10,7 @@ import (
 	"ntsd/internal/filter"
 )
 
-const start = clock.Wall(1_800_000_000_000_000_000)
+const start = clock.Wall(1_798_718_400_000_000_000) // 2026-12-31T12:00:00Z
 
 // plant is a wall clock that does what it is told.
 type plant struct {

@@ -19,14 +19,22 @@ const (
 	LeapIgnore                 // nobody: what the servers say afterwards corrects it
 )
 
-const day = 24 * time.Hour
-
 // Implementation constants.
 const (
 	// leapBefore and leapAfter are round a leap second the time in which nobody
 	// should ask what time it is: a server hears of it once a second.
 	leapBefore = 1500 * time.Millisecond
 	leapAfter  = 3500 * time.Millisecond
+	// leapLook is how long after its leap second the kernel has made it: on its
+	// next tick.
+	leapLook = 50 * time.Millisecond
+	// leapOver is how long after a leap second nobody is heard who announces one:
+	// servers say it until they are asked again, and while the second is inserted
+	// the day has not ended. There is one in half a year at most.
+	leapOver = 12 * time.Hour
+	// leapClose is how near to the end of a day the kernel's TAI-UTC is its own
+	// business: it changes it with the second itself.
+	leapClose = 5 * time.Second
 )
 
 // ownLeap is a leap second that is not the kernel's.
@@ -38,11 +46,7 @@ type ownLeap struct {
 // leapEnd is when the announced leap second begins to move civil time: an
 // inserted one at the end of the day, a deleted one a second before.
 func (d *Discipline) leapEnd(now clock.Wall) clock.Wall {
-	sinceMidnight := time.Duration(now) % day
-	if sinceMidnight < 0 {
-		sinceMidnight += day
-	}
-	end := now.Add(day - sinceMidnight)
+	end := now.Midnight()
 	if d.stats.Leap == event.LeapDelete {
 		end = end.Add(-time.Second)
 	}
@@ -71,6 +75,40 @@ func (d *Discipline) leapDue() clock.Mono {
 	return d.target.MonoAt(d.leap.at)
 }
 
+// leapSeen is when to look whether the kernel has made its leap second: until
+// then what we say of the clock would be a second off.
+func (d *Discipline) leapSeen() clock.Mono {
+	if d.cfg.LeapMode != LeapSystem || !d.leapAnnounced() || !d.haveLine {
+		return clock.Never
+	}
+	seen := d.target.MonoAt(d.leapEnd(d.target.At.Wall).Add(leapLook))
+	if seen <= d.steered.At.Mono {
+		return clock.Never // somebody has looked, and it had not
+	}
+	return seen
+}
+
+// stillToCome is what an announcement is worth: nothing before the day, which
+// may be a month ahead (RFC 5905 section 7.3), and right after the leap second.
+func (d *Discipline) stillToCome(now clock.Reading, l event.Leap) event.Leap {
+	if l != event.LeapInsert && l != event.LeapDelete {
+		return l
+	}
+	over := d.leapt != 0 && now.Mono.Sub(d.leapt) < leapOver
+	if over || !now.Wall.LeapDay() {
+		return event.LeapNone
+	}
+	return l
+}
+
+// leapDone notes that civil time has jumped, or that it was left to the servers.
+func (d *Discipline) leapDone(now clock.Reading) {
+	d.stats.Leap, d.leapt, d.leap.at = event.LeapNone, now.Mono, 0
+	if d.stats.Synchronised {
+		d.statusAt = now.Mono // the kernel's flag has done its work
+	}
+}
+
 // leapOurselves moves the belief by the leap second when it is due; the clock
 // follows.
 func (d *Discipline) leapOurselves(now clock.Reading) clock.Offset {
@@ -81,7 +119,7 @@ func (d *Discipline) leapOurselves(now clock.Reading) clock.Offset {
 	if d.stats.Leap == event.LeapDelete {
 		by = -by
 	}
-	d.leap.at, d.stats.Leap, d.leapt = 0, event.LeapNone, now.Mono
+	d.leapDone(now)
 	if d.cfg.LeapMode == LeapIgnore {
 		return 0
 	}
@@ -114,12 +152,22 @@ func (d *Discipline) LeapClose(now clock.Reading) bool {
 	return d.leapAnnounced() && d.leapEnd(now.Wall).Sub(now.Wall).Duration() <= leapBefore
 }
 
-// kernelLeap is what the kernel is told.
-func (d *Discipline) kernelLeap() event.Leap {
-	if d.cfg.LeapMode != LeapSystem {
+// kernelLeap is what the kernel is to do at the end of this day: it would insert
+// a second at any midnight.
+func (d *Discipline) kernelLeap(now clock.Reading) event.Leap {
+	if d.cfg.LeapMode != LeapSystem || !now.Wall.LeapDay() {
 		return event.LeapNone
 	}
 	return d.stats.Leap
+}
+
+// tai is TAI-UTC for the kernel, 0: leave alone what it has.
+func (d *Discipline) tai(now clock.Reading) int32 {
+	if now.Wall.Add(-leapClose).Midnight() != now.Wall.Add(leapClose).Midnight() {
+		return 0
+	}
+	offset, _ := d.cfg.Leaps.TAI(now.Wall)
+	return offset
 }
 
 // Belief is the line that is believed to be true time; ok is false before the

@@ -44,7 +44,7 @@ func (d *Discipline) Leaped(now clock.Reading) clock.Offset {
 	whole := moved.Duration().Round(time.Second)
 	d.target.At.Wall = d.target.At.Wall.Add(whole)
 	d.steered.At.Wall = d.steered.At.Wall.Add(whole)
-	d.stats.Leap, d.leapt = event.LeapNone, now.Mono
+	d.leapDone(now)
 	return clock.Offset(whole)
 }
 
@@ -151,9 +151,10 @@ func (d *Discipline) status(now clock.Reading, out []event.Action) []event.Actio
 	grown := d.freqSD.Over(now.Mono.Sub(d.at))
 	return append(out, event.SetStatus{
 		Synchronised: true,
-		Leap:         d.kernelLeap(),
+		Leap:         d.kernelLeap(now),
 		MaxError:     d.RootDispersion(now) + d.RootDelay()/2,
 		EstError:     d.last.Estimate.OffsetSD + grown,
+		TAI:          d.tai(now),
 	})
 }
 

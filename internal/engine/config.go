@@ -8,6 +8,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/discipline"
 	"ntsd/internal/event"
+	"ntsd/internal/leaplist"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/selection"
 	"ntsd/internal/siv"
@@ -29,6 +30,8 @@ type Config struct {
 	Local     Local
 	Smooth    smooth.Config
 	LeapMode  discipline.LeapMode
+	Leaps     *leaplist.List // leap seconds that no server tells, TAI-UTC; nil: none
+	Precision time.Duration  // of the local clock; 0: it is found out
 	MakeStep  MakeStep
 	// LogChange is the correction from which NoticeOffset is given; 0: never.
 	LogChange time.Duration

@@ -70,7 +70,7 @@ func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
 func disciplineConfig(cfg Config) discipline.Config {
 	return discipline.Config{
 		Threshold: cfg.MakeStep.Threshold, Limit: cfg.MakeStep.Limit,
-		MaxSlew: cfg.MaxSlew, LogChange: cfg.LogChange, LeapMode: cfg.LeapMode,
+		MaxSlew: cfg.MaxSlew, LogChange: cfg.LogChange, LeapMode: cfg.LeapMode, Leaps: cfg.Leaps,
 	}
 }
 
@@ -196,7 +196,9 @@ func (e *Engine) prepare(now clock.Reading) {
 	e.env.Bounds = assoc.Bounds{On: e.ladder.Climbing(), Floor: e.ladder.Floor(), MaxTrip: bootstrap.MaxTrip}
 	e.grain.read(now.Mono)
 	e.learn(now)
-	e.env.Resolution = e.grain.resolution()
+	if e.env.Resolution = e.cfg.Precision; e.env.Resolution == 0 {
+		e.env.Resolution = e.grain.resolution()
+	}
 	e.followLeap(now)
 }
 

@@ -226,7 +226,7 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 		Estimate:       est,
 		RootDelay:      delay,
 		RootDispersion: max(rootDispersion(now, best.assoc, est), x.doubt(now, est)-delay/2),
-		Leap:           e.leap(),
+		Leap:           e.leap(now),
 		Companion:      companion,
 		OnTrial:        e.ladder.OnTrial(),
 	}, out)
@@ -264,7 +264,8 @@ func (x *selector) doubt(now clock.Reading, est filter.Estimate) time.Duration {
 
 // leap is what the majority of those that tell the time say, of the
 // authenticated ones where there are any: one server announces no leap second.
-func (e *Engine) leap() event.Leap {
+// Where nobody does, the list of leap seconds may know better.
+func (e *Engine) leap(now clock.Reading) event.Leap {
 	x := &e.selector
 	var votes [2][4]int
 	var total [2]int
@@ -287,6 +288,12 @@ func (e *Engine) leap() event.Leap {
 		if 2*votes[class][l] > total[class] {
 			return event.Leap(l)
 		}
+	}
+	switch e.cfg.Leaps.Leap(now.Wall) {
+	case 1:
+		return event.LeapInsert
+	case -1:
+		return event.LeapDelete
 	}
 	return event.LeapNone
 }

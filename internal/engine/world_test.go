@@ -17,7 +17,7 @@ import (
 )
 
 // epoch is true time when every test begins.
-const epoch = clock.Wall(1_800_000_000_000_000_000)
+const epoch = clock.Wall(1_798_704_000_000_000_000) // 2026-12-31T08:00:00Z
 
 // server is a fake NTP and key establishment server that speaks real packets.
 type server struct {
@@ -66,6 +66,7 @@ type world struct {
 	exit     *event.Exit
 	exitAt   clock.Mono
 	drift    *event.SaveDrift
+	status   event.SetStatus // the latest
 }
 
 type task struct {
@@ -194,6 +195,8 @@ func (w *world) perform(actions []event.Action) {
 			w.saveBackoff(a)
 		case event.SaveDrift:
 			w.drift = &a
+		case event.SetStatus:
+			w.status = a
 		case event.SetRate:
 			w.rate = a.Rate
 		case event.Step:

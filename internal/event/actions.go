@@ -148,12 +148,14 @@ const (
 )
 
 // SetStatus asks for the kernel's status to be kept: it feeds adjtimex's
-// readers, the kernel's copy to the RTC, and leap seconds.
+// readers, the kernel's copy to the RTC, and leap seconds. Leap is what the
+// kernel is to do at the end of the UTC day, not what the servers say.
 type SetStatus struct {
 	Synchronised bool
 	Leap         Leap
 	MaxError     time.Duration
 	EstError     time.Duration
+	TAI          int32 // TAI-UTC in seconds; 0: unknown, what the kernel has stays
 }
 
 // Exit asks the daemon to end: a one-shot query has its answer.

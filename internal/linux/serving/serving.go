@@ -118,8 +118,12 @@ func (c *Clock) ownShift(local time.Duration) clock.Offset {
 // precisionReadings are made to find out how finely the clock can be read.
 const precisionReadings = 64
 
-// Precision measures how finely the clock can be read (RFC 5905 section 7.3).
-func (c *Clock) Precision() ntptime.Exponent {
+// Precision is how finely the clock can be read (RFC 5905 section 7.3): known,
+// or 0 to measure it.
+func (c *Clock) Precision(known time.Duration) ntptime.Exponent {
+	if known > 0 {
+		return exponent(known)
+	}
 	least := time.Second
 	last := c.steered.KernelWall()
 	for range precisionReadings {
@@ -129,8 +133,13 @@ func (c *Clock) Precision() ntptime.Exponent {
 		}
 		last = next
 	}
-	// The smallest power of two of seconds that is not below it.
-	return -ntptime.Exponent(bits.Len64(uint64(time.Second/least)) - 1)
+	return exponent(least)
+}
+
+// exponent is the smallest power of two of seconds that is not below d, which is
+// from 1 ns to 1 s.
+func exponent(d time.Duration) ntptime.Exponent {
+	return -ntptime.Exponent(bits.Len64(uint64(time.Second/d)) - 1)
 }
 
 // Listen opens a UDP port on the wildcard addresses of both families, n sockets

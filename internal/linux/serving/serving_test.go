@@ -13,6 +13,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/linux/sysclock"
+	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
 	"ntsd/internal/smooth"
 	"ntsd/internal/wire"
@@ -68,7 +69,12 @@ func TestKernelClock(t *testing.T) {
 	if later.Mono < now.Mono || now.Mono < 0 {
 		t.Errorf("local time: got %d, then %d", now.Mono, later.Mono)
 	}
-	if p := c.Precision(); p > -6 || p < -30 {
+	for known, want := range map[time.Duration]ntptime.Exponent{time.Second: 0, 4 * time.Millisecond: -7, time.Microsecond: -19, 1: -29} {
+		if p := c.Precision(known); p != want || p.Duration() < known {
+			t.Errorf("precision of %v: 2^%d s, want 2^%d", known, p, want)
+		}
+	}
+	if p := c.Precision(0); p > -6 || p < -30 {
 		t.Errorf("precision: got %d", p)
 	}
 }

@@ -4,6 +4,7 @@ package sysclock
 
 import (
 	"sync"
+	"time"
 
 	"ntsd/internal/clock"
 )
@@ -18,6 +19,7 @@ type DryRun struct {
 	mu     sync.Mutex
 	line   clock.Line
 	status Status
+	day    clock.Wall // the midnight before which the leap second of status comes
 }
 
 // OpenDryRun starts a virtual clock that reads the kernel's wall time plus
@@ -42,8 +44,24 @@ func (d *DryRun) Close() error { return nil }
 func (d *DryRun) Read() clock.Reading {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.leap()
 	m := d.calls.mono()
 	return clock.Reading{Mono: m, Wall: d.line.WallAt(m)}
+}
+
+// leap makes the leap second that SetStatus armed, as the kernel would.
+func (d *DryRun) leap() {
+	m := d.calls.mono()
+	w := d.line.WallAt(m)
+	switch {
+	case d.status.Leap == LeapInsert && w >= d.day:
+		d.line.At.Wall = d.line.At.Wall.Add(-time.Second)
+	case d.status.Leap == LeapDelete && w >= d.day.Add(-time.Second):
+		d.line.At.Wall = d.line.At.Wall.Add(time.Second)
+	default:
+		return
+	}
+	d.status.Leap = LeapNone
 }
 
 // KernelWall returns the kernel's CLOCK_REALTIME, not the virtual one: the
@@ -79,7 +97,8 @@ func (d *DryRun) Step(o clock.Offset) error {
 func (d *DryRun) SetStatus(s Status) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.status = s
+	d.leap()
+	d.status, d.day = s, d.line.WallAt(d.calls.mono()).Midnight()
 	return nil
 }
 

@@ -275,6 +275,33 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+// TestDryRunLeaps: the virtual clock makes the leap second that the kernel would
+// make, once.
+func TestDryRunLeaps(t *testing.T) {
+	for leap, by := range map[Leap]time.Duration{LeapInsert: -time.Second, LeapDelete: time.Second, LeapNone: 0} {
+		r := newRecorder()
+		r.state = timex{tick: 10000}
+		r.line.At.Wall = clock.WallUnix(3e9, 0).Midnight().Add(-10 * time.Second)
+		d, err := openDryRun(r.calls(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.SetStatus(Status{Synchronised: true, Leap: leap}); err != nil {
+			t.Fatal(err)
+		}
+		a := d.Read()
+		for _, c := range []struct {
+			pass, want time.Duration // since a, and how much of a leap second is in it
+		}{{8 * time.Second, 0}, {3 * time.Second, by}, {2 * time.Second, by}} {
+			r.now = r.now.Add(c.pass)
+			b := d.Read()
+			if got := b.Wall.Sub(a.Wall).Duration() - b.Mono.Sub(a.Mono); (got - c.want).Abs() > time.Microsecond {
+				t.Errorf("leap %d: moved by %v after %v, want %v", leap, got, b.Mono.Sub(a.Mono), c.want)
+			}
+		}
+	}
+}
+
 // TestRealClocks reads this machine's clocks, and never sets them.
 func TestRealClocks(t *testing.T) {
 	d, err := OpenDryRun(0)

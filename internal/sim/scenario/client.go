@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"ntsd/internal/clock"
+	"ntsd/internal/discipline"
 	"ntsd/internal/engine"
 	"ntsd/internal/selection"
 	"ntsd/internal/sim"
@@ -71,6 +72,14 @@ func (b *builder) policy(key string, w *words) {
 		}
 		cfg.MakeStep.Threshold = w.positive("threshold")
 		cfg.MakeStep.Limit = w.integer("limit", -1, 1000)
+	case "leapmode":
+		mode, known := map[string]discipline.LeapMode{
+			"system": discipline.LeapSystem, "step": discipline.LeapStep, "slew": discipline.LeapSlew,
+		}[w.next(key)]
+		if !known {
+			w.fail("leapmode: want system, step or slew")
+		}
+		cfg.LeapMode = mode
 	case "maxslew":
 		cfg.MaxSlew = w.rate(key)
 	case "drift":

@@ -90,6 +90,9 @@ type builder struct {
 // epoch is when worlds begin unless their file says something else.
 const epoch = clock.Wall(1_790_000_000_000_000_000) // 2026-09-21
 
+// leapDay is when worlds with a leap second have it.
+const leapDay = clock.Wall(1_798_718_400_000_000_000) // 2026-12-31
+
 func newBuilder(name string) *builder {
 	b := &builder{pooled: make(map[int]int)}
 	b.Name = name
@@ -200,6 +203,12 @@ func (b *builder) finish() error {
 	for i, s := range b.world.Servers {
 		if len(s.To) == 0 || len(s.Back) == 0 {
 			return fmt.Errorf("server %d has no delay: \"both\", or \"to\" and \"back\"", i+1)
+		}
+	}
+	if b.world.LeapAt > 0 && b.world.Epoch == epoch {
+		b.world.Epoch = leapDay.Midnight().Add(-time.Duration(b.world.LeapAt))
+		if b.world.LeapDelete {
+			b.world.Epoch = b.world.Epoch.Add(-time.Second)
 		}
 	}
 	seen := make(map[int]bool)
