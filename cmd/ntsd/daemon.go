@@ -67,7 +67,16 @@ func printConfig(o options, stdout, stderr io.Writer) int {
 func keepTime(o options, stderr io.Writer) int {
 	cfg, diagnostics := o.load()
 	level := new(slog.LevelVar)
-	journal := daemon.NewJournal(newHandler(stderr, level))
+	if cfg != nil {
+		if err := changeUser(&o, cfg.Main, true); err != nil {
+			return fail(stderr, exitFailed, "%v", err)
+		}
+	}
+	handler, err := openLog(o.log, stderr, level)
+	if err != nil {
+		return fail(stderr, exitFailed, "%v", err)
+	}
+	journal := daemon.NewJournal(handler)
 	log := slog.New(journal)
 	setLevel(level, o, cfg)
 	log.Info(banner())
@@ -82,9 +91,6 @@ func keepTime(o options, stderr io.Writer) int {
 			log.Error(d.String())
 		}
 		return fail(stderr, exitFailed, "nothing to do: the configuration names no source of time; add a section 'server' to %s", o.source())
-	}
-	if err := changeUser(&o, cfg.Main, true); err != nil {
-		return fail(stderr, exitFailed, "%v", err)
 	}
 	if err := serve(o, cfg, diagnostics, level, journal); err != nil {
 		return fail(stderr, exitFailed, "%v", err)

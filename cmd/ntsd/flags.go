@@ -21,6 +21,7 @@ type options struct {
 	queryOnce  bool
 	restore    bool
 	user       string
+	log        string // where to; empty: standard error
 	timeout    time.Duration
 	directives []string
 }
@@ -55,6 +56,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.BoolVar(&o.queryOnce, "Q", false, "measure the clock's error once and exit")
 	fs.IntVar(&seconds, "t", 0, "stop after `SEC` seconds; with -q and -Q: give up (10)")
 	fs.StringVar(&o.user, "u", "", "run as `USER`, with the right to set the clock and to open low ports, and no other")
+	fs.StringVar(&o.log, "l", "", "log to `syslog` instead of standard error")
 	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop where the clock is behind it")
 	if err := fs.Parse(args); err != nil {
 		return o, err

@@ -32,7 +32,7 @@ type draft struct {
 func sourceSection(k Kind) Section {
 	options := sourceOptions(k)
 	s := Section{
-		Type: string(k), Many: true, Acted: k == Server || k == Pool, Options: options,
+		Type: string(k), Many: true, Acted: k != Peer, Options: options,
 		open: func(*Config) any {
 			d := &draft{Source: Source{Kind: k}}
 			setDefaults(options, d)

@@ -118,13 +118,22 @@ func (u User) Become() error {
 		{"change the user", func() error { return unix.Setresuid(u.UID, u.UID, u.UID) }},
 		{"set capabilities", func() error { return setCapabilities(have) }},
 		{"forbid new privileges", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
-		{"start again", func() error { return unix.Exec("/proc/self/exe", os.Args, os.Environ()) }},
+		{"start again", again},
 	} {
 		if err := step.do(); err != nil {
 			return fmt.Errorf("sandbox: become %s: %s: %w", u.Name, step.what, err)
 		}
 	}
 	return nil // not reached: execution does not return
+}
+
+// again executes this program by its name, which ps and killall show; by what
+// it is where the name is gone, as after an upgrade.
+func again() error {
+	if name, err := os.Executable(); err == nil {
+		_ = unix.Exec(name, os.Args, os.Environ()) // it returns only when it failed
+	}
+	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }
 
 // permitted returns those of the kept capabilities that there are to keep: in a
