@@ -44,6 +44,8 @@ type Entry struct {
 	Source string // "": all
 	OK     bool
 	Text   string
+
+	same string // what makes it no news, where Text would
 }
 
 // journal is what happened, oldest first. What repeats itself stands once.
@@ -58,7 +60,7 @@ func (l *Ladder) Note(at clock.Mono, e Entry) {
 	e.At = at
 	for i := len(l.journal) - 1; i >= 0; i-- {
 		if o := l.journal[i]; o.Source == e.Source && o.Rung == e.Rung {
-			if o.OK == e.OK && o.Text == e.Text {
+			if o.OK == e.OK && (o.Text == e.Text || e.same != "" && o.same == e.same) {
 				return
 			}
 			break
@@ -101,7 +103,7 @@ func (l *Ladder) NoteKeys(now clock.Reading, source string, ev event.KEDone) {
 // NoteReply remembers what became of a reply; says is its time, 0 when it told
 // none.
 func (l *Ladder) NoteReply(now clock.Reading, source string, says clock.Wall, verdict string, ok bool) {
-	e := Entry{Rung: RungReply, Source: source, OK: ok, Text: verdict}
+	e := Entry{Rung: RungReply, Source: source, OK: ok, Text: verdict, same: verdict}
 	if says != 0 {
 		e.Text = "says " + stamp(says) + ": " + verdict
 	}

@@ -8,6 +8,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
+	"ntsd/internal/selection"
 )
 
 // voter reports whether the source counts for the agreement, the trust and the
@@ -41,7 +42,7 @@ func (e *Engine) believed(now clock.Reading) clock.Wall {
 // Recall tells what the flash holds, before HandleStart. Without it nothing is
 // ever written there.
 func (e *Engine) Recall(b event.Boot, reserve []nts.Session) {
-	e.keeper = keeper{on: true, next: clock.Never, boot: b, reserve: reserve}
+	e.keeper = keeper{on: true, next: clock.Never, boot: b, reserve: reserve, filled: b.Time}
 	e.found = bootstrap.NewHosts(b.Hosts)
 }
 
@@ -128,19 +129,42 @@ func (e *Engine) admit() {
 	if l.Phase() == bootstrap.PhaseOff {
 		return
 	}
+	var j bootstrap.Judgement
 	if l.Climbing() {
-		j := l.Judge(e.votes())
-		for i := range x.candidates {
-			v := j.Agreed && j.In[i] && (!j.Confirmed || x.members[i].assoc.Strict())
-			x.candidates[i].Ready = x.candidates[i].Ready && v
-		}
-		return
+		j = l.Judge(e.votes())
 	}
 	for i, m := range x.members {
-		if m.assoc.Authenticated() && !m.assoc.Strict() {
-			x.candidates[i].Ready = false
+		in := !m.assoc.Authenticated() || m.assoc.Strict()
+		if l.Climbing() {
+			in = j.Agreed && j.In[i] && (!j.Confirmed || m.assoc.Strict())
+		}
+		if !in { // and nobody waits for it
+			x.candidates[i].Ready, x.candidates[i].Reachable = false, false
 		}
 	}
+}
+
+// overrule holds the majority of operators up against that of servers, once
+// the ladder is climbed: an operator has one voice however many servers it
+// runs. It reports whether the selection is to be made again, without those who
+// won it.
+func (e *Engine) overrule() bool {
+	x := &e.selector
+	i := x.result.Selected
+	if e.ladder.Phase() != bootstrap.PhaseDone || i < 0 || !slices.Contains(x.result.States, selection.StateFalseticker) {
+		return false
+	}
+	votes := e.votes()
+	j := e.ladder.Judge(votes)
+	if !j.Agreed || j.In[i] || votes[i].Mute {
+		return false
+	}
+	for i := range x.candidates {
+		if !j.In[i] && !votes[i].Mute {
+			x.candidates[i].Ready, x.candidates[i].Reachable = false, false
+		}
+	}
+	return true
 }
 
 // votes is what each candidate says about the clock.

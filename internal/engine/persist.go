@@ -31,8 +31,7 @@ type keeper struct {
 	boot    event.Boot
 	reserve []nts.Session // until the start
 	next    clock.Mono    // Never until the time was trusted
-	filled  clock.Mono    // when the reserve was written
-	ever    bool          // it was in this run
+	filled  clock.Wall    // when the reserve was written, at the latest
 }
 
 // trusted reports whether the time may be believed after a reboot: a liar must
@@ -82,11 +81,11 @@ func (e *Engine) persist(now clock.Reading, out []event.Action) []event.Action {
 	}
 	k.next = now.Mono.Add(keepEvery)
 	p := event.Persist{State: e.bootState(now)}
-	k.boot = p.State
-	if e.reserving() && (!k.ever || e.reserve.Low() || now.Mono.Sub(k.filled) >= keepApart) {
+	if old := p.State.Time.Sub(k.filled).Duration() >= keepApart; e.reserving() && (old || e.reserve.Low()) {
 		out, p.Reserve = e.setAside(now, out)
-		p.Fill, k.ever, k.filled = true, true, now.Mono
+		p.Fill, k.filled = true, p.State.Time
 	}
+	k.boot = p.State
 	return append(out, p)
 }
 

@@ -21,6 +21,7 @@ func (e *Engine) Snapshot(now clock.Reading) Snapshot {
 			snap.Sources = append(snap.Sources, e.unresolved(s))
 		}
 	}
+	snap.Bootstrap = e.ladder.Status()
 	return snap
 }
 

@@ -58,8 +58,9 @@ func (e *Engine) choose(now clock.Reading, out []event.Action) []event.Action {
 	}
 	x.dirty = false
 	e.evaluate(now)
-	// A majority of operators needs nobody else.
-	x.settled = x.settled || e.ladder.Decides()
+	if e.ladder.Decides() { // a majority of operators needs nobody else
+		x.settled, x.deadline = true, clock.Never
+	}
 	if !x.settled {
 		return out
 	}
@@ -119,6 +120,9 @@ func (e *Engine) evaluate(now clock.Reading) {
 	cfg := e.cfg.Selection
 	cfg.Orphan = e.orphan(now)
 	x.result = selection.Select(cfg, now, x.candidates, x.index(x.selected))
+	if e.overrule() {
+		x.result = selection.Select(cfg, now, x.candidates, x.index(x.selected))
+	}
 }
 
 // candidate describes an association to the selection.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ntsd/internal/assoc"
+	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
@@ -21,6 +22,7 @@ type Snapshot struct {
 	Sources   []SourceState
 	// Unresolved counts configured sources that have no address yet.
 	Unresolved int
+	Bootstrap  bootstrap.Status
 }
 
 // Tracking describes the local clock; the fields are those of chronyc
