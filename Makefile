@@ -104,7 +104,7 @@ vm-kernel: ## fetch Debian's arm64 kernel into build/vm
 bench: ## benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-bench-server: build peers ## CPU time per answered request, beside chronyd
+bench-server: build peers ## what serving costs, beside chronyd and ntpsec (user namespaces; some minutes)
 	$(GO) build -o $(BUILD)/ntsload ./cmd/ntsload
 	@scripts/bench-server.sh
 

@@ -1,132 +1,112 @@
 package main
 
 import (
-	"crypto/rand"
+	"context"
 	"errors"
-	"net"
-	"os"
+	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"ntsd/internal/ntptime"
 	"ntsd/internal/nts"
+	"ntsd/internal/ntske"
 	"ntsd/internal/siv"
 	"ntsd/internal/wire"
 )
 
-// client sends one request after the other.
-type client struct {
-	conn        *net.UDPConn
-	interleaved bool
-	last        wire.Header // the latest reply
-
-	c2s, s2c     siv.AEAD // nil: no NTS
-	cookie       []byte
-	uid          nts.UniqueID
-	placeholders int
-
-	sequence uint64
-	tally    tally
-}
-
-// secure takes the keys and a cookie of a session.
-func (c *client) secure(s *nts.Session) (err error) {
-	cookie, ok := s.TakeCookie()
-	if !ok {
-		return errors.New("no cookie")
-	}
-	c.cookie = cookie
-	if c.c2s, err = siv.New(s.AEAD, s.C2S); err != nil {
-		return err
-	}
-	c.s2c, err = siv.New(s.AEAD, s.S2C)
-	return err
-}
-
-// ask sends requests until the end.
-func (c *client) ask(end time.Time) {
-	out, in := make([]byte, 0, 2048), make([]byte, 2048)
-	for {
-		now := time.Now()
-		if now.After(end) {
-			return
-		}
-		h := c.header()
-		if _, err := c.conn.Write(c.request(out, h)); err != nil {
-			c.tally.lost++
-			time.Sleep(time.Millisecond) // refused: nobody listens yet
-			continue
-		}
-		if err := c.conn.SetReadDeadline(now.Add(patience)); err != nil {
-			return
-		}
-		switch err := c.receive(in, h); {
-		case err == nil:
-			c.tally.reply(time.Since(now))
-		case errors.Is(err, errWrong):
-			c.tally.wrong++
-		default:
-			c.tally.lost++
-			c.last = wire.Header{}
-			if !errors.Is(err, os.ErrDeadlineExceeded) {
-				time.Sleep(time.Millisecond)
-			}
-		}
-	}
-}
-
 // errWrong is said of a reply that answers the request, but not as it should.
 var errWrong = errors.New("wrong reply")
 
-// receive waits for the reply to the request with the header h. One that comes
-// late, for an earlier request, is passed over.
-func (c *client) receive(in []byte, h wire.Header) error {
-	for {
-		n, err := c.conn.Read(in)
-		if err != nil {
-			return err
-		}
-		reply, err := wire.ParseHeader(in[:n])
-		if err != nil || reply.Mode != wire.ModeServer {
-			return errWrong
-		}
-		if reply.Origin == h.Transmit || c.interleaved && reply.Origin == h.Receive {
-			return c.accept(in[:n], reply, h)
-		}
-		c.tally.late++
-	}
+// client is one of those that the server sees: an address, and a session of
+// its own or shared with others.
+type client struct {
+	addr    netip.Addr        // invalid: as the routes want it
+	last    ntptime.Timestamp // receive timestamp of the latest reply, for interleaved mode
+	session *session          // nil: no NTS
 }
 
-func (c *client) header() wire.Header {
-	c.sequence++
-	h := wire.Header{Version: 4, Mode: wire.ModeClient, Transmit: ntptime.Timestamp(c.sequence << 8)}
-	if c.interleaved {
-		h.Origin, h.Receive = c.last.Receive, h.Transmit+1
-	}
-	return h
+// session is the keys of NTS clients and the newest cookie.
+type session struct {
+	c2s, s2c siv.AEAD
+	cookie   []byte
 }
 
-func (c *client) request(out []byte, h wire.Header) []byte {
-	if c.c2s == nil {
-		return h.Append(out)
+// establish runs one key establishment.
+func establish(o *options) (*session, error) {
+	r, err := ntske.NewClient().Exchange(context.Background(), ntske.Request{
+		Name: o.name, Addr: netip.AddrPortFrom(o.server.Addr(), uint16(o.kePort)),
+		AEADs: []siv.Algorithm{o.algorithm()}, NoVal: true,
+	})
+	if err != nil {
+		return nil, err
 	}
-	random := make([]byte, nts.UniqueIDLen+c.c2s.Algorithm().NonceSize())
-	_, _ = rand.Read(random) // it never fails
-	copy(c.uid[:], random)
-	return nts.AppendClientRequest(out, h, c.uid, c.cookie, c.placeholders, c.c2s, random[nts.UniqueIDLen:])
+	x := new(session)
+	var ok bool
+	if x.cookie, ok = r.Session.TakeCookie(); !ok {
+		return nil, errors.New("no cookie")
+	}
+	if x.c2s, err = siv.New(r.Session.AEAD, r.Session.C2S); err != nil {
+		return nil, err
+	}
+	x.s2c, err = siv.New(r.Session.AEAD, r.Session.S2C)
+	return x, err
 }
 
-// accept verifies a reply.
-func (c *client) accept(pkt []byte, reply, h wire.Header) error {
-	if reply.Origin != h.Transmit {
-		c.tally.interleaved++
+// slot is a request under way.
+type slot struct {
+	client *client
+	header wire.Header
+	uid    nts.UniqueID
+	sent   time.Duration // 0: none is
+}
+
+// A transmit timestamp is a number and the slot's, so that a reply finds back;
+// the lowest bits tell the receive timestamp of interleaved mode from it.
+const (
+	slotShift  = 4
+	slotBits   = 16
+	countShift = slotShift + slotBits
+)
+
+// slotOf returns the slot that a reply belongs to, if it is ours.
+func slotOf(origin ntptime.Timestamp) int { return int(origin >> slotShift & (1<<slotBits - 1)) }
+
+// ask makes slot number i a request of c, appended to dst.
+func (s *slot) ask(dst []byte, i int, c *client, o *options, count uint64, random *rand.ChaCha8) []byte {
+	h := wire.Header{
+		Version: 4, Mode: wire.ModeClient,
+		Transmit: ntptime.Timestamp(count<<countShift | uint64(i)<<slotShift),
 	}
-	if c.c2s != nil {
-		r, err := nts.OpenResponse(pkt, &c.uid, c.s2c)
-		if err != nil || len(r.Cookies) != 1+c.placeholders {
-			return errWrong
+	if o.mode == modeInterleaved {
+		h.Origin, h.Receive = c.last, h.Transmit|1
+	}
+	s.client, s.header = c, h
+	if c.session == nil {
+		return h.Append(dst)
+	}
+	// Fast rather than secret: these keys protect nothing.
+	var fresh [nts.UniqueIDLen + 16]byte
+	_, _ = random.Read(fresh[:]) // it never fails
+	copy(s.uid[:], fresh[:])
+	nonce := fresh[nts.UniqueIDLen:][:c.session.c2s.Algorithm().NonceSize()]
+	return nts.AppendClientRequest(dst, h, s.uid, c.session.cookie, o.placeholders, c.session.c2s, nonce)
+}
+
+// accept verifies a reply. interleaved says that it is one of that mode.
+func (s *slot) accept(packet []byte, reply *wire.Header, o *options) (interleaved bool, err error) {
+	if x := s.client.session; x != nil {
+		r, err := nts.OpenResponse(packet, &s.uid, x.s2c)
+		if err != nil || len(r.Cookies) != 1+o.placeholders {
+			return false, errWrong
 		}
-		c.cookie = r.Cookies[0]
+		x.cookie = r.Cookies[0]
 	}
-	c.last = reply
-	return nil
+	s.client.last = reply.Receive
+	return reply.Origin != s.header.Transmit, nil
+}
+
+// answers reports whether reply belongs to the request.
+func (s *slot) answers(reply *wire.Header, o *options) bool {
+	return s.sent != 0 && (reply.Origin == s.header.Transmit ||
+		o.mode == modeInterleaved && reply.Origin == s.header.Receive)
 }

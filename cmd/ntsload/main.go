@@ -1,33 +1,43 @@
-// Command ntsload asks a time server as fast as it answers and says what a
-// request costs: a developer's tool. Each of -inflight clients sends its next
-// request when the reply to the one before has come and was verified, so the
-// load adapts to the server; what is lost is sent again after a timeout.
+// Command ntsload asks a time server as fast as it answers, or at a given rate,
+// and says what a request costs: a developer's tool. Every reply is verified.
+//
+// Closed loop: each of -inflight requests is followed by the next when its reply
+// has come, so the load adapts to the server; what is lost is asked again after
+// a timeout. Open loop: -rate requests a second, whether or not they are
+// answered. -mode ke makes key establishments instead, and -mode probe measures
+// from many clients, each once a second, how wrong the time is that they get.
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"ntsd/internal/nts"
-	"ntsd/internal/ntske"
-	"ntsd/internal/siv"
+)
+
+// The modes.
+const (
+	modePlain       = "plain"
+	modeInterleaved = "interleaved"
+	modeNTS15       = "nts15"
+	modeNTS30       = "nts30"
+	modeKE          = "ke"
+	modeProbe       = "probe"
 )
 
 // Implementation constants.
 const (
-	maxInflight = 4096
-	// patience is how long a reply is waited for before it counts as lost.
-	patience  = 200 * time.Millisecond
-	defaultKE = 4460
+	maxInflight = 1 << slotBits
+	maxClients  = 1 << 24
+	maxSessions = 1 << 20
+	maxThreads  = 64
+	defaultKE   = 4460
 )
 
 // options are the command line.
@@ -36,10 +46,19 @@ type options struct {
 	mode         string
 	placeholders int
 	inflight     int
+	rate         int
+	clients      int
+	sessions     int
+	from         netip.Prefix // zero: as the routes want it
+	threads      int
 	duration     time.Duration
 	pid          int
 	kePort       int
 	name         string
+	group        string
+	ca           string
+	interleaved  bool
+	offsets      string
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -55,102 +74,73 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "ntsload:", err)
 		return 2
 	}
-	if err := load(o, stdout); err != nil {
+	work := load
+	switch o.mode {
+	case modeKE:
+		work = loadKE
+	case modeProbe:
+		work = probe
+	}
+	if err := work(o, stdout); err != nil {
 		fmt.Fprintln(stderr, "ntsload:", err)
 		return 1
 	}
 	return 0
 }
 
-func parse(args []string, stderr io.Writer) (o options, err error) {
+func parse(args []string, stderr io.Writer) (*options, error) {
+	o := new(options)
 	f := flag.NewFlagSet("ntsload", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	server := f.String("server", "127.0.0.1:123", "address and port of the server")
-	f.StringVar(&o.mode, "mode", "plain", "plain, interleaved, nts15 or nts30")
+	f.TextVar(&o.server, "server", netip.MustParseAddrPort("127.0.0.1:123"), "address and port of the server")
+	f.StringVar(&o.mode, "mode", modePlain, "plain, interleaved, nts15, nts30, ke or probe")
 	f.IntVar(&o.placeholders, "placeholders", 0, "cookie placeholders in each NTS request, 0 to 7")
-	f.IntVar(&o.inflight, "inflight", 64, "clients, each with one request under way")
+	f.IntVar(&o.inflight, "inflight", 64, "requests under way at a time, at most, per thread")
+	f.IntVar(&o.rate, "rate", 0, "requests per second, answered or not; 0: each reply is followed by a request")
+	f.IntVar(&o.clients, "clients", 0, "clients that ask in turn; 0: as many as -inflight")
+	f.IntVar(&o.sessions, "sessions", 64, "NTS key establishments; the clients share them")
+	f.TextVar(&o.from, "from", netip.Prefix{}, "local addresses that the clients have, in turn")
+	f.IntVar(&o.threads, "threads", 1, "threads, each with a port of its own and its share of the clients")
 	f.DurationVar(&o.duration, "time", 5*time.Second, "how long")
 	f.IntVar(&o.pid, "pid", 0, "process whose CPU time is divided by the replies")
 	f.IntVar(&o.kePort, "ke", defaultKE, "TCP port for key establishment")
-	f.StringVar(&o.name, "name", "localhost", "name for key establishment; it is not verified")
+	f.StringVar(&o.name, "name", "localhost", "name for key establishment; verified only with -ca")
+	f.StringVar(&o.group, "group", "x25519", "with -mode ke: x25519, p256 or x25519mlkem768")
+	f.StringVar(&o.ca, "ca", "", "with -mode ke: certificate that signs the server's")
+	f.BoolVar(&o.interleaved, "interleaved", false, "with -mode probe: in interleaved mode")
+	f.StringVar(&o.offsets, "offsets", "", "with -mode probe: file to write every offset to, in ns")
 	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	if o.server, err = netip.ParseAddrPort(*server); err != nil {
-		return o, err
-	}
-	switch {
-	case f.NArg() > 0:
-		return o, fmt.Errorf("%q is not understood", f.Arg(0))
-	case !slices.Contains([]string{"plain", "interleaved", "nts15", "nts30"}, o.mode):
-		return o, fmt.Errorf("no mode %q", o.mode)
-	case o.inflight < 1 || o.inflight > maxInflight:
-		return o, fmt.Errorf("-inflight must be 1 to %d", maxInflight)
-	case o.placeholders < 0 || o.placeholders >= nts.MaxCookies:
-		return o, fmt.Errorf("-placeholders must be 0 to %d", nts.MaxCookies-1)
-	}
-	return o, nil
-}
-
-// load runs the clients and prints what they found.
-func load(o options, stdout io.Writer) error {
-	clients := make([]*client, o.inflight)
-	for i := range clients {
-		c, err := newClient(o)
-		if err != nil {
-			return err
-		}
-		defer c.conn.Close()
-		clients[i] = c
-	}
-	before, err := cpuTime(o.pid)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	var wg sync.WaitGroup
-	for _, c := range clients {
-		wg.Go(func() { c.ask(start.Add(o.duration)) })
-	}
-	wg.Wait()
-	took := time.Since(start)
-	after, err := cpuTime(o.pid)
-	if err != nil {
-		return err
-	}
-	var all tally
-	for _, c := range clients {
-		all.add(&c.tally)
-	}
-	all.print(stdout, took, o.pid != 0, after.minus(before))
-	switch {
-	case all.replies == 0:
-		return errors.New("no reply")
-	case all.wrong > 0:
-		return fmt.Errorf("%d replies are wrong", all.wrong)
-	}
-	return nil
-}
-
-// newClient opens a socket and, for NTS, establishes keys.
-func newClient(o options) (*client, error) {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(o.server))
-	if err != nil {
 		return nil, err
 	}
-	c := &client{conn: conn, interleaved: o.mode == "interleaved", placeholders: o.placeholders}
-	alg := map[string]siv.Algorithm{"nts15": siv.AESSIVCMAC256, "nts30": siv.AES128GCMSIV}[o.mode]
-	if alg == 0 {
-		return c, nil
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("%q is not understood", f.Arg(0))
 	}
-	result, err := ntske.NewClient().Exchange(context.Background(), ntske.Request{
-		Name: o.name, Addr: netip.AddrPortFrom(o.server.Addr(), uint16(o.kePort)), AEADs: []siv.Algorithm{alg}, NoVal: true,
-	})
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+	if o.clients == 0 {
+		o.clients = max(o.inflight, 1) * max(o.threads, 1)
 	}
-	if err := c.secure(&result.Session); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	return o, o.check()
+}
+
+func (o *options) check() error {
+	for _, limit := range []struct {
+		name             string
+		value, low, high int
+	}{
+		{"-inflight", o.inflight, 1, maxInflight},
+		{"-placeholders", o.placeholders, 0, nts.MaxCookies - 1},
+		{"-threads", o.threads, 1, maxThreads},
+		{"-clients", o.clients, o.threads, maxClients},
+		{"-sessions", o.sessions, 1, maxSessions},
+	} {
+		if limit.value < limit.low || limit.value > limit.high {
+			return fmt.Errorf("%s must be %d to %d", limit.name, limit.low, limit.high)
+		}
 	}
-	return c, nil
+	switch {
+	case !slices.Contains([]string{modePlain, modeInterleaved, modeNTS15, modeNTS30, modeKE, modeProbe}, o.mode):
+		return fmt.Errorf("no mode %q", o.mode)
+	case o.from.IsValid() && o.from.Addr().Is4() != o.server.Addr().Is4():
+		return errors.New("-from and -server are of different families")
+	}
+	return nil
 }

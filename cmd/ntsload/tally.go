@@ -10,15 +10,17 @@ import (
 	"time"
 )
 
-// maxLatencies bounds the latencies that one client keeps; of more, the newest
+// maxLatencies bounds the latencies that a generator keeps; of more, the newest
 // replace the oldest.
-const maxLatencies = 1 << 16
+const maxLatencies = 1 << 18
 
-// tally is what clients found.
+// tally is what a generator found.
 type tally struct {
 	replies     uint64 // in time, verified
-	late        uint64 // after the client had given up
+	late        uint64 // after the request had been given up
 	lost, wrong uint64
+	unasked     uint64 // not sent, since too many were under way
+	unsent      uint64 // bursts of which the kernel refused something
 	interleaved uint64 // of the replies
 	latencies   []time.Duration
 }
@@ -37,35 +39,48 @@ func (t *tally) add(u *tally) {
 	t.late += u.late
 	t.lost += u.lost
 	t.wrong += u.wrong
+	t.unasked += u.unasked
+	t.unsent += u.unsent
 	t.interleaved += u.interleaved
 	t.latencies = append(t.latencies, u.latencies...)
 }
 
-// print writes one line: replies per second, what was lost, quantiles of the
-// latency, and the server's CPU time per reply, user and system apart.
+// print writes one line of names and values: replies per second, what was
+// lost, quantiles of the latency in microseconds, and the server's CPU time per
+// reply in nanoseconds, user and system apart.
 func (t *tally) print(w io.Writer, took time.Duration, withCPU bool, cpu cpu) {
 	slices.Sort(t.latencies)
-	fmt.Fprintf(w, "replies %d rate %.0f/s late %d lost %d wrong %d interleaved %d latency p50 %v p99 %v p99.9 %v",
-		t.replies, float64(t.replies)/took.Seconds(), t.late, t.lost, t.wrong, t.interleaved,
-		t.quantile(0.5), t.quantile(0.99), t.quantile(0.999))
+	fmt.Fprintf(w, "replies %d rate %.0f late %d lost %d wrong %d unasked %d unsent %d interleaved %d p50 %.0f p99 %.0f p99.9 %.0f max %.0f",
+		t.replies, float64(t.replies)/took.Seconds(), t.late, t.lost, t.wrong, t.unasked, t.unsent, t.interleaved,
+		microseconds(quantile(t.latencies, 0.5)), microseconds(quantile(t.latencies, 0.99)),
+		microseconds(quantile(t.latencies, 0.999)), microseconds(quantile(t.latencies, 1)))
 	if n := int64(t.replies + t.late); withCPU && n > 0 {
-		fmt.Fprintf(w, " cpu/reply %d ns user %d ns system %d ns",
-			(cpu.user+cpu.system).Nanoseconds()/n, cpu.user.Nanoseconds()/n, cpu.system.Nanoseconds()/n)
+		cpu.print(w, n, took)
 	}
 	fmt.Fprintln(w)
 }
 
-func (t *tally) quantile(q float64) time.Duration {
-	if len(t.latencies) == 0 {
+// quantile returns that of sorted values, 0 if there are none.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
 		return 0
 	}
-	return t.latencies[int(q*float64(len(t.latencies)-1))].Round(time.Microsecond)
+	return sorted[int(q*float64(len(sorted)-1))]
 }
+
+func microseconds(d time.Duration) float64 { return float64(d) / 1e3 }
 
 // cpu is the processor time of a process.
 type cpu struct{ user, system time.Duration }
 
 func (c cpu) minus(d cpu) cpu { return cpu{c.user - d.user, c.system - d.system} }
+
+// print writes what one of n costs, and which share of one core all of it is.
+func (c cpu) print(w io.Writer, n int64, took time.Duration) {
+	fmt.Fprintf(w, " cpu %d user %d system %d busy %.0f",
+		(c.user+c.system).Nanoseconds()/n, c.user.Nanoseconds()/n, c.system.Nanoseconds()/n,
+		100*(c.user+c.system).Seconds()/took.Seconds())
+}
 
 // tick is the unit of /proc/PID/stat: USER_HZ, which is 100 everywhere.
 const tick = 10 * time.Millisecond

@@ -61,7 +61,12 @@ func NewBatch() *Batch {
 		b.iovIn[i].Base = &b.bufIn[i][0]
 		b.iovIn[i].SetLen(MaxDatagram)
 		b.iovOut[i].Base = &b.bufOut[i][0]
+		h := &b.in[i].Hdr
+		h.Name, h.Iov, h.Control = &b.names[i][0], &b.iovIn[i], &b.ctlIn[i][0]
+		h.SetIovlen(1)
 	}
+	b.n = MaxBatch
+	b.rewind()
 	return b
 }
 
@@ -103,54 +108,62 @@ func (b *Batch) Sent() []Sent { return b.sent[:b.stamped] }
 // ReadBatch waits for requests and reads as many as there are, at most
 // MaxBatch. It returns early with n = 0 when transmit stamps came alone.
 func (s *Server) ReadBatch(b *Batch) (n int, err error) {
-	s.batch, b.n, b.replies, b.stamped = b, 0, 0, 0
-	err = s.file.raw.Read(s.readMany)
-	s.batch = nil
-	if err = s.file.reason(err, s.readErr); err != nil {
+	b.replies, b.stamped = 0, 0
+	if err := s.receive(b); err != nil {
+		b.n = 0
 		return 0, opError("receive on", s.addr, err)
 	}
 	var now clock.Wall
 	l := native()
 	for i := range b.n {
 		h := &b.in[i].Hdr
+		r := &b.requests[i]
 		c := l.parse(b.ctlIn[i][:min(int(h.Controllen), maxControl)])
-		stamp := Stamp{c.stamp, Kernel}
+		r.From = parseSockaddr(b.names[i][:min(int(h.Namelen), len(b.names[i]))])
+		r.Local, r.IfIndex, r.Rx = c.local, c.ifIndex, Stamp{c.stamp, Kernel}
 		if c.stamp == 0 {
 			if now == 0 {
 				now = s.now()
 			}
-			stamp = Stamp{now, Daemon}
+			r.Rx = Stamp{now, Daemon}
 		}
-		from := parseSockaddr(b.names[i][:min(int(h.Namelen), len(b.names[i]))])
-		b.requests[i] = Request{From: from, Local: c.local, IfIndex: c.ifIndex, Rx: stamp}
 	}
 	return b.n, nil
 }
 
-// readManyOnce tries once, for the poller.
-func (s *Server) readManyOnce(fd uintptr) bool {
-	b := s.batch
-	if s.outstanding > 0 {
-		s.collect(fd, b)
+// receive fills b with packets or stamps, whichever come first.
+func (s *Server) receive(b *Batch) error {
+	if err := s.enter(); err != nil {
+		return err
 	}
-	for i := range b.in {
-		b.in[i].Hdr = unix.Msghdr{
-			Name: &b.names[i][0], Namelen: unix.SizeofSockaddrInet6,
-			Iov: &b.iovIn[i], Control: &b.ctlIn[i][0],
+	defer s.leave()
+	for {
+		b.rewind()
+		if s.outstanding > 0 {
+			s.collect(uintptr(s.fd), b)
 		}
-		b.in[i].Hdr.SetIovlen(1)
-		b.in[i].Hdr.SetControllen(maxControl)
+		n, errno := mmsg(unix.SYS_RECVMMSG, uintptr(s.fd), b.in[:], unix.MSG_DONTWAIT)
+		if errno != 0 && errno != unix.EAGAIN {
+			return errno
+		}
+		if b.n = n; n > 0 || b.stamped > 0 {
+			s.busy = s.busy || n > 1
+			return nil
+		}
+		if err := s.wait(); err != nil {
+			return err
+		}
 	}
-	n, errno := mmsg(unix.SYS_RECVMMSG, fd, b.in[:], 0)
-	s.readErr = nil
-	switch {
-	case errno == unix.EAGAIN:
-		return b.stamped > 0
-	case errno != 0:
-		s.readErr = errno
+}
+
+// rewind makes the headers of the packets that were read ready for others.
+func (b *Batch) rewind() {
+	for i := range b.n {
+		h := &b.in[i].Hdr
+		h.Namelen, h.Flags = unix.SizeofSockaddrInet6, 0
+		h.SetControllen(maxControl)
 	}
-	b.n = n
-	return true
+	b.n = 0
 }
 
 // WriteBatch sends the replies and returns how many left. One that the kernel
@@ -160,15 +173,16 @@ func (s *Server) WriteBatch(b *Batch) (sent int, err error) {
 	if b.replies == 0 {
 		return 0, nil
 	}
-	s.wish(b)
-	s.batch, s.writeN = b, 0
-	err = s.file.raw.Control(s.writeMany)
-	s.batch = nil
-	if err = s.file.reason(err, s.writeErr); err != nil {
-		err = opError("reply from", s.addr, err)
+	if err = s.enter(); err == nil {
+		s.wish(b)
+		sent, err = s.send(b)
+		s.leave()
 	}
 	b.replies = 0
-	return s.writeN, err
+	if err != nil {
+		err = opError("reply from", s.addr, err)
+	}
+	return sent, err
 }
 
 // wish completes the control messages: a tagged reply asks for its stamp.
@@ -186,31 +200,30 @@ func (s *Server) wish(b *Batch) {
 	}
 }
 
-// writeManyOnce sends all of the batch, for the poller.
-func (s *Server) writeManyOnce(fd uintptr) {
-	b := s.batch
-	s.writeErr = nil
+// send sends the batch and returns how many left.
+func (s *Server) send(b *Batch) (sent int, err error) {
 	for off := 0; off < b.replies; {
-		n, errno := mmsg(unix.SYS_SENDMMSG, fd, b.out[off:b.replies], unix.MSG_NOSIGNAL)
+		n, errno := mmsg(unix.SYS_SENDMMSG, uintptr(s.fd), b.out[off:b.replies], unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
 		for j := off; j < off+n; j++ {
 			s.await(b.tags[j])
 		}
-		s.writeN += n
+		sent += n
 		off += n
 		if errno == 0 {
 			continue
 		}
-		if s.writeErr == nil {
-			s.writeErr = errno
+		if err == nil {
+			err = errno
 		}
 		if b.tags[off] != 0 && s.txStamps {
-			s.renumber(fd)
+			s.renumber(uintptr(s.fd))
 		}
 		if errno == unix.EAGAIN {
-			return
+			return sent, err
 		}
 		off++
 	}
+	return sent, err
 }
 
 // mmsg is recvmmsg or sendmmsg, which have the same arguments. An error comes

@@ -7,8 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
-	"os"
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -219,20 +217,6 @@ func TestTxQueue(t *testing.T) {
 	}
 }
 
-func TestBatchClose(t *testing.T) {
-	s := listen(t, netip.MustParseAddr("127.0.0.1"))
-	var wg sync.WaitGroup
-	var err error
-	started := make(chan struct{})
-	wg.Go(func() { close(started); _, err = s.ReadBatch(NewBatch()) })
-	<-started
-	_ = s.Close()
-	wg.Wait()
-	if !errors.Is(err, os.ErrClosed) {
-		t.Errorf("got %v, want os.ErrClosed", err)
-	}
-}
-
 func TestStampWish(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -272,13 +256,11 @@ func TestEveryStampOption(t *testing.T) {
 		{"TIMESTAMPNS_OLD", unix.SO_TIMESTAMPNS_OLD, 1},
 	} {
 		s := listen(t, netip.MustParseAddr("127.0.0.1"))
-		var errs [3]error
-		_ = s.file.raw.Control(func(fd uintptr) {
-			errs[0] = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPING_OLD, 0)
-			errs[1] = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_OLD, 0)
-			errs[2] = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, o.option, o.value)
-		})
-		if err := errors.Join(errs[:]...); err != nil {
+		if err := errors.Join(
+			unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPING_OLD, 0),
+			unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_OLD, 0),
+			unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, o.option, o.value),
+		); err != nil {
 			t.Logf("%s: not here: %v", o.name, err)
 			continue
 		}

@@ -42,16 +42,11 @@ func inNamespace(t *testing.T) {
 }
 
 // indexOf returns the index of an interface of the namespace that s is in.
-func indexOf(t *testing.T, s *Server, name string) (index uint32) {
+func indexOf(t *testing.T, s *Server, name string) uint32 {
 	t.Helper()
-	err := s.file.raw.Control(func(fd uintptr) {
-		var err error
-		if index, err = scopeOf(int(fd), name); err != nil || index == 0 {
-			t.Fatalf("index of %s: %d %v", name, index, err)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
+	index, err := scopeOf(s.fd, name)
+	if err != nil || index == 0 {
+		t.Fatalf("index of %s: %d %v", name, index, err)
 	}
 	return index
 }

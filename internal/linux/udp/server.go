@@ -37,26 +37,12 @@ type Request struct {
 // goroutine may read while one other writes; ReadBatch and WriteBatch belong to
 // one goroutine. None of them allocates.
 type Server struct {
-	file file
+	held
 	now  func() clock.Wall
 	addr netip.AddrPort
 
 	in, out message
-	read    func(fd uintptr) bool // made once: a closure per packet would allocate
-	write   func(fd uintptr)
-
-	// The same for batches.
-	readMany  func(fd uintptr) bool
-	writeMany func(fd uintptr)
-	batch     *Batch
-	writeN    int
 	txQueue
-
-	// Arguments and results of read and write.
-	readBuf, writeBuf []byte
-	readN             int
-	readErr, writeErr error
-	to                Request
 }
 
 // Listen serves addr: the wildcard address of a family, or one address.
@@ -71,15 +57,14 @@ func Listen(addr netip.AddrPort, c ListenConfig) (*Server, error) {
 		return nil, opError("listen on", addr, err)
 	}
 	setDSCP(fd, addr.Addr(), c.DSCP)
+	neverFragment(fd, addr.Addr())
 	stamps := enableServerStamps(fd, sofOptID|sofOptTSOnly)
 	bound := localAddr(fd)
 	s := &Server{now: c.Now, addr: bound}
-	if err := s.file.open(fd); err != nil {
+	if err := s.hold(fd); err != nil {
 		return nil, opError("listen on", addr, err)
 	}
 	s.txStamps = stamps
-	s.read, s.write = s.readOnce, s.writeOnce
-	s.readMany, s.writeMany = s.readManyOnce, s.writeManyOnce
 	return s, nil
 }
 
@@ -115,10 +100,7 @@ func (s *Server) Addr() netip.AddrPort { return s.addr }
 // ReadFrom waits for a packet and reads it into buf. ErrTooLong drops one
 // packet and is no reason to stop; os.ErrClosed is.
 func (s *Server) ReadFrom(buf []byte) (n int, r Request, err error) {
-	s.readBuf = buf
-	err = s.file.raw.Read(s.read)
-	s.readBuf = nil
-	if err = s.file.reason(err, s.readErr); err != nil {
+	if n, err = s.readOne(buf); err != nil {
 		return 0, Request{}, opError("receive on", s.addr, err)
 	}
 	c := s.in.controls(native())
@@ -126,33 +108,42 @@ func (s *Server) ReadFrom(buf []byte) (n int, r Request, err error) {
 	if c.stamp == 0 {
 		r.Rx = Stamp{s.now(), Daemon}
 	}
-	return s.readN, r, nil
+	return n, r, nil
 }
 
-func (s *Server) readOnce(fd uintptr) bool {
-	s.readN, s.readErr = s.in.receive(fd, s.readBuf, 0)
-	return !again(s.readErr)
+func (s *Server) readOne(buf []byte) (n int, err error) {
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	for {
+		n, err := s.in.receive(uintptr(s.fd), buf, unix.MSG_DONTWAIT)
+		if !again(err) {
+			return n, err
+		}
+		if err := s.wait(); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // WriteTo answers r with b, from the address that was asked. A full send queue
 // drops the reply (the error says so): a server waits for nobody.
 func (s *Server) WriteTo(b []byte, r Request) error {
-	s.writeBuf, s.to = b, r
-	err := s.file.raw.Control(s.write)
-	s.writeBuf = nil
-	if err = s.file.reason(err, s.writeErr); err != nil {
+	err := s.enter()
+	if err == nil {
+		defer s.leave()
+		control := native().appendPacketInfo(s.out.control[:0], r.Local, r.IfIndex)
+		err = s.out.send(uintptr(s.fd), b, r.From, r.IfIndex, len(control))
+	}
+	if err != nil {
 		return opError("reply to", r.From, err)
 	}
 	return nil
 }
 
-func (s *Server) writeOnce(fd uintptr) {
-	control := native().appendPacketInfo(s.out.control[:0], s.to.Local, s.to.IfIndex)
-	s.writeErr = s.out.send(fd, s.writeBuf, s.to.From, s.to.IfIndex, len(control))
-}
-
-// Close ends a blocked ReadFrom with os.ErrClosed.
-func (s *Server) Close() error { return s.file.close() }
+// Close ends a blocked ReadFrom or ReadBatch with os.ErrClosed.
+func (s *Server) Close() error { return s.close() }
 
 // ListenAll serves port on the wildcard addresses of both families. A kernel
 // without one of them is served on the other.

@@ -105,6 +105,18 @@ func setDSCP(fd int, addr netip.Addr, dscp uint8) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, int(dscp)<<2)
 }
 
+// neverFragment has replies leave whole or not at all. They are no longer than
+// their requests, so what came whole gets back; forged ICMP messages cannot make
+// fragments of them, which others could replace; and the kernel need not choose
+// an identification for each.
+func neverFragment(fd int, addr netip.Addr) {
+	if addr.Is4() {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+		return
+	}
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+}
+
 // sockaddr converts for bind and connect.
 func sockaddr(a netip.AddrPort, scope uint32) unix.Sockaddr {
 	if a.Addr().Is4() {
