@@ -101,7 +101,7 @@ func (e *Engine) hurry(s *source) {
 	if s.literal {
 		return
 	}
-	e.lookup(s.cfg.Name, s.cfg.Family).notBefore = 0
+	e.lookup(s.cfg.Name, s.cfg.Family).Hurry()
 }
 
 // HandleConfig replaces the configuration: sources that it keeps keep their

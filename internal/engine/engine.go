@@ -18,6 +18,7 @@ import (
 	"ntsd/internal/discipline"
 	"ntsd/internal/event"
 	"ntsd/internal/memory"
+	"ntsd/internal/names"
 	"ntsd/internal/smooth"
 )
 
@@ -32,7 +33,7 @@ type Engine struct {
 	clock   *discipline.Discipline
 	sources []*source
 	lastID  event.SourceID
-	lookups []*lookup
+	lookups []*names.Lookup
 	memory  memory.Memory
 
 	selector selector
@@ -45,7 +46,7 @@ type Engine struct {
 	ladder  *bootstrap.Ladder
 	reserve bootstrap.Reserve
 	keeper  keeper
-	found   bootstrap.Hosts
+	found   names.Hosts
 }
 
 // New returns an engine that has not started. rand must be unpredictable: it
@@ -178,7 +179,7 @@ func (e *Engine) NextDeadline() clock.Mono {
 		next = min(next, e.clock.NextDeadline())
 	}
 	for _, l := range e.lookups {
-		next = min(next, l.deadline())
+		next = min(next, l.Deadline())
 	}
 	for _, s := range e.sources {
 		next = min(next, s.refreshAt)

@@ -7,6 +7,7 @@ import (
 	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/names"
 	"ntsd/internal/nts"
 	"ntsd/internal/selection"
 )
@@ -43,7 +44,7 @@ func (e *Engine) believed(now clock.Reading) clock.Wall {
 // ever written there.
 func (e *Engine) Recall(b event.Boot, reserve []nts.Session) {
 	e.keeper = keeper{on: true, next: clock.Never, boot: b, reserve: reserve, filled: b.Time}
-	e.found = bootstrap.NewHosts(b.Hosts)
+	e.found = names.NewHosts(b.Hosts)
 }
 
 // startLadder looks which cookies of the reserve are needed, and sets a clock

@@ -3,56 +3,23 @@ package engine
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/names"
 )
 
-// Implementation constants of name resolution.
-const (
-	lookupMin     = 2 * time.Second
-	lookupMax     = 64 * time.Second
-	lookupMaxGone = 17 * time.Minute // for a name that does not exist
-	// maxAddresses of one name are kept: a server could announce thousands.
-	maxAddresses = 16
-	// standInAfter is how long a name may be looked up before the addresses that
-	// it had stand in.
-	standInAfter = 3 * time.Second
-)
-
-// lookup is the resolution of one name. Sources of the same name share it.
-type lookup struct {
-	name      string
-	family    event.Family
-	wanted    bool
-	running   bool
-	failures  int
-	notBefore clock.Mono
-	last      clock.Mono // of the last answer with addresses
-	asked     clock.Mono
-	stoodIn   bool   // by the addresses that it had
-	reason    string // of the last failure, "" after a success
-}
-
-func (l *lookup) deadline() clock.Mono {
-	switch {
-	case l.running && !l.stoodIn:
-		return l.asked.Add(standInAfter)
-	case !l.wanted || l.running:
-		return clock.Never
-	}
-	return l.notBefore
-}
+// maxAddresses of one name are kept: a server could announce thousands.
+const maxAddresses = 16
 
 // lookup returns the resolution of a name.
-func (e *Engine) lookup(name string, family event.Family) *lookup {
+func (e *Engine) lookup(name string, family event.Family) *names.Lookup {
 	for _, l := range e.lookups {
-		if l.name == name && l.family == family {
+		if l.Name == name && l.Family == family {
 			return l
 		}
 	}
-	l := &lookup{name: name, family: family}
+	l := &names.Lookup{Name: name, Family: family}
 	e.lookups = append(e.lookups, l)
 	return l
 }
@@ -60,15 +27,13 @@ func (e *Engine) lookup(name string, family event.Family) *lookup {
 // startLookups asks for the names that are wanted and due, and forgets those
 // that nobody uses any more.
 func (e *Engine) startLookups(now clock.Reading, out []event.Action) []event.Action {
-	e.lookups = slices.DeleteFunc(e.lookups, func(l *lookup) bool {
-		return !l.running && !e.uses(l)
+	e.lookups = slices.DeleteFunc(e.lookups, func(l *names.Lookup) bool {
+		return !l.Running && !e.uses(l)
 	})
 	for _, l := range e.lookups {
-		if l.running || now.Mono < l.deadline() || l.deadline() == clock.Never {
-			continue
+		if l.Ask(now) {
+			out = append(out, event.Resolve{Name: l.Name, Family: l.Family, Unchecked: !e.sync.ever && e.provesItself(l)})
 		}
-		l.running, l.asked, l.stoodIn = true, now.Mono, false
-		out = append(out, event.Resolve{Name: l.name, Family: l.family, Unchecked: !e.sync.ever && e.provesItself(l)})
 	}
 	return out
 }
@@ -76,14 +41,13 @@ func (e *Engine) startLookups(now clock.Reading, out []event.Action) []event.Act
 // standIn uses the addresses that a name had, for those that have none: of
 // servers with keys at hand, and those of earlier answers. Where the clock is
 // wrong, the resolver may not get an answer that it believes.
-func (e *Engine) standIn(now clock.Reading, l *lookup) {
-	l.stoodIn = true
-	found := e.found.Of(l.name)
+func (e *Engine) standIn(now clock.Reading, l *names.Lookup) {
+	found := e.found.Of(l.Name)
 	for _, s := range e.sources {
-		if s.cfg.Family != l.family {
+		if s.cfg.Family != l.Family {
 			continue
 		}
-		if s.cfg.Name == l.name && len(s.addrs) == 0 {
+		if s.cfg.Name == l.Name && len(s.addrs) == 0 {
 			addrs := slices.Clone(found)
 			if s.cfg.NTS {
 				addrs = append(e.memory.Addresses(s.keys()), addrs...)
@@ -92,7 +56,7 @@ func (e *Engine) standIn(now clock.Reading, l *lookup) {
 			e.selector.dirty = true
 		}
 		for _, m := range s.members {
-			if m.assoc.NeedAddr() == l.name && len(found) > 0 {
+			if m.assoc.NeedAddr() == l.Name && len(found) > 0 {
 				m.assoc.SetNTPAddr(now, sameFamily(found, m.assoc.SourceAddr()))
 			}
 		}
@@ -101,25 +65,25 @@ func (e *Engine) standIn(now clock.Reading, l *lookup) {
 
 // provesItself reports whether whoever answers for a name must prove it by a
 // certificate.
-func (e *Engine) provesItself(l *lookup) bool {
+func (e *Engine) provesItself(l *names.Lookup) bool {
 	for _, s := range e.sources {
-		if s.cfg.Name == l.name && (!s.cfg.NTS || s.cfg.NoVal) {
+		if s.cfg.Name == l.Name && (!s.cfg.NTS || s.cfg.NoVal) {
 			return false
 		}
 	}
 	return true
 }
 
-func (e *Engine) uses(l *lookup) bool {
+func (e *Engine) uses(l *names.Lookup) bool {
 	for _, s := range e.sources {
-		if s.cfg.Family != l.family {
+		if s.cfg.Family != l.Family {
 			continue
 		}
-		if s.cfg.Name == l.name {
+		if s.cfg.Name == l.Name {
 			return true
 		}
 		for _, m := range s.members {
-			if m.assoc.NeedAddr() == l.name {
+			if m.assoc.NeedAddr() == l.Name {
 				return true
 			}
 		}
@@ -132,14 +96,15 @@ func (e *Engine) HandleResolved(now clock.Reading, ev event.Resolved, out []even
 	e.prepare(now)
 	n := len(out)
 	l := e.lookup(ev.Name, ev.Family)
-	l.running = false
 	if len(ev.Addrs) == 0 {
-		out = e.lookupFailed(now, l, ev, out)
+		if l.Failed(now, ev) {
+			out = append(out, event.Notice{Kind: event.NoticeResolveFailed, Name: ev.Name, Text: ev.Reason})
+		}
+		e.standIn(now, l)
 		return e.finish(now, n, out)
 	}
-	l.wanted, l.failures, l.reason, l.last = false, 0, "", now.Mono
+	l.Answered(now)
 	e.found.Remember(ev.Name, ev.Addrs)
-	l.notBefore = now.Mono.Add(lookupMin)
 	for _, s := range e.sources {
 		if s.cfg.Family != ev.Family {
 			continue
@@ -159,27 +124,6 @@ func (e *Engine) HandleResolved(now clock.Reading, ev event.Resolved, out []even
 		}
 	}
 	return e.finish(now, n, out)
-}
-
-// lookupFailed waits longer than the last time, says so once per reason, and
-// makes do with addresses for which there are keys.
-func (e *Engine) lookupFailed(now clock.Reading, l *lookup, ev event.Resolved, out []event.Action) []event.Action {
-	l.failures = min(l.failures+1, 32)
-	limit := lookupMax
-	if !ev.Temporary {
-		limit = lookupMaxGone
-	}
-	d := lookupMin
-	for range l.failures - 1 {
-		d = min(2*d, limit)
-	}
-	l.notBefore = now.Mono.Add(d)
-	if l.reason != ev.Reason {
-		l.reason = ev.Reason
-		out = append(out, event.Notice{Kind: event.NoticeResolveFailed, Name: ev.Name, Text: ev.Reason})
-	}
-	e.standIn(now, l)
-	return out
 }
 
 // sameFamily returns the first address of the family of like, or else the

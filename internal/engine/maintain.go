@@ -12,7 +12,7 @@ import (
 // there are addresses.
 func (e *Engine) maintain(now clock.Reading, out []event.Action) []event.Action {
 	for _, l := range e.lookups {
-		if l.running && now.Mono >= l.deadline() {
+		if l.StandIn(now) {
 			e.standIn(now, l)
 		}
 	}
@@ -32,7 +32,7 @@ func (e *Engine) maintain(now clock.Reading, out []event.Action) []event.Action 
 		out = e.fill(now, s, out)
 		for _, m := range s.members {
 			if host := m.assoc.NeedAddr(); host != "" {
-				e.lookup(host, s.cfg.Family).wanted = true
+				e.lookup(host, s.cfg.Family).Wanted = true
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func (s *source) lost(m *member) bool {
 // want asks for the addresses of a source's name.
 func (e *Engine) want(s *source) {
 	if !s.literal {
-		e.lookup(s.cfg.Name, s.cfg.Family).wanted = true
+		e.lookup(s.cfg.Name, s.cfg.Family).Wanted = true
 	}
 }
 
@@ -96,14 +96,14 @@ func (e *Engine) refreshLater(now clock.Reading, s *source) {
 		return
 	}
 	l := e.lookup(s.cfg.Name, s.cfg.Family)
-	if l.wanted {
+	if l.Wanted {
 		return
 	}
 	age := retryAddress
 	if !s.refreshed {
 		s.refreshed, age = true, refreshSoon
 	}
-	s.refreshAt = max(now.Mono, l.last.Add(age))
+	s.refreshAt = max(now.Mono, l.Last.Add(age))
 }
 
 // replace puts an association with another address in the place of one that

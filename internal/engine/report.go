@@ -100,8 +100,8 @@ func (e *Engine) unresolved(s *source) SourceState {
 	st.Mark, st.Letter = st.State.Mark(), st.State.Letter()
 	if a, err := netip.ParseAddr(s.cfg.Name); err == nil {
 		st.Addr = a
-	} else if l := e.lookup(s.cfg.Name, s.cfg.Family); l.reason != "" {
-		st.Why = l.reason
+	} else if l := e.lookup(s.cfg.Name, s.cfg.Family); l.Reason != "" {
+		st.Why = l.Reason
 	} else if st.Why == "" {
 		st.Why = "name not resolved yet"
 	}

@@ -100,7 +100,7 @@ func (e *Engine) settles(now clock.Reading) bool {
 }
 
 func (e *Engine) lookupFails(s *source) bool {
-	return !s.literal && e.lookup(s.cfg.Name, s.cfg.Family).reason != ""
+	return !s.literal && e.lookup(s.cfg.Name, s.cfg.Family).Reason != ""
 }
 
 // evaluate runs the selection.

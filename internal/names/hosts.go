@@ -1,4 +1,4 @@
-package bootstrap
+package names
 
 import (
 	"net/netip"
