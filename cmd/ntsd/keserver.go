@@ -20,15 +20,16 @@ import (
 	"ntsd/internal/status"
 )
 
-// closeGrace is how long a server that is to end waits for the clients that it
-// talks to: a handshake takes milliseconds, and a change of the configuration
-// should break off none.
-const closeGrace = time.Second
+// closeGrace is how long a server that is to end waits at most for the clients
+// that it talks to: no change of the configuration breaks off a handshake.
+const closeGrace = 2 * time.Second
 
-// keServers starts NTS-KE servers.
+// keServers starts NTS-KE servers, one after the other.
 type keServers struct {
-	lan *lanServer
-	log *slog.Logger
+	lan   *lanServer
+	log   *slog.Logger
+	given []*net.TCPListener // by systemd; never closed
+	last  *keServer          // started before; nil: none
 }
 
 // keServer is a running NTS-KE server.
@@ -43,13 +44,14 @@ type keServer struct {
 
 	ctx   context.Context // of the clients; Close ends it
 	end   context.CancelFunc
-	open  map[netip.AddrPort]net.Listener
+	given []*net.TCPListener
+	open  map[netip.AddrPort]*net.TCPListener
 	ended sync.WaitGroup
 }
 
 // listen starts an NTS-KE server.
 func (s *keServers) listen(cfg config.NTSServer, g *responder.Grants) (responder.KE, error) {
-	k := &keServer{cfg: cfg, log: s.log, pairs: new(ntske.KeyPairs), open: make(map[netip.AddrPort]net.Listener)}
+	k := &keServer{cfg: cfg, log: s.log, pairs: new(ntske.KeyPairs), open: make(map[netip.AddrPort]*net.TCPListener), given: s.given}
 	if cfg.SelfSigned {
 		k.lan = s.lan
 		k.lan.use(cfg, g)
@@ -69,10 +71,15 @@ func (s *keServers) listen(cfg config.NTSServer, g *responder.Grants) (responder
 		return nil, err
 	}
 	k.ctx, k.end = context.WithCancel(context.Background())
-	if err := k.follow(); err != nil && len(k.open) == 0 {
+	var before map[netip.AddrPort]*net.TCPListener
+	if s.last != nil {
+		before = s.last.open
+	}
+	if err := k.follow(before); err != nil && len(k.open) == 0 {
 		_ = k.Close()
 		return nil, err
 	}
+	s.last = k
 	return k, nil
 }
 
@@ -109,23 +116,24 @@ func (k *keServer) written() []time.Time {
 }
 
 // follow listens where the configuration wants it now, and no longer where an
-// address has gone. What cannot be opened is tried again the next time.
-func (k *keServer) follow() error {
+// address has gone. What cannot be opened is tried again the next time. Sockets
+// that another server has open are shared with it.
+func (k *keServer) follow(others map[netip.AddrPort]*net.TCPListener) error {
 	wanted, err := k.wanted()
 	if err != nil {
 		return err
 	}
 	for at, ln := range k.open {
-		if !wanted[at] {
+		if _, stays := wanted[at]; !stays {
 			_ = ln.Close() // ends its Serve
 			delete(k.open, at)
 		}
 	}
-	for at := range wanted {
+	for at, given := range wanted {
 		if k.open[at] != nil {
 			continue
 		}
-		ln, listenErr := listenTCP(at)
+		ln, listenErr := listenTCP(at, given, others[at])
 		if listenErr != nil {
 			err = errors.Join(err, listenErr)
 			continue
@@ -136,30 +144,48 @@ func (k *keServer) follow() error {
 	return err
 }
 
-// wanted returns where to listen: everywhere, where the configuration names no
-// interface.
-func (k *keServer) wanted() (map[netip.AddrPort]bool, error) {
+// wanted returns where to listen, each with the socket that systemd gave for
+// it, or nil. On a port that it gave sockets for, they are all; on another one
+// it is everywhere, where the configuration names no interface.
+func (k *keServer) wanted() (map[netip.AddrPort]*net.TCPListener, error) {
 	addrs := []netip.Addr{{}}
 	if len(k.cfg.Interfaces) > 0 {
 		var err error
 		if addrs, err = serving.Addresses(k.cfg.IsInterface); err != nil {
 			return nil, err
 		}
-		if len(addrs) == 0 && len(k.open) == 0 {
-			return nil, fmt.Errorf("no address on interface %v now", k.cfg.Interfaces)
+	}
+	wanted := make(map[netip.AddrPort]*net.TCPListener)
+	for _, p := range k.cfg.Ports {
+		given := false
+		for _, ln := range k.given {
+			if at := ln.Addr().(*net.TCPAddr).AddrPort(); at.Port() == p {
+				wanted[at], given = ln, true
+			}
+		}
+		for _, a := range addrs {
+			if !given {
+				wanted[netip.AddrPortFrom(a, p)] = nil
+			}
 		}
 	}
-	wanted := make(map[netip.AddrPort]bool)
-	for _, a := range addrs {
-		for _, p := range k.cfg.Ports {
-			wanted[netip.AddrPortFrom(a, p)] = true
-		}
+	if len(wanted) == 0 && len(k.open) == 0 {
+		return nil, fmt.Errorf("no address on interface %v now", k.cfg.Interfaces)
 	}
 	return wanted, nil
 }
 
-// listenTCP listens on an address, or on all where it is none.
-func listenTCP(at netip.AddrPort) (net.Listener, error) {
+// listenTCP listens on an address, or on all where it is none: on one of the
+// sockets, if there is one, so that connections which wait there stay.
+func listenTCP(at netip.AddrPort, sockets ...*net.TCPListener) (*net.TCPListener, error) {
+	for _, s := range sockets {
+		if s == nil {
+			continue
+		}
+		if ln, err := duplicate(s); err == nil {
+			return ln, nil
+		}
+	}
 	host := ""
 	if at.Addr().IsValid() {
 		host = at.Addr().String()
@@ -170,15 +196,31 @@ func listenTCP(at netip.AddrPort) (net.Listener, error) {
 		return nil, fmt.Errorf("%w; another program listens there", err)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%w; ports below 1024 need root or CAP_NET_BIND_SERVICE", err)
+	case err != nil:
+		return nil, err
 	}
-	return ln, err
+	return ln.(*net.TCPListener), nil
+}
+
+// duplicate returns the same socket, which lives until both are closed.
+func duplicate(ln *net.TCPListener) (*net.TCPListener, error) {
+	f, err := ln.File()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	again, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	return again.(*net.TCPListener), nil
 }
 
 // Reload reads the certificates again if a file was written since, replaces
 // that of the LAN if its time has come, and follows the addresses of
 // interfaces.
 func (k *keServer) Reload() error {
-	err := k.follow()
+	err := k.follow(nil)
 	if k.lan != nil {
 		err = errors.Join(err, k.lan.keep())
 	}

@@ -127,6 +127,7 @@ type ntsServer struct {
 	rotation *server.Rotation // nil: off
 	path     string           // where it was loaded from
 	ke       KE               // nil: not listening
+	leaving  []KE             // that serve their last clients
 	running  config.NTSServer // what ke was started with
 	failing  bool             // the latest attempt to listen failed
 	stale    bool             // the latest Reload failed
@@ -233,32 +234,45 @@ func (r *Responder) surveyNTS(cfg *config.Config) {
 		n.NTPPort = cfg.Serve.Ports[0] // where clients find this server
 	}
 	x.grants.setLimit(n.RateLimit)
-	if x.ke != nil && (!wanted || !reflect.DeepEqual(n, x.running)) {
+	switch {
+	case !wanted:
 		r.closeKE()
-	}
-	if !wanted {
 		return
-	}
-	if x.ke != nil {
+	case x.ke != nil && reflect.DeepEqual(n, x.running):
 		r.reloadKE()
 		return
 	}
+	// The new server is there before the old one goes, and takes its sockets
+	// over: nobody is turned away in between.
 	ke, err := r.opt.ListenKE(n, x.grants)
 	if err != nil {
-		switch {
-		case x.failing:
-		case errors.Is(err, ErrNotYet):
-			r.opt.Log.Info("NTS keys will be established once the clock is right", "reason", err)
-		default:
-			r.opt.Log.Warn("cannot establish NTS keys; will try again", "port", joined(n.Ports), "reason", err)
-		}
-		x.failing = true
+		r.failedKE(n, err)
 		return
 	}
+	r.closeKE()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x.ke, x.running, x.failing = ke, n, false
 	r.opt.Log.Info("establishing NTS keys", "port", joined(n.Ports))
+}
+
+// failedKE says once why there is no server as the configuration wants it. An
+// older one goes on.
+func (r *Responder) failedKE(n config.NTSServer, err error) {
+	x := &r.nts
+	switch {
+	case x.failing:
+	case errors.Is(err, ErrNotYet):
+		r.opt.Log.Info("NTS keys will be established once the clock is right", "reason", err)
+	case x.ke != nil:
+		r.opt.Log.Warn("a change is not followed, NTS keys are established as before", "reason", err)
+	default:
+		r.opt.Log.Warn("cannot establish NTS keys; will try again", "port", joined(n.Ports), "reason", err)
+	}
+	x.failing = true
+	if x.ke != nil {
+		_ = x.ke.Reload()
+	}
 }
 
 func (r *Responder) reloadKE() {
@@ -272,16 +286,23 @@ func (r *Responder) reloadKE() {
 	r.nts.stale = err != nil
 }
 
-// closeKE ends the NTS-KE server and keeps what it counted.
+// closeKE ends the NTS-KE server. Its last clients are served beside, and what
+// it counts is kept.
 func (r *Responder) closeKE() {
-	if r.nts.ke == nil {
+	ke := r.nts.ke
+	if ke == nil {
 		return
 	}
-	_ = r.nts.ke.Close() // it has ended all the same
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.past.addKE(r.nts.ke)
-	r.nts.ke = nil
+	r.nts.ke, r.nts.leaving = nil, append(r.nts.leaving, ke)
+	r.joined.Go(func() {
+		_ = ke.Close() // it has ended all the same
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.nts.leaving = slices.DeleteFunc(r.nts.leaving, func(k KE) bool { return k == ke })
+		r.past.addKE(ke)
+	})
 }
 
 func (g *Grants) setLimit(l config.RateLimit) {

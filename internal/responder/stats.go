@@ -49,8 +49,10 @@ func (r *Responder) tally() (tally, []uint16) {
 			w.tally(&t)
 		}
 	}
-	if r.nts.ke != nil {
-		t.addKE(r.nts.ke)
+	for _, ke := range append(slices.Clone(r.nts.leaving), r.nts.ke) {
+		if ke != nil {
+			t.addKE(ke)
+		}
 	}
 	return t, slices.Sorted(maps.Keys(r.workers))
 }
