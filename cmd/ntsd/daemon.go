@@ -148,8 +148,8 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	parts := outside(cfg, clk, log)
 	parts.Clock, parts.Store = kept{clk, cfg.Main.RTCSync}, &files{dir: run}
-	flash, router := &flashFiles{dir: cfg.Main.StateDir, count: new(store.Flash)}, newRouterLink(log)
-	parts.Flash, parts.Restore, parts.Announce = flash, o.restore, router.Announce
+	flash, router, changed := &flashFiles{dir: cfg.Main.StateDir, count: new(store.Flash)}, newRouterLink(log), newChanges(log)
+	parts.Flash, parts.Restore, parts.Announce, parts.Applied = flash, o.restore, router.Announce, changed.nudge
 	parts.Journal, parts.DryRun, parts.Leaps = journal, dry, readLeaps
 	parts.Load = func() (*config.Config, []config.Diagnostic) {
 		next, diags := o.load()
@@ -158,7 +158,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	}
 	d := daemon.New(parts)
 	d.Describe(diagnostics)
-	served, err := newTimeServer(d, clk, dry, cfg, &outlets{router, flash.count}, log)
+	served, err := newTimeServer(d, clk, dry, cfg, &outlets{router, flash.count, changed}, log)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	})
 	beside.Go(func() { reloadOnHangup(ctx, d, hangup) })
 	beside.Go(func() { tellSystemd(ctx, d) })
-	beside.Go(func() { router.Run(ctx, d) })
+	beside.Go(func() { router.Run(ctx, d, changed.nudge) })
 	beside.Go(func() { served.Run(ctx) })
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not

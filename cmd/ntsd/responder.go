@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"runtime"
+	"sync"
 
 	"ntsd/internal/config"
 	"ntsd/internal/control"
@@ -18,26 +19,30 @@ import (
 // timeServer is the NTP and NTS server beside a daemon, with its files.
 type timeServer struct {
 	*responder.Responder
-	keys *keyFile
-	lan  *lanServer
+	keys    *keyFile
+	lan     *lanServer
+	changed *changes
 }
 
 // outlets are what the time server shares with the daemon.
 type outlets struct {
-	router *routerLink
-	flash  *store.Flash
+	router  *routerLink
+	flash   *store.Flash
+	changed *changes
 }
 
 func newTimeServer(d *daemon.Daemon, clk steered, dry bool, cfg *config.Config, to *outlets, log *slog.Logger) (*timeServer, error) {
 	m := &cfg.Main
 	s := &timeServer{
-		keys: newKeyFile(m.RunDir, m.StateDir, to.flash, log),
-		lan:  &lanServer{Authority: lanca.New(m.StateDir, to.flash), log: log},
+		changed: to.changed,
+		keys:    newKeyFile(m.RunDir, m.StateDir, to.flash, log),
+		lan:     &lanServer{Authority: lanca.New(m.StateDir, to.flash), log: log},
 	}
 	served := serving.NewClock(clk, dry)
 	var err error
 	s.Responder, err = responder.New(responder.Options{
 		Clock: served, Interfaces: to.router.Interfaces, InForce: d.InForce, Rand: rand.Reader, Log: log,
+		Changed: to.changed.word, Follows: to.changed.links != nil,
 		ListenKE: (&keServers{lan: s.lan, log: log}).listen, Keys: s.keys,
 		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(cfg.SystemClock.Precision),
 		Listen: func(port uint16, n int) (ports []responder.Port, err error) {
@@ -53,7 +58,10 @@ func newTimeServer(d *daemon.Daemon, clk steered, dry bool, cfg *config.Config, 
 
 // Run serves until ctx ends.
 func (s *timeServer) Run(ctx context.Context) {
+	var beside sync.WaitGroup
+	beside.Go(func() { s.changed.follow(ctx) })
 	s.Responder.Run(ctx)
+	beside.Wait()
 	s.keys.Flush()
 }
 

@@ -39,7 +39,8 @@ func (r *routerLink) Announce(a daemon.Announcement) {
 }
 
 // Run tells the daemon what changes on the router, until ctx ends.
-func (r *routerLink) Run(ctx context.Context, d *daemon.Daemon) {
+// It calls nudge after each change.
+func (r *routerLink) Run(ctx context.Context, d *daemon.Daemon, nudge func()) {
 	if r.bus == nil {
 		return
 	}
@@ -53,6 +54,7 @@ func (r *routerLink) Run(ctx context.Context, d *daemon.Daemon) {
 			changed = append(changed, daemon.Interface{Name: i.Name, Up: i.Up, TimeServers: i.TimeServers})
 		}
 		r.devices.Store(&devices)
+		nudge()
 		_ = d.NetworkChanged(ctx, changed) // it fails only when the daemon ends
 	})
 }

@@ -162,6 +162,9 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 	d.applied = cfg
 	d.readLeaps()
 	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), d.engineConfig(), nil))
+	if d.opt.Applied != nil {
+		d.opt.Applied()
+	}
 	d.opt.Log.Info("configuration reloaded", "sources", len(cfg.Sources))
 	return nil
 }

@@ -32,6 +32,7 @@ type Options struct {
 	Rand     io.Reader
 	Log      *slog.Logger
 	Journal  *Journal           // what of the log the status repeats; nil: nothing
+	Applied  func()             // called when a new configuration is in force; nil: nothing
 	Announce func(Announcement) // tells others how the clock is, without waiting; nil: nobody
 	Version  string
 	Floor    clock.Wall // no true time lies before it: the time of the build

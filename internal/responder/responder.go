@@ -22,8 +22,8 @@ import (
 const (
 	// refresh is how often the workers are told the state of the clock.
 	refresh = time.Second
-	// survey is how often, in refreshes, interfaces are looked at and ports
-	// that could not be opened are tried again.
+	// survey is how often, in refreshes, ports that could not be opened are tried
+	// again, and interfaces are looked at if nobody tells of their changes.
 	survey = 10
 	// stripes is how many locks the memory of clients has, where workers share
 	// it: enough that a few cores hardly meet.
@@ -73,6 +73,12 @@ type Options struct {
 	Interfaces func(f func(name string, index uint32, subnets []netip.Prefix)) error
 	// InForce returns what may be said of the clock, and the configuration.
 	InForce func(context.Context) (engine.System, *config.Config, error)
+	// Changed tells that the configuration, or if Follows the interfaces, may
+	// have changed. It has room for one word; more are not needed.
+	Changed <-chan struct{}
+	// Follows says that Changed tells of interfaces. Otherwise they are looked at
+	// again and again.
+	Follows bool
 	// ListenKE starts an NTS-KE server.
 	ListenKE  func(config.NTSServer, *Grants) (KE, error)
 	Keys      KeyFile
@@ -99,7 +105,8 @@ type Responder struct {
 	applied   *config.Config
 	failing   map[uint16]bool
 	said      map[string]bool
-	countdown int // refreshes until the next survey
+	countdown int  // refreshes until the next survey
+	nudged    bool // something may have changed
 
 	synchronised bool
 }
@@ -168,16 +175,43 @@ func (r *Responder) Run(ctx context.Context) {
 	defer r.joined.Wait()
 	defer r.closeAll()
 	defer r.closeKE()
-	tick := time.NewTicker(refresh)
-	defer tick.Stop()
+	timer := time.NewTimer(refresh)
+	defer timer.Stop()
 	for {
 		if err := r.refresh(ctx); err != nil {
 			return // the daemon has ended
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		if r.serving() {
+			timer.Reset(refresh)
+		}
+		if !r.wait(ctx, timer) {
 			return
+		}
+	}
+}
+
+// serving reports whether there is anybody to be told of the clock. Otherwise
+// nothing is done until something changes.
+func (r *Responder) serving() bool {
+	n := &r.applied.NTSServer
+	return len(wantedPorts(r.applied)) > 0 || n.Enabled || n.KeysFile != ""
+}
+
+// wait waits for the next refresh; false: there will be none. A change is
+// looked at with the next refresh, a second after it at the latest, however
+// many there are: interfaces that come and go must not keep a router busy.
+func (r *Responder) wait(ctx context.Context, timer *time.Timer) bool {
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case <-r.opt.Changed:
+			if !r.nudged && !r.serving() {
+				timer.Reset(refresh)
+			}
+			r.nudged = true
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
@@ -208,9 +242,11 @@ func (r *Responder) refresh(ctx context.Context) error {
 	next.keysFile, next.rotate, next.waiting = r.nts.path, cfg.NTSServer.Rotate, sys.Leap == event.LeapUnsynchronised
 	next.shared = next.keysFile != ""
 	r.countdown--
-	if changed || r.countdown <= 0 {
-		r.countdown = survey
-		next.policy = r.policy(cfg)
+	if changed || r.nudged || r.countdown <= 0 {
+		if changed || r.nudged || !r.opt.Follows {
+			next.policy = r.policy(cfg)
+		}
+		r.countdown, r.nudged = survey, false
 		next.table = r.table(cfg, next.table)
 		r.applied = cfg
 		r.state.Store(&next)

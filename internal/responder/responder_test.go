@@ -114,6 +114,9 @@ type bed struct {
 	keys       keys
 	kes        []*fakeKE
 	interfaces []link
+	changed    chan struct{}
+	looks      int // at the interfaces
+	asked      int // what is in force
 }
 
 func base() clock.Wall { return clock.WallUnix(2_300_000_000, 0) }
@@ -149,13 +152,25 @@ func (b *bed) listen(port uint16, n int) ([]Port, error) {
 func (b *bed) inForce(context.Context) (engine.System, *config.Config, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.asked++
 	return b.sys, b.cfg, b.ended
 }
 
+// change changes what the test says of the world, and tells the responder.
 func (b *bed) change(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f()
+	select {
+	case b.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (b *bed) count(n *int) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return *n
 }
 
 func configuration(change func(*config.Config)) *config.Config {
@@ -171,13 +186,17 @@ func configuration(change func(*config.Config)) *config.Config {
 func run(t *testing.T, workers int, test func(t *testing.T, b *bed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bed{ports: map[uint16][]*fakePort{}, cfg: configuration(nil), sys: goodSystem()}
+		b := &bed{ports: map[uint16][]*fakePort{}, cfg: configuration(nil), sys: goodSystem(), changed: make(chan struct{}, 1)}
 		t.Log("seed", testSeed)
 		random := &lockedRand{r: rand.NewChaCha8([32]byte{testSeed})}
 		var err error
 		b.Responder, err = New(Options{
 			Clock: b, Listen: b.listen, Rand: random, Workers: workers, Precision: -20, InForce: b.inForce,
+			Changed: b.changed, Follows: workers > 1,
 			Interfaces: func(f func(string, uint32, []netip.Prefix)) error {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.looks++
 				for _, l := range b.interfaces {
 					f(l.name, l.index, l.subnets)
 				}
@@ -464,6 +483,47 @@ func TestInterfacesAreFollowed(t *testing.T) {
 			t.Error("a link-local client of another interface is answered")
 		}
 	})
+}
+
+// TestNothingToDo: where nobody is served, nothing is asked until something
+// changes; then it begins within a second.
+func TestNothingToDo(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		b.change(func() { b.cfg = configuration(func(c *config.Config) { c.Allow = nil }) })
+		pass(2 * time.Second)
+		asked := b.count(&b.asked)
+		pass(time.Hour)
+		if got := b.count(&b.asked) - asked; got != 0 {
+			t.Errorf("asked %d times in an hour without anything to serve", got)
+		}
+		b.change(func() { b.cfg = configuration(nil) })
+		pass(1100 * time.Millisecond)
+		ports := b.ports[123]
+		parse(t, b.ask(t, ports[len(ports)-1], b.request("198.51.100.7:4000", plain())))
+	})
+}
+
+// TestInterfacesAreLookedAtWhenTheyChange: and not more than once a second,
+// however often that is; without a word of changes every ten seconds.
+func TestInterfacesAreLookedAtWhenTheyChange(t *testing.T) {
+	for _, c := range []struct{ workers, quiet int }{{2, 0}, {1, 6}} { // two workers: changes are told
+		run(t, c.workers, func(t *testing.T, b *bed) {
+			pass(1500 * time.Millisecond)
+			looks := b.count(&b.looks)
+			pass(time.Minute)
+			if got := b.count(&b.looks) - looks; got != c.quiet {
+				t.Errorf("told %v: looked %d times in a quiet minute, want %d", c.workers > 1, got, c.quiet)
+			}
+			looks = b.count(&b.looks)
+			for range 1000 {
+				b.change(func() {})
+				pass(10 * time.Millisecond)
+			}
+			if got := b.count(&b.looks) - looks; got < 9 || got > 11 {
+				t.Errorf("told %v: looked %d times at 1000 changes in 10 s, want 10", c.workers > 1, got)
+			}
+		})
+	}
 }
 
 func TestWanIsEveryone(t *testing.T) {
