@@ -147,7 +147,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		defer hold.Close()
 	}
 	parts := outside(cfg, clk, log)
-	parts.Clock, parts.Store = kept{clk, cfg.Main.RTCSync}, &files{dir: run}
+	parts.Clock, parts.Store, parts.Network = kept{clk, cfg.Main.RTCSync}, &files{dir: run}, network{clk, openCards(cfg, log)}
 	flash, router, changed := &flashFiles{dir: cfg.Main.StateDir, count: new(store.Flash)}, newRouterLink(log), newChanges(log)
 	parts.Flash, parts.Restore, parts.Announce, parts.Applied = flash, o.restore, router.Announce, changed.nudge
 	parts.Journal, parts.DryRun, parts.Leaps = journal, dry, readLeaps

@@ -20,7 +20,6 @@ import (
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
 	"ntsd/internal/linux/sysclock"
-	"ntsd/internal/linux/udp"
 	"ntsd/internal/ntske"
 	"ntsd/internal/resolve"
 )
@@ -39,7 +38,7 @@ type steered interface {
 // years or for one query. Clock and Store are the caller's.
 func outside(cfg *config.Config, clk steered, log *slog.Logger) daemon.Options {
 	return daemon.Options{
-		Config: cfg, Network: network{clk}, KE: &keyExchange{client: ntske.NewClient()},
+		Config: cfg, Network: network{clock: clk}, KE: &keyExchange{client: ntske.NewClient()},
 		Resolver: names{wanResolvers()}, Rand: rand.Reader, Floor: buildTime(), Log: log, Version: version,
 	}
 }
@@ -77,48 +76,6 @@ func (k kept) SetStatus(s event.SetStatus) error {
 		status.Leap = sysclock.LeapDelete
 	}
 	return k.steered.SetStatus(status)
-}
-
-// network opens client sockets and puts their timestamps on the undisciplined
-// scale at once, while a reading taken now is close to them.
-type network struct{ clock steered }
-
-// Open returns a fresh socket for one request.
-func (n network) Open(s event.Send) (daemon.Socket, error) {
-	conn, err := udp.Open(s.To, udp.Config{Now: n.clock.KernelWall, Interface: s.Interface})
-	if err != nil {
-		return nil, err
-	}
-	if s.From.IsValid() && s.From != conn.Local().Addr() {
-		conn.Close()
-		return nil, daemon.ErrMoved
-	}
-	return &socket{Conn: conn, clock: n.clock}, nil
-}
-
-type socket struct {
-	*udp.Conn
-	clock steered
-}
-
-// Receive waits for a datagram and says when it and its request passed.
-func (s *socket) Receive(buf []byte) (daemon.Datagram, error) {
-	n, rx, err := s.Conn.Receive(buf)
-	if err != nil {
-		return daemon.Datagram{}, err
-	}
-	return daemon.Datagram{
-		Length: n, From: s.Remote(), Local: s.Local().Addr(),
-		Sent: s.stamp(s.Tx()), Received: s.stamp(rx),
-	}, nil
-}
-
-func (s *socket) stamp(k udp.Stamp) event.Stamp {
-	kind := event.StampDaemon
-	if k.Kind == udp.Kernel {
-		kind = event.StampKernel
-	}
-	return event.Stamp{At: s.clock.MonoAt(k.Wall), Kind: kind}
 }
 
 // keyExchange runs NTS-KE. The system's certificate authorities take megabytes

@@ -134,12 +134,7 @@ func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange
 	if !hdr.ReferenceTime.IsZero() {
 		x.ReferenceTime = hdr.ReferenceTime.Wall(s.True)
 	}
-	if t.sent.Kind >= event.StampKernel {
-		a.counters.kernelSent++
-	}
-	if t.received.Kind >= event.StampKernel {
-		a.counters.kernelReceived++
-	}
+	a.counters.stamped(t.sent.Kind, t.received.Kind)
 	// A tiny negative delay is the clocks' resolution.
 	s.Delay = max(s.Delay, 0)
 	return x, s

@@ -34,6 +34,7 @@ type Exchange struct {
 type Counters struct {
 	Sent, Received, Valid, Good uint64
 	KernelSent, KernelReceived  uint64
+	CardSent, CardReceived      uint64         // stamped by network cards
 	Verdicts                    []VerdictCount // those that occurred
 }
 
@@ -71,7 +72,24 @@ type Auth struct {
 type counters struct {
 	sent, received, valid, good uint64
 	kernelSent, kernelReceived  uint64
+	cardSent, cardReceived      uint64
 	verdicts                    [numVerdicts]uint64
+}
+
+// stamped counts the stamps of a request and its reply.
+func (c *counters) stamped(sent, received event.StampKind) {
+	switch sent {
+	case event.StampKernel:
+		c.kernelSent++
+	case event.StampHardware:
+		c.cardSent++
+	}
+	switch received {
+	case event.StampKernel:
+		c.kernelReceived++
+	case event.StampHardware:
+		c.cardReceived++
+	}
 }
 
 // Counters returns a copy of the counters.
@@ -80,6 +98,7 @@ func (a *Assoc) Counters() Counters {
 	out := Counters{
 		Sent: c.sent, Received: c.received, Valid: c.valid, Good: c.good,
 		KernelSent: c.kernelSent, KernelReceived: c.kernelReceived,
+		CardSent: c.cardSent, CardReceived: c.cardReceived,
 	}
 	for v, n := range c.verdicts {
 		if n > 0 {

@@ -35,6 +35,7 @@ type Config struct {
 	Bootstrap   Bootstrap
 	SmoothTime  SmoothTime
 	SystemClock SystemClock
+	HWTimestamp HWTimestamp
 	Logging     Logging
 	Allow       []Access
 	Deny        []Access
@@ -186,6 +187,11 @@ const (
 	LeapSlew   LeapMode = "slew"
 	LeapIgnore LeapMode = "ignore"
 )
+
+// HWTimestamp are the network cards that stamp packets.
+type HWTimestamp struct {
+	Interfaces []string // devices; empty: none
+}
 
 // SystemClock describes the kernel's clock.
 type SystemClock struct {

@@ -277,27 +277,6 @@ func TestHostForms(t *testing.T) {
 	}
 }
 
-func TestOperator(t *testing.T) {
-	tests := map[string]string{
-		"time.cloudflare.com":    "cloudflare.com",
-		"Nts.Netnod.SE.":         "netnod.se",
-		"ptbtime1.ptb.de":        "ptb.de",
-		"ntp.nic.ac.uk":          "nic.ac.uk",
-		"ntp.jst.mfeed.ad.jp":    "mfeed.ad.jp",
-		"ac.uk":                  "ac.uk",
-		"2.openwrt.pool.ntp.org": "ntp.org",
-		"router":                 "router",
-		"192.0.2.1":              "192.0.2.1",
-		"::ffff:192.0.2.1":       "192.0.2.1",
-		"fe80::1%eth0":           "fe80::1",
-	}
-	for name, want := range tests {
-		if got := Operator(name); got != want {
-			t.Errorf("Operator(%q): got %q, want %q", name, got, want)
-		}
-	}
-}
-
 // TestListForms: a list may be written as one option, or one value as a list.
 func TestListForms(t *testing.T) {
 	want := []string{"lan", "guest"}

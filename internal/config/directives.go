@@ -121,6 +121,15 @@ func (t *translator) translate(name string, args []string) {
 			args = args[1:]
 		}
 		t.translateSimple(name, simpleDirective{section: "nts", options: "trustedcerts"}, args)
+	case "hwtimestamp":
+		if len(args) == 0 || args[0] == "*" {
+			t.note(Warning, name, "must name a network card and is ignored")
+			return
+		}
+		if len(args) > 1 {
+			t.note(Warning, name, "options are not known: all packets are stamped")
+		}
+		t.translateSimple(name, simpleDirective{section: "hwtimestamp", options: "interface"}, args[:1])
 	case "ratelimit":
 		t.add(t.once("serve"), name, orOn(strings.Join(args, " ")))
 	case "ntsratelimit":
@@ -155,6 +164,7 @@ func simpleDirectives() map[string]simpleDirective {
 		"reselectdist":      {section: "selection", options: "reselectdist"},
 		"stratumweight":     {section: "selection", options: "stratumweight"},
 		"logchange":         {section: "logging", options: "logchange"},
+		"leapseclist":       {section: "systemclock", options: "leapfile"},
 		"leapsecmode":       {section: "systemclock", options: "leapsecmode"},
 		"clockprecision":    {section: "systemclock", options: "precision"},
 		"port":              {section: "serve", options: "port"},

@@ -154,7 +154,7 @@ func (t *translator) translateAccess(name string, args []string) {
 func irrelevant(name string) bool {
 	const names = " acquisitionport bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice broadcast" +
 		" clientloglimit cmdallow cmddeny cmdport cmdratelimit confdir corrtimeratio driftfile dscp dumpdir dumponexit" +
-		" fallbackdrift hwclockfile hwtimestamp hwtstimeout include initstepslew keyfile leapseclist leapsectz" +
+		" fallbackdrift hwclockfile hwtstimeout include initstepslew keyfile leapsectz" +
 		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter maxslewrate" +
 		" maxtxbuffers maxupdateskew ntpsigndsocket ntsaeads ntsprocesses ntsrefresh opencommands pidfile ptpdomain" +
 		" ptpport refresh rtcautotrim rtcdevice rtcfile rtconutc sched_priority smoothtime sourcedir tempcomp "

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/hostname"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
 	"ntsd/internal/uci"
@@ -260,7 +261,7 @@ func hostName() kind[string] {
 	return kind[string]{
 		want: "a host name or an address, or one with a port as in host:4460",
 		parse: func(s string) (string, bool) {
-			_, _, ok := splitHost(s)
+			_, _, ok := hostname.Split(s)
 			return s, ok
 		},
 		print: identity,
@@ -272,7 +273,7 @@ func plainHost() kind[string] {
 	return kind[string]{
 		want: "a host name or an address",
 		parse: func(s string) (string, bool) {
-			host, port, ok := splitHost(s)
+			host, port, ok := hostname.Split(s)
 			return host, ok && port == 0
 		},
 		print: identity,

@@ -161,7 +161,7 @@ func Schema() []Section {
 		accessSection("allow", "clients that are answered", func(c *Config) *[]Access { return &c.Allow }),
 		accessSection("deny", "clients that are not answered, though allowed", func(c *Config) *[]Access { return &c.Deny }),
 		serveSection(), localSection(), ntsServerSection(),
-		systemClockSection(), smoothTimeSection(), loggingSection(), statisticsSection(), monitorSection(),
+		systemClockSection(), hwTimestampSection(), smoothTimeSection(), loggingSection(), statisticsSection(), monitorSection(),
 		keySection(), refClockSection(),
 	}
 	return sections

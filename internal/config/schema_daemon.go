@@ -85,6 +85,12 @@ func systemClockSection() Section {
 	)
 }
 
+func hwTimestampSection() Section {
+	return single(acted, "hwtimestamp", "network cards that stamp packets by hardware", func(c *Config) *HWTimestamp { return &c.HWTimestamp },
+		list(acted, "interface", interfaceName(), "", "their devices, not a bridge or VLAN on top of them", func(h *HWTimestamp) *[]string { return &h.Interfaces }),
+	)
+}
+
 func smoothTimeSection() Section {
 	return single(acted, "smoothtime", "smooth the time that is served", func(c *Config) *SmoothTime { return &c.SmoothTime },
 		option(acted, "maxppm", ppm(1e5), "0", "largest frequency offset of the served time; 0: do not smooth", func(s *SmoothTime) *clock.Rate { return &s.MaxRate }),

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ntsd/internal/hostname"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
 )
@@ -199,7 +200,7 @@ func checkHost(s *section, d *draft) bool {
 		s.fail("hostname", "is missing")
 		return false
 	}
-	host, port, _ := splitHost(d.Name)
+	host, port, _ := hostname.Split(d.Name)
 	d.Name = host
 	if port != 0 {
 		name, field := "ntsport", &d.NTSPort
@@ -217,7 +218,7 @@ func checkHost(s *section, d *draft) bool {
 		}
 	}
 	if d.Operator == "" {
-		d.Operator = Operator(host)
+		d.Operator = hostname.Operator(host)
 	}
 	d.Operator = strings.ToLower(d.Operator)
 	return true

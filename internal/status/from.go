@@ -142,6 +142,7 @@ func sourceFrom(s *engine.SourceState, now, selected clock.Mono) Source {
 			Sent: s.Counters.Sent, Received: s.Counters.Received,
 			Valid: s.Counters.Valid, Good: s.Counters.Good,
 			KernelSent: s.Counters.KernelSent, KernelRecv: s.Counters.KernelReceived,
+			CardSent: s.Counters.CardSent, CardRecv: s.Counters.CardReceived,
 		},
 	}
 	for _, v := range s.Counters.Verdicts {

@@ -163,8 +163,8 @@ func renderNTP(w io.Writer, r *Report, s *Source, o Options) error {
 		{"Total good RX", s.Counters.Good},
 		{"Total kernel TX", s.Counters.KernelSent},
 		{"Total kernel RX", s.Counters.KernelRecv},
-		{"Total HW TX", 0}, // no hardware timestamps yet
-		{"Total HW RX", 0},
+		{"Total HW TX", s.Counters.CardSent},
+		{"Total HW RX", s.Counters.CardRecv},
 	} {
 		l.same(c.label, fmt.Sprint(c.n))
 	}

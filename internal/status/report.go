@@ -207,6 +207,8 @@ type Counters struct {
 	Good       uint64    `json:"rx_good"`
 	KernelSent uint64    `json:"tx_kernel"`
 	KernelRecv uint64    `json:"rx_kernel"`
+	CardSent   uint64    `json:"tx_hardware"`
+	CardRecv   uint64    `json:"rx_hardware"`
 	Verdicts   []Verdict `json:"verdicts,omitempty"`
 }
 

@@ -46,6 +46,8 @@ type Config struct {
 	// Interface is the device to send through, "" where the routes lead: its
 	// name, or that of the bridge br-NAME as OpenWrt has them.
 	Interface string
+	// Cards asks for the stamps of network cards, beside the kernel's.
+	Cards bool
 	// DSCP marks the packets (RFC 2474), 0 to 63.
 	DSCP uint8
 }
@@ -66,7 +68,16 @@ type Conn struct {
 	out   message    // Send's and the error queue's
 	sends uint32     // packets that left
 	tx    Stamp      // of the latest
+	cards bool       // cards are asked for stamps
+	card  CardStamps // theirs
 }
+
+// CardTime is a moment on the timescale of a network card; 0: none.
+type CardTime int64
+
+// CardStamps are when the latest packet left and the latest one came by the
+// cards' word.
+type CardStamps struct{ Tx, Rx CardTime }
 
 // Open returns a socket connected to dst, on a fresh random port.
 func Open(dst netip.AddrPort, c Config) (*Conn, error) {
@@ -84,13 +95,16 @@ func Open(dst netip.AddrPort, c Config) (*Conn, error) {
 		return nil, opError("open", dst, err)
 	}
 	setDSCP(fd, dst.Addr(), c.DSCP)
-	enableStamps(fd, true)
+	cards := c.Cards && enableCardStamps(fd)
+	if !cards {
+		enableStamps(fd, true)
+	}
 	src := localAddr(fd)
 	f := file{}
 	if err := f.open(fd); err != nil {
 		return nil, opError("open", dst, err)
 	}
-	return &Conn{file: f, now: c.Now, dst: dst, src: src}, nil
+	return &Conn{file: f, now: c.Now, dst: dst, src: src, cards: cards}, nil
 }
 
 // connect binds fd to a random port and connects it: the kernel then drops
@@ -174,6 +188,11 @@ func (c *Conn) Receive(buf []byte) (n int, rx Stamp, err error) {
 	if err = c.file.reason(rerr, err); err != nil {
 		return 0, Stamp{}, opError("receive from", c.dst, err)
 	}
+	if c.cards {
+		c.mu.Lock()
+		c.card.Rx = c.in.card(native())
+		c.mu.Unlock()
+	}
 	if s := c.in.controls(native()).stamp; s != 0 {
 		return n, Stamp{s, Kernel}, nil
 	}
@@ -200,10 +219,25 @@ func (c *Conn) drain(fd uintptr) {
 		q := c.out.controls(native())
 		// Packets are numbered from 0; a send that failed may have used up
 		// a number, so a later one is ours as well.
-		if q.queued && q.stamp != 0 && int32(q.key-(c.sends-1)) >= 0 {
+		if !q.queued || int32(q.key-(c.sends-1)) < 0 {
+			continue
+		}
+		if q.stamp != 0 {
 			c.tx = Stamp{q.stamp, Kernel}
 		}
+		if c.cards {
+			c.card.Tx = max(c.card.Tx, c.out.card(native()))
+		}
 	}
+}
+
+// Cards returns the stamps of network cards. A card tells of a departure some
+// time after it.
+func (c *Conn) Cards() CardStamps {
+	_ = c.file.raw.Control(c.drain)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.card
 }
 
 // Close frees the port and ends a blocked Receive with os.ErrClosed.

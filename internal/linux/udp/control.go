@@ -138,6 +138,32 @@ func (l layout) timespec(c *control, data []byte, long int) {
 	c.stamp = clock.WallUnix(sec, nsec)
 }
 
+// card reads the last of scm_timestamping's three timestamps, a network card's,
+// from control messages.
+func (l layout) card(b []byte) CardTime {
+	for len(b) >= l.header() {
+		length := uint64(l.u32(b))
+		if l.word == 8 {
+			length = l.u64(b)
+		}
+		if length < uint64(l.header()) || length > uint64(len(b)) {
+			return 0
+		}
+		level, kind, data := int32(l.u32(b[l.word:])), l.u32(b[l.word+4:]), b[l.header():int(length)]
+		long := 8
+		if kind == unix.SO_TIMESTAMPING_OLD {
+			long = l.word
+		}
+		if level == l.solSocket && (kind == unix.SO_TIMESTAMPING_NEW || kind == unix.SO_TIMESTAMPING_OLD) && len(data) >= 6*long {
+			var c control
+			l.timespec(&c, data[4*long:], long)
+			return CardTime(c.stamp)
+		}
+		b = b[min(l.align(int(length)), len(b)):]
+	}
+	return 0
+}
+
 // appendPacketInfo appends the control message that makes a reply leave from
 // local. The interface is named only for link-local addresses, which mean
 // nothing without it; all others go where the routes say.

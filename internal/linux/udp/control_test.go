@@ -180,6 +180,7 @@ func FuzzControl(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, l := range layouts {
 			l.parse(b)
+			l.card(b)
 		}
 	})
 }
@@ -196,4 +197,30 @@ func FuzzSockaddr(f *testing.F) {
 			t.Errorf("%v became %v", a, again)
 		}
 	})
+}
+
+// TestCardStamp: the third of scm_timestamping's timestamps is the card's.
+func TestCardStamp(t *testing.T) {
+	zeros := func(n int) string { return strings.Repeat("00", n) }
+	const late = CardTime(4000000000123456789)
+	for _, c := range []struct {
+		name string
+		l    layout
+		text string
+		want CardTime
+	}{
+		{"both", amd64, "4000000000000000 01000000 41000000 00f1536500000000 0065cd1d00000000" + zeros(16) + "00286bee00000000 15cd5b0700000000", late},
+		{"the card's only", mips, "0000003c 0000ffff 00000041" + zeros(32) + "00000000ee6b2800 00000000075bcd15", late},
+		{"old", mips, "00000024 0000ffff 00000025" + zeros(16) + "6553f100 1dcd6500", 1700000000500000000},
+		{"the kernel's only", amd64, "4000000000000000 01000000 41000000 00286bee00000000 15cd5b0700000000" + zeros(32), 0},
+		{"another message first", arm, "1c000000 00000000 08000000 03000000 0a000001 0a0000ff 00000000" +
+			"3c000000 01000000 41000000" + zeros(32) + "00286bee00000000 15cd5b0700000000", late},
+		{"short", amd64, "2000000000000000 01000000 41000000 00286bee00000000 15cd5b0700000000", 0},
+		{"longer than there is", amd64, "4100000000000000 01000000 41000000" + zeros(48), 0},
+		{"nothing", amd64, "", 0},
+	} {
+		if got := c.l.card(unhex(t, c.text)); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
 }

@@ -91,3 +91,40 @@ func TestSendFrom(t *testing.T) {
 		t.Errorf("IPv6: %v", err)
 	}
 }
+
+// TestCardsInVain: where no card stamps, the kernel does as before.
+func TestCardsInVain(t *testing.T) {
+	hold, err := Hold()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Close()
+	awaitStamps(t)
+	for _, a := range loopbacks(t) {
+		s := listen(t, a)
+		c, err := Open(s.Addr(), Config{Now: now, Cards: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_ = c.SetTimeout(patience)
+		if err := c.Send([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 64)
+		n, r, err := s.ReadFrom(buf)
+		if err == nil {
+			err = s.WriteTo(buf[:n], r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rx, err := c.Receive(buf)
+		if tx := c.Tx(); err != nil || tx.Kind != r.Rx.Kind || rx.Kind != r.Rx.Kind {
+			t.Errorf("%v: sent by %v, received by %v, the server by %v (%v)", a, tx.Kind, rx.Kind, r.Rx.Kind, err)
+		}
+		if got := c.Cards(); got != (CardStamps{}) {
+			t.Errorf("%v: a card has stamped: %+v", a, got)
+		}
+	}
+}

@@ -86,6 +86,11 @@ func (m *message) controls(l layout) control {
 	return l.parse(m.control[:min(int(m.hdr.Controllen), len(m.control))])
 }
 
+// card returns the card's stamp beside the latest received packet.
+func (m *message) card(l layout) CardTime {
+	return l.card(m.control[:min(int(m.hdr.Controllen), len(m.control))])
+}
+
 // from returns the sender of the latest received packet, without a zone.
 func (m *message) from() netip.AddrPort {
 	return parseSockaddr(m.name[:min(int(m.hdr.Namelen), len(m.name))])

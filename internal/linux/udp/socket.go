@@ -51,6 +51,25 @@ func enableStamps(fd int, transmit bool) {
 	if transmit {
 		flags |= sofTxSoftware | sofOptID | sofOptTSOnly
 	}
+	requestStamps(fd, flags)
+}
+
+// enableCardStamps asks for those of network cards, too, and reports whether the
+// kernel knows such: the best of both kinds is chosen when they have come.
+func enableCardStamps(fd int) bool {
+	const flags = sofTxSoftware | sofRxSoftware | sofSoftware | sofOptID | sofOptTSOnly |
+		unix.SOF_TIMESTAMPING_TX_HARDWARE | unix.SOF_TIMESTAMPING_RX_HARDWARE |
+		unix.SOF_TIMESTAMPING_RAW_HARDWARE | unix.SOF_TIMESTAMPING_OPT_TX_SWHW
+	for _, option := range [...]int{unix.SO_TIMESTAMPING_NEW, unix.SO_TIMESTAMPING_OLD} {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, flags) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// requestStamps asks for stamps by the newest option that the kernel has.
+func requestStamps(fd, flags int) {
 	for _, o := range [...]struct{ option, value int }{
 		{unix.SO_TIMESTAMPING_NEW, flags},
 		{unix.SO_TIMESTAMPING_OLD, flags},
