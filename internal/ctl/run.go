@@ -109,6 +109,8 @@ func (c *invocation) render(r status.Report, name, target string) error {
 		return status.RenderTracking(c.stdout, r, o)
 	case "activity":
 		return status.RenderActivity(c.stdout, r, o)
+	case "bootstrap":
+		return status.RenderBootstrap(c.stdout, r, o)
 	case "smoothing":
 		return status.RenderSmoothing(c.stdout, r, o)
 	}

@@ -61,9 +61,14 @@ func (d *Daemon) Report(ctx context.Context) (status.Report, error) {
 		if d.opt.Journal != nil {
 			log = d.opt.Journal.Lines()
 		}
+		var day int
+		var total uint64
+		if d.opt.Flash != nil {
+			day, total = d.opt.Flash.Written()
+		}
 		r = status.FromSnapshot(d.engine.Snapshot(now), status.Info{
 			Version: d.opt.Version, PID: os.Getpid(), Started: now.Wall.Add(-uptime), Uptime: uptime,
-			DryRun: d.opt.DryRun, Warnings: append([]string(nil), d.warnings...), Log: log,
+			DryRun: d.opt.DryRun, Warnings: append([]string(nil), d.warnings...), Log: log, FlashDay: day, FlashTotal: total,
 		})
 	})
 	return r, err

@@ -31,6 +31,10 @@ type Info struct {
 	DryRun   bool
 	Warnings []string  // about the configuration
 	Log      []LogLine // newest last; the daemon bounds it
+	// FlashDay and FlashTotal count the files written to flash within a day and
+	// since the start.
+	FlashDay   int
+	FlashTotal uint64
 }
 
 // FromSnapshot builds the report. It is the one place where the engine's signs
@@ -56,7 +60,8 @@ func FromSnapshot(s engine.Snapshot, info Info) Report {
 	for i := range s.Sources {
 		r.Sources = append(r.Sources, sourceFrom(&s.Sources[i], s.Now.Mono, selected))
 	}
-	r.Activity = activityFrom(s)
+	r.Activity, r.Bootstrap = activityFrom(s), bootstrapFrom(&s)
+	r.Tracking.FlashDay, r.Tracking.FlashWrites = info.FlashDay, info.FlashTotal
 	return r
 }
 

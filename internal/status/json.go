@@ -8,8 +8,8 @@ import (
 
 // JSON writes the part of the report that belongs to one command, indented:
 // sources, sourcestats, selectdata and authdata as lists of one object per
-// source, ntpdata likewise (of the source that target names, if any), tracking
-// and activity as one object, anything else as the whole report.
+// source, ntpdata likewise (of the source that target names, if any), tracking,
+// activity and bootstrap as one object, anything else as the whole report.
 func JSON(w io.Writer, r Report, command, target string) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
@@ -26,6 +26,8 @@ func part(r Report, command, target string) any {
 		return r.Tracking
 	case "activity":
 		return r.Activity
+	case "bootstrap":
+		return r.Bootstrap
 	case "smoothing":
 		return r.Smoothing
 	case "sources":

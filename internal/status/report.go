@@ -10,6 +10,7 @@ type Report struct {
 	Activity  Activity  `json:"activity"`
 	Smoothing Smoothing `json:"smoothing"`
 	Sources   []Source  `json:"sources"`
+	Bootstrap Bootstrap `json:"bootstrap"`
 }
 
 // Daemon describes the process.
@@ -53,6 +54,10 @@ type Tracking struct {
 	Leap             Leap    `json:"leap"`
 	Updates          uint64  `json:"updates"`
 	Steps            uint64  `json:"steps"`
+	// FlashWrites are the files written to flash since the start, FlashDay
+	// those of the last day.
+	FlashWrites uint64 `json:"flash_writes"`
+	FlashDay    int    `json:"flash_writes_day"`
 }
 
 // Activity counts the sources by what is done with them, as chronyc activity

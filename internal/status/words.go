@@ -214,6 +214,9 @@ func (r *Report) Troubles() []string {
 	}
 	slices.SortStableFunc(whys, func(a, b string) int { return weight[b] - weight[a] })
 	var out []string
+	if r.Bootstrap.Waiting != "" {
+		out = append(out, "the first time: "+r.Bootstrap.Waiting)
+	}
 	for i, why := range whys {
 		if i == maxTroubles {
 			return append(out, fmt.Sprintf("and %d more", len(whys)-i))
@@ -275,7 +278,8 @@ func trackingWords(r *Report) []string {
 		fmt.Sprintf("%-16s: %s, for %s", "State", state, Duration(t.SinceAgo)),
 		fmt.Sprintf("%-16s: at most %s", "Clock error",
 			trimmed(math.Abs(t.CorrectionS)+t.RootDispersionS+t.RootDelayS/2)),
-		fmt.Sprintf("%-16s: %d updates, %d steps", "Since start", t.Updates, t.Steps),
+		fmt.Sprintf("%-16s: %d updates, %d steps, %d files written to flash (%d in a day)", "Since start",
+			t.Updates, t.Steps, t.FlashWrites, t.FlashDay),
 		fmt.Sprintf("%-16s: ntsd %s, process %d, up %s", "Daemon", r.Daemon.Version, r.Daemon.PID, Duration(r.Daemon.UptimeS)),
 	}
 	if !t.Synchronised {
