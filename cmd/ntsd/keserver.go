@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"ntsd/internal/config"
-	"ntsd/internal/linux/serving"
 	"ntsd/internal/ntske"
 	"ntsd/internal/responder"
 	"ntsd/internal/status"
@@ -30,6 +29,8 @@ type keServers struct {
 	log   *slog.Logger
 	given []*net.TCPListener // by systemd; never closed
 	last  *keServer          // started before; nil: none
+
+	addresses func(interfaces []string) ([]netip.Addr, error)
 }
 
 // keServer is a running NTS-KE server.
@@ -44,14 +45,14 @@ type keServer struct {
 
 	ctx   context.Context // of the clients; Close ends it
 	end   context.CancelFunc
-	given []*net.TCPListener
+	from  *keServers
 	open  map[netip.AddrPort]*net.TCPListener
 	ended sync.WaitGroup
 }
 
 // listen starts an NTS-KE server.
 func (s *keServers) listen(cfg config.NTSServer, g *responder.Grants) (responder.KE, error) {
-	k := &keServer{cfg: cfg, log: s.log, pairs: new(ntske.KeyPairs), open: make(map[netip.AddrPort]*net.TCPListener), given: s.given}
+	k := &keServer{cfg: cfg, log: s.log, pairs: new(ntske.KeyPairs), open: make(map[netip.AddrPort]*net.TCPListener), from: s}
 	if cfg.SelfSigned {
 		k.lan = s.lan
 		k.lan.use(cfg, g)
@@ -151,14 +152,14 @@ func (k *keServer) wanted() (map[netip.AddrPort]*net.TCPListener, error) {
 	addrs := []netip.Addr{{}}
 	if len(k.cfg.Interfaces) > 0 {
 		var err error
-		if addrs, err = serving.Addresses(k.cfg.IsInterface); err != nil {
+		if addrs, err = k.from.addresses(k.cfg.Interfaces); err != nil {
 			return nil, err
 		}
 	}
 	wanted := make(map[netip.AddrPort]*net.TCPListener)
 	for _, p := range k.cfg.Ports {
 		given := false
-		for _, ln := range k.given {
+		for _, ln := range k.from.given {
 			if at := ln.Addr().(*net.TCPAddr).AddrPort(); at.Port() == p {
 				wanted[at], given = ln, true
 			}

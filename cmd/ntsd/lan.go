@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -11,7 +12,6 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/control"
 	"ntsd/internal/lanca"
-	"ntsd/internal/linux/serving"
 	"ntsd/internal/nts"
 	"ntsd/internal/responder"
 	"ntsd/internal/status"
@@ -24,7 +24,8 @@ const lanDomain = ".lan"
 // it. Its methods may be called from any goroutine.
 type lanServer struct {
 	*lanca.Authority
-	log *slog.Logger
+	log       *slog.Logger
+	addresses func(interfaces []string) ([]netip.Addr, error)
 
 	mu     sync.Mutex
 	cfg    *config.NTSServer // nil: not in use
@@ -73,7 +74,7 @@ func (l *lanServer) names() lanca.Names {
 		}
 	}
 	// Interfaces that cannot be read now are read the next time.
-	addrs, _ := serving.Addresses(func(device string) bool { return len(l.cfg.Interfaces) == 0 || l.cfg.IsInterface(device) })
+	addrs, _ := l.addresses(l.cfg.Interfaces)
 	for _, a := range addrs {
 		if lanca.OnLAN(a) && !a.IsLinkLocalUnicast() {
 			names.Addrs = append(names.Addrs, a)

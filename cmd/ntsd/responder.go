@@ -36,17 +36,18 @@ func newTimeServer(d *daemon.Daemon, clk steered, dry bool, cfg *config.Config, 
 	s := &timeServer{
 		changed: to.changed,
 		keys:    newKeyFile(m.RunDir, m.StateDir, to.flash, log),
-		lan:     &lanServer{Authority: lanca.New(m.StateDir, to.flash), log: log},
+		lan:     &lanServer{Authority: lanca.New(m.StateDir, to.flash), log: log, addresses: to.router.Addresses},
 	}
+	given := givenSockets()
 	served := serving.NewClock(clk, dry)
 	var err error
 	s.Responder, err = responder.New(responder.Options{
 		Clock: served, Interfaces: to.router.Interfaces, InForce: d.InForce, Rand: rand.Reader, Log: log,
 		Changed: to.changed.word, Follows: to.changed.links != nil,
-		ListenKE: (&keServers{lan: s.lan, log: log}).listen, Keys: s.keys,
+		ListenKE: (&keServers{lan: s.lan, log: log, given: given.listeners, addresses: to.router.Addresses}).listen, Keys: s.keys,
 		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(cfg.SystemClock.Precision),
 		Listen: func(port uint16, n int) (ports []responder.Port, err error) {
-			sockets, err := serving.Listen(port, n, served)
+			sockets, err := serving.Listen(port, n, served, given.files)
 			for _, s := range sockets {
 				ports = append(ports, s)
 			}

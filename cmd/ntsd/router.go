@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"sync/atomic"
 
+	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/linux/serving"
 	"ntsd/internal/openwrt"
@@ -56,6 +58,17 @@ func (r *routerLink) Run(ctx context.Context, d *daemon.Daemon, nudge func()) {
 		r.devices.Store(&devices)
 		nudge()
 		_ = d.NetworkChanged(ctx, changed) // it fails only when the daemon ends
+	})
+}
+
+// Addresses returns the addresses of the interfaces of these names, logical or
+// not; without a name those of all.
+func (r *routerLink) Addresses(names []string) ([]netip.Addr, error) {
+	devices := *r.devices.Load()
+	return serving.Addresses(func(device string) bool {
+		return len(names) == 0 || slices.ContainsFunc(names, func(name string) bool {
+			return config.IsInterface(device, name) || devices[name] == device
+		})
 	})
 }
 

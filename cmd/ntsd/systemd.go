@@ -2,12 +2,59 @@ package main
 
 import (
 	"context"
+	"net"
+	"os"
+	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
+	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 )
+
+// given are sockets that systemd opened for us. They stay open, so that nothing
+// is lost while the configuration changes.
+type given struct {
+	listeners []*net.TCPListener
+	files     []*os.File // the others
+}
+
+// givenSockets takes over the sockets of a socket unit; elsewhere there are
+// none.
+func givenSockets() (g given) {
+	for _, f := range activation.Files(true) {
+		if ln, err := net.FileListener(f); err == nil {
+			if tcp, ok := ln.(*net.TCPListener); ok {
+				g.listeners = append(g.listeners, tcp)
+				_ = f.Close() // there is a duplicate
+				continue
+			}
+			_ = ln.Close()
+		}
+		g.files = append(g.files, f)
+	}
+	return g
+}
+
+// systemdFolders puts the folders that a unit has made (StateDirectory and
+// RuntimeDirectory of systemd.exec) in place of the defaults.
+func systemdFolders(m *config.Main, getenv func(string) string) {
+	usual := config.Default().Main
+	for _, f := range []struct {
+		folder       *string
+		usual, named string
+	}{
+		{&m.StateDir, usual.StateDir, "STATE_DIRECTORY"},
+		{&m.RunDir, usual.RunDir, "RUNTIME_DIRECTORY"},
+	} {
+		// Where there are several, colons part them.
+		if made, _, _ := strings.Cut(getenv(f.named), ":"); made != "" && *f.folder == f.usual {
+			*f.folder = made
+		}
+	}
+}
 
 // tellSystemd says "ready" to the systemd that started us, if one did, and
 // feeds its watchdog as long as the daemon's loop answers. It ends with ctx.

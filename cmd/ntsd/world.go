@@ -234,5 +234,9 @@ func resolveFamily(f event.Family) resolve.Family {
 
 // load reads the configuration that the options name.
 func (o *options) load() (*config.Config, []config.Diagnostic) {
-	return config.LoadFile(o.source(), os.ReadFile)
+	cfg, diagnostics := config.LoadFile(o.source(), os.ReadFile)
+	if cfg != nil {
+		systemdFolders(&cfg.Main, os.Getenv)
+	}
+	return cfg, diagnostics
 }

@@ -133,7 +133,7 @@ func (w *world) spawn(line []string, config, socket string) *daemon {
 		t: w.t, w: w, cmd: exec.Command(line[0], line[1:]...), config: config, socket: socket,
 		out: new(lockedBuffer), done: make(chan struct{}),
 	}
-	d.cmd.Stdout, d.cmd.Stderr = d.out, d.out
+	d.cmd.Stdout, d.cmd.Stderr, d.cmd.ExtraFiles = d.out, d.out, w.given
 	if err := d.cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}

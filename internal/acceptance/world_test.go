@@ -33,6 +33,8 @@ type world struct {
 	dir string // readable by everybody
 	run string // the daemon's run_dir
 	ca  *demo.CA
+
+	given []*os.File // sockets that daemons get, from descriptor 3 on
 }
 
 func newWorld(t *testing.T) *world {

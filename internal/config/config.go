@@ -13,7 +13,6 @@ package config
 import (
 	"log/slog"
 	"net/netip"
-	"slices"
 	"time"
 
 	"ntsd/internal/clock"
@@ -262,11 +261,6 @@ type NTSServer struct {
 	Timeout        time.Duration
 	RateLimit      RateLimit
 	SelfSigned     bool
-}
-
-// IsInterface reports whether a network device is one of Interfaces.
-func (n *NTSServer) IsInterface(device string) bool {
-	return slices.ContainsFunc(n.Interfaces, func(logical string) bool { return IsInterface(device, logical) })
 }
 
 // bridgePrefix is what OpenWrt puts before the name of a logical interface to

@@ -14,6 +14,7 @@ import (
 	"math/bits"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -143,8 +144,10 @@ func exponent(d time.Duration) ntptime.Exponent {
 }
 
 // Listen opens a UDP port on the wildcard addresses of both families, n sockets
-// each. It wraps the system's error and says what to do about it.
-func Listen(port uint16, n int, c *Clock) ([]*Port, error) {
+// each. It wraps the system's error and says what to do about it. Sockets that
+// were given are served in their stead where they are for this port, and as
+// many others beside them as the system lets share their address.
+func Listen(port uint16, n int, c *Clock, given []*os.File) ([]*Port, error) {
 	config := udp.ListenConfig{Now: c.steered.KernelWall, ReusePort: n > 1}
 	var lock net.Listener
 	if n > 1 {
@@ -156,24 +159,58 @@ func Listen(port uint16, n int, c *Clock) ([]*Port, error) {
 			return nil, errors.New("another ntsd serves the port")
 		}
 	}
-	var ports []*Port
-	for range n {
-		sockets, err := udp.ListenAll(port, config)
-		if err != nil {
-			for _, p := range ports {
-				_ = p.Close()
-			}
-			if lock != nil {
-				_ = lock.Close()
-			}
-			return nil, explain(err)
-		}
+	sockets, err := open(port, n, config, given)
+	if err != nil {
 		for _, s := range sockets {
-			ports = append(ports, &Port{socket: s, batch: udp.NewBatch()})
+			_ = s.Close()
 		}
+		if lock != nil {
+			_ = lock.Close()
+		}
+		return nil, explain(err)
+	}
+	var ports []*Port
+	for _, s := range sockets {
+		ports = append(ports, &Port{socket: s, batch: udp.NewBatch()})
 	}
 	ports[0].lock = lock
 	return ports, nil
+}
+
+// open returns the sockets of a port; also those that are open when an error
+// occurs.
+func open(port uint16, n int, config udp.ListenConfig, given []*os.File) (all []*udp.Server, err error) {
+	beside := make(map[netip.Addr]int)
+	for _, f := range given {
+		if at, ok := udp.Bound(int(f.Fd())); ok && at.Port() == port {
+			s, err := udp.Adopt(int(f.Fd()), config)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, s)
+			beside[at.Addr()]++
+		}
+	}
+	for addr, have := range beside {
+		for range n - have {
+			// Sockets of another user, as systemd's, share with nobody: then
+			// this worker has nothing to do.
+			if s, err := udp.Listen(netip.AddrPortFrom(addr, port), config); err == nil {
+				all = append(all, s)
+			}
+		}
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	for range n {
+		sockets, err := udp.ListenAll(port, config)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, sockets...)
+	}
+	return all, nil
 }
 
 func explain(err error) error {

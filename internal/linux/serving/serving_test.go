@@ -127,7 +127,7 @@ func freePort(t *testing.T) uint16 {
 func TestListen(t *testing.T) {
 	port := freePort(t)
 	c := NewClock(dryRun(t, 0), true)
-	ports, err := Listen(port, 2, c)
+	ports, err := Listen(port, 2, c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,10 +156,10 @@ func TestListen(t *testing.T) {
 		}
 		conn.Close()
 	}
-	if _, err := Listen(port, 2, c); err == nil || !strings.Contains(err.Error(), "another ntsd") {
+	if _, err := Listen(port, 2, c, nil); err == nil || !strings.Contains(err.Error(), "another ntsd") {
 		t.Errorf("second listener: got %v, want another ntsd", err)
 	}
-	if _, err := Listen(port, 1, c); err == nil || !strings.Contains(err.Error(), "another time server") {
+	if _, err := Listen(port, 1, c, nil); err == nil || !strings.Contains(err.Error(), "another time server") {
 		t.Errorf("second listener, one socket: got %v, want another time server", err)
 	}
 	for _, p := range ports {
@@ -170,7 +170,7 @@ func TestListen(t *testing.T) {
 			t.Errorf("reader ended with %v, want closed", err)
 		}
 	}
-	again, err := Listen(port, 2, c)
+	again, err := Listen(port, 2, c, nil)
 	if err != nil {
 		t.Fatalf("after closing: %v", err)
 	}

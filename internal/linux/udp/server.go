@@ -56,6 +56,11 @@ func Listen(addr netip.AddrPort, c ListenConfig) (*Server, error) {
 		_ = unix.Close(fd)
 		return nil, opError("listen on", addr, err)
 	}
+	return newServer(fd, addr, c)
+}
+
+// newServer takes over a socket that is bound, and closes it on failure.
+func newServer(fd int, addr netip.AddrPort, c ListenConfig) (*Server, error) {
 	setDSCP(fd, addr.Addr(), c.DSCP)
 	neverFragment(fd, addr.Addr())
 	stamps := enableServerStamps(fd, sofOptID|sofOptTSOnly)
@@ -68,11 +73,23 @@ func Listen(addr netip.AddrPort, c ListenConfig) (*Server, error) {
 	return s, nil
 }
 
-// bindServer asks for packet info, without which replies would leave from the
-// wrong address of a router that has many, and binds.
+// bindServer sets what a server's socket needs, and binds.
 func bindServer(fd int, addr netip.AddrPort, c ListenConfig) error {
+	if err := optServer(fd, addr.Addr(), c); err != nil {
+		return err
+	}
+	scope, err := scopeOf(fd, addr.Addr().Zone())
+	if err != nil {
+		return err
+	}
+	return unix.Bind(fd, sockaddr(addr, scope))
+}
+
+// optServer asks for packet info, without which replies would leave from the
+// wrong address of a router that has many.
+func optServer(fd int, addr netip.Addr, c ListenConfig) error {
 	level, option := unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO
-	if addr.Addr().Is4() {
+	if addr.Is4() {
 		level, option = unix.IPPROTO_IP, unix.IP_PKTINFO
 	}
 	if err := unix.SetsockoptInt(fd, level, option, 1); err != nil {
@@ -87,11 +104,7 @@ func bindServer(fd int, addr netip.AddrPort, c ListenConfig) error {
 		// A smaller queue than asked for is no reason not to serve.
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, c.ReceiveBuffer)
 	}
-	scope, err := scopeOf(fd, addr.Addr().Zone())
-	if err != nil {
-		return err
-	}
-	return unix.Bind(fd, sockaddr(addr, scope))
+	return nil
 }
 
 // Addr returns where the server listens.
