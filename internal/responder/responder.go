@@ -25,6 +25,9 @@ const (
 	// survey is how often, in refreshes, ports that could not be opened are tried
 	// again, and interfaces are looked at if nobody tells of their changes.
 	survey = 10
+	// refusedEvery is how often at most the log tells of clients that are not
+	// allowed, however many there are.
+	refusedEvery = time.Hour
 	// stripes is how many locks the memory of clients has, where workers share
 	// it: enough that a few cores hardly meet.
 	stripes = 16
@@ -107,6 +110,7 @@ type Responder struct {
 	said      map[string]bool
 	countdown int  // refreshes until the next survey
 	nudged    bool // something may have changed
+	refused   refused
 
 	synchronised bool
 }
@@ -247,6 +251,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 			next.policy = r.policy(cfg)
 		}
 		r.countdown, r.nudged = survey, false
+		r.tellRefused(now.Mono)
 		next.table = r.table(cfg, next.table)
 		r.applied = cfg
 		r.state.Store(&next)
@@ -256,6 +261,25 @@ func (r *Responder) refresh(ctx context.Context) error {
 	}
 	r.state.Store(&next)
 	return nil
+}
+
+// refused is what the log has told of clients that are not allowed.
+type refused struct {
+	requests uint64
+	at       clock.Mono
+	told     bool
+}
+
+// tellRefused has the log tell of clients that are not allowed: somebody may
+// wonder why they get no time.
+func (r *Responder) tellRefused(now clock.Mono) {
+	t, _ := r.tally()
+	n := t.counts[server.DropAccess]
+	if n == r.refused.requests || r.refused.told && now.Sub(r.refused.at) < refusedEvery {
+		return
+	}
+	r.opt.Log.Info("requests of clients that no section allow names", "requests", n-r.refused.requests, "latest", t.refused)
+	r.refused = refused{requests: n, at: now, told: true}
 }
 
 // table returns the memory of clients that the configuration wants: the

@@ -43,8 +43,9 @@ const (
 type tally struct {
 	counts             server.Counts
 	kernelRx, daemonRx uint64
-	kernelTx           uint64 // replies of which the kernel said when they left
-	unsent             uint64 // replies that could not leave
+	kernelTx           uint64     // replies of which the kernel said when they left
+	unsent             uint64     // replies that could not leave
+	refused            netip.Addr // the latest client that is not allowed
 	// Of the NTS-KE server; not the workers'.
 	keAccepted, keDropped uint64
 	ke                    status.KECounts
@@ -56,6 +57,9 @@ func (t *tally) add(u *tally) {
 	t.daemonRx += u.daemonRx
 	t.kernelTx += u.kernelTx
 	t.unsent += u.unsent
+	if u.refused.IsValid() {
+		t.refused = u.refused
+	}
 }
 
 // addKE adds what an NTS-KE server has counted.
@@ -183,6 +187,9 @@ func (w *worker) answer(i int, now clock.Wall, sys *server.System) bool {
 	}
 	reply, v := w.reply(&req, now, sys)
 	if !v.Replies() {
+		if v == server.DropAccess {
+			w.own.refused = req.From.Addr()
+		}
 		return false
 	}
 	tag := uint64(0)
