@@ -36,8 +36,8 @@ func serveSection() Section {
 		option(acted, "ratelimit", rateLimit(ntpRateLimit()), "0", "limit the replies to one client", func(s *Serve) *RateLimit { return &s.RateLimit }),
 		option(acted, "clients", boolean(), "1", "keep a table of clients", func(s *Serve) *bool { return &s.Clients }),
 		option(acted, "max_clients", integer(16, 1<<20), "4096", "its length", func(s *Serve) *int { return &s.MaxClients }),
-		option(later, "advertise", boolean(), "0", "announce this server to the LAN by DHCP and DHCPv6", func(s *Serve) *bool { return &s.Advertise }),
-		option(later, "intercept", boolean(), "0", "redirect the LAN's other NTP traffic here", func(s *Serve) *bool { return &s.Intercept }),
+		option(acted, "advertise", boolean(), "0", "announce this server to the LAN by DHCP and DHCPv6", func(s *Serve) *bool { return &s.Advertise }),
+		option(acted, "intercept", boolean(), "0", "redirect the LAN's other NTP traffic here", func(s *Serve) *bool { return &s.Intercept }),
 	)
 }
 
