@@ -10,7 +10,7 @@ set -eu
 version=$1
 shift
 here=$(cd "$(dirname "$0")/.." && pwd)
-build=$here/build
+build=${BUILD:-$here/build} # holds the binaries, gets the packages
 out=$build/packages
 epoch=${SOURCE_DATE_EPOCH:?the time of the commit, see Makefile}
 work=$(mktemp -d)

@@ -35,8 +35,8 @@ func (a Announcement) Env() []string {
 	return []string{
 		"ACTION=" + a.Action,
 		fmt.Sprintf("stratum=%d", a.Stratum),
-		fmt.Sprintf("freq_drift_ppm=%.0f", math.Round(a.Frequency.PPM())),
-		fmt.Sprintf("poll_interval=%.0f", math.Ceil(a.Poll.Duration().Seconds())),
+		fmt.Sprintf("freq_drift_ppm=%d", int64(math.Round(a.Frequency.PPM()))),
+		fmt.Sprintf("poll_interval=%d", int64(math.Ceil(a.Poll.Duration().Seconds()))),
 		fmt.Sprintf("offset=%.6f", a.Offset.Seconds()),
 		"NTSD=1",
 	}

@@ -1,0 +1,169 @@
+package router
+
+import (
+	"io/fs"
+	"os"
+	"testing"
+)
+
+// TestStart: without ujail the daemon changes its user itself; with it procd
+// puts it into a jail that has folders only, and all that its configuration
+// names.
+func TestStart(t *testing.T) {
+	r := newRoot(t)
+	calls := r.run(nil, "/etc/init.d/ntsd", "start")
+	has(t, calls, "procd_open_instance ", "procd_set_param command /usr/sbin/ntsd -l syslog",
+		"procd_set_param respawn", "procd_append_param command -u ntp", "procd_close_instance ",
+		"procd_add_reload_trigger ntsd system network dhcp", "procd_add_validation validate_main")
+	lacks(t, calls, "procd_add_jail", "capabilities")
+	for dir, want := range map[string]fs.FileMode{"var/run/ntsd": 0o750, "etc/ntsd/state": 0o700} {
+		if fi, err := os.Stat(r.path(dir)); err != nil || fi.Mode().Perm() != want {
+			t.Errorf("%s: got %v, %v, want mode %o", dir, fi, err, want)
+		}
+	}
+
+	r.write("sbin/ujail", "", 0o755)
+	for _, dir := range []string{"etc/own", "etc/tls", "srv", "etc/keys"} {
+		r.write(dir+"/file", "", 0o644)
+	}
+	r.config(`
+config ntsd 'main'
+config server
+	option hostname 'a.example'
+	list trustedcerts '/etc/own/file'
+config nts_server
+	list cert '/etc/tls/file'
+	list key '/etc/tls/file'
+	option keys_file '/etc/keys/file'
+config statistics
+	option dir '/tmp/stats'
+config key
+	option secret_file '/nowhere/secret'
+`)
+	calls = r.run(nil, "/etc/init.d/ntsd", "start")
+	has(t, calls, "procd_add_jail ntsd ubus log",
+		"procd_add_jail_mount /etc/config /etc/passwd /etc/group /etc/ssl /etc/own /etc/tls",
+		"procd_add_jail_mount_rw /var/run/ntsd /etc/ntsd/state /etc/keys /tmp/stats",
+		"procd_set_param capabilities /etc/capabilities/ntsd.json", "procd_set_param user ntp",
+		"procd_set_param group ntp", "procd_set_param no_new_privs 1", "procd_close_instance ")
+	lacks(t, calls, "-u ntp", "nowhere")
+}
+
+// TestSwitchedOff: nothing runs, but the triggers wait for the option to
+// change.
+func TestSwitchedOff(t *testing.T) {
+	r := newRoot(t)
+	r.config("config ntsd 'main'\n\toption enabled '0'\nconfig serve 's'\n\toption intercept '1'\n\toption advertise '1'\nconfig allow\n\toption interface 'lan'\n")
+	calls := r.run(nil, "/etc/init.d/ntsd", "start")
+	has(t, calls, "procd_add_reload_trigger ntsd system network dhcp")
+	lacks(t, calls, "procd_open_instance", "nft -f", "add_list")
+}
+
+// TestReload: the daemon reads its file again by itself; what procd knows of it
+// is said again, and procd restarts it when that is something else.
+func TestReload(t *testing.T) {
+	r := newRoot(t)
+	has(t, r.run(nil, "/etc/init.d/ntsd", "reload"), "procd_send_signal ntsd * HUP", "procd_set_param command /usr/sbin/ntsd -l syslog")
+}
+
+// TestShutdown: the flash must not be unmounted before the state is on it.
+func TestShutdown(t *testing.T) {
+	r := newRoot(t)
+	has(t, r.run(nil, "/etc/init.d/ntsd", "shutdown"), "procd_send_signal ntsd * TERM", "nft delete table inet ntsd_intercept")
+}
+
+// TestOtherDaemons: who keeps the clock too is named with what to do; sysntpd,
+// which LuCI's time page starts again, is stopped where we had switched it off.
+func TestOtherDaemons(t *testing.T) {
+	r := newRoot(t)
+	r.service("chronyd", true)
+	calls := r.run(nil, "/etc/init.d/ntsd", "start")
+	for _, name := range []string{"sysntpd", "chronyd"} {
+		has(t, calls, "logger -t ntsd -p daemon.warn "+name+" runs too: two daemons spoil the clock; /etc/init.d/"+name+" disable; /etc/init.d/"+name+" stop")
+	}
+	r.script("postinst-pkg")
+	calls = r.run(nil, "/etc/init.d/ntsd", "reload")
+	has(t, calls, "procd_send_signal sysntpd * TERM", "logger -t ntsd -p daemon.notice sysntpd was started again and is stopped: ntsd keeps the clock")
+}
+
+// TestInstallAndRemove: sysntpd rests while ntsd is installed, and comes back;
+// who had it off finds it off; an upgrade touches nothing.
+func TestInstallAndRemove(t *testing.T) {
+	r := newRoot(t)
+	r.run(nil, "/bin/sh", "/etc/uci-defaults/90_ntsd")
+	calls := r.script("postinst-pkg")
+	has(t, calls, "procd_send_signal sysntpd * TERM")
+	if r.exists("etc/rc.d/S98sysntpd") {
+		t.Error("sysntpd is still enabled")
+	}
+	lacks(t, r.run(nil, "/bin/sh", "/etc/uci-defaults/90_ntsd"), "uci set")
+
+	r.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept '1'\n\toption advertise '1'\nconfig allow\n\toption interface 'lan'\n")
+	r.run(nil, "/etc/init.d/ntsd", "start")
+	lacks(t, r.script("prerm-pkg", "PKG_UPGRADE=1")+r.script("postinst-pkg", "PKG_UPGRADE=1"), "nft", "uci", "sysntpd")
+
+	calls = r.script("prerm-pkg")
+	has(t, calls, "nft delete table inet ntsd_intercept", "uci del_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci del_list dhcp.lan.ntp=fd00:1::1",
+		"uci delete firewall.ntsd", "procd_send_signal ntsd * TERM", "sysntpd starts")
+	if !r.exists("etc/rc.d/S98sysntpd") || r.exists("etc/ntsd/sysntpd-was-on") || r.exists("etc/ntsd/advertised") {
+		t.Error("not all is as it was")
+	}
+
+	r.write("etc/config/system", "config timeserver 'ntp'\n\toption enabled '0'\n", 0o644)
+	lacks(t, r.script("postinst-pkg")+r.script("prerm-pkg"), "sysntpd")
+	if !r.exists("etc/rc.d/S98sysntpd") {
+		t.Error("sysntpd's link is gone, though it was off by its option")
+	}
+}
+
+// TestIntercept: requests that the LAN sends elsewhere come to us, plain ones
+// only, from the LAN only; by nft where there is nft, else by iptables.
+func TestIntercept(t *testing.T) {
+	r := newRoot(t)
+	r.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept 'yes'\nconfig allow\n\tlist interface 'lan'\n\tlist interface 'wan'\n\tlist interface 'guest'\n")
+	calls := r.run(nil, "/usr/share/ntsd/intercept")
+	has(t, calls, "nft delete table inet ntsd_intercept", "nft -f - table inet ntsd_intercept { chain ntsd_intercept { "+
+		"type nat hook prerouting priority dstnat - 5; policy accept; "+
+		`iifname { "br-lan", "guest" } udp dport 123 udp length 56 fib daddr type != local redirect to :123 } }`)
+
+	r.run(nil, "/bin/rm", "/bin/nft")
+	r.write("bin/iptables", "#!/bin/sh\necho \"iptables $*\" >>/calls\n[ \"$4\" != -D ]\n", 0o755)
+	calls = r.run(nil, "/usr/share/ntsd/intercept")
+	has(t, calls, "iptables -w -t nat -D PREROUTING -j ntsd_intercept", "iptables -w -t nat -N ntsd_intercept",
+		"iptables -w -t nat -A ntsd_intercept -i br-lan -p udp --dport 123 -m length --length 76 -m addrtype ! --dst-type LOCAL -j REDIRECT --to-ports 123",
+		"iptables -w -t nat -I PREROUTING -j ntsd_intercept")
+	lacks(t, r.run(nil, "/usr/share/ntsd/intercept", "stop"), "-A", "-I")
+}
+
+// TestAdvertise: the LAN hears of us by DHCP, unless somebody said otherwise,
+// once however often it is asked for, and no more when it is switched off.
+func TestAdvertise(t *testing.T) {
+	r := newRoot(t)
+	const on = "config ntsd 'main'\nconfig serve 's'\n\toption advertise '1'\nconfig allow\n\tlist interface 'lan'\n\tlist interface 'wan'\n"
+	r.config(on)
+	has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci add_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci add_list dhcp.lan.ntp=fd00:1::1", "uci commit dhcp")
+	if calls := r.run(nil, "/usr/share/ntsd/advertise"); calls != "" {
+		t.Errorf("again: got %s", calls)
+	}
+	r.config("config ntsd 'main'\n")
+	has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci del_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci del_list dhcp.lan.ntp=fd00:1::1", "uci commit dhcp")
+
+	r.write("etc/config/dhcp", "config dhcp 'lan'\n\tlist dhcp_option '42,192.0.2.1'\n\tlist ntp '2001:db8::9'\n", 0o644)
+	r.config(on)
+	lacks(t, r.run(nil, "/usr/share/ntsd/advertise"), "add_list")
+}
+
+// TestHotplug: links and captive portals; nothing of our own comes back to us,
+// and nothing is said to a daemon that does not run.
+func TestHotplug(t *testing.T) {
+	r := newRoot(t)
+	const iface, ntp = "/etc/hotplug.d/iface/95-ntsd", "/etc/hotplug.d/ntp/90-ntsd"
+	lacks(t, r.run([]string{"ACTION=ifup"}, "/bin/sh", iface), "ntsctl")
+	r.socket("var/run/ntsd/ntsd.sock")
+	for _, action := range []string{"ifup", "ifdown", "ifupdate"} {
+		has(t, r.run([]string{"ACTION=" + action}, "/bin/sh", iface), "ntsctl onoffline")
+	}
+	lacks(t, r.run([]string{"ACTION=iflink"}, "/bin/sh", iface), "ntsctl")
+	has(t, r.run([]string{"ACTION=stratum"}, "/bin/sh", ntp), "ntsctl onoffline", "ntsctl burst 1/2")
+	lacks(t, r.run([]string{"ACTION=stratum", "NTSD=1"}, "/bin/sh", ntp), "ntsctl")
+}

@@ -1,0 +1,18 @@
+# A stand-in: every call is written down.
+for name in open_instance set_param append_param close_instance add_jail add_jail_mount add_jail_mount_rw add_reload_trigger add_validation send_signal; do
+	eval "procd_$name() { echo \"procd_$name \$*\" >>/calls; }"
+done
+procd_running() { [ -e "/running/$1" ]; }
+# uci_load_validate PACKAGE TYPE SECTION FUNCTION NAME:TYPE[:DEFAULT]...
+uci_load_validate() {
+	local section="$3" function="$4" rule name value
+	config_load "$1"
+	shift 4
+	for rule in "$@"; do
+		name="${rule%%:*}"
+		value=""
+		case "$rule" in *:*:*) value="${rule##*:}" ;; esac
+		config_get "$name" "$section" "$name" "$value"
+	done
+	$function "$section" 0
+}
