@@ -57,6 +57,18 @@ func (b *bank) awake(yield func(n int) bool) {
 	}
 }
 
+// rouse calls up all that rest: something has happened that those awake did not
+// expect.
+func (b *bank) rouse() {
+	for n := range b.members {
+		if b.up&(1<<n) == 0 {
+			b.members[n] = b.all
+			b.members[n].w = 0
+		}
+	}
+	b.up = 1<<size - 1
+}
+
 // predict carries all beliefs dt seconds on, after a share of the weights has
 // moved.
 func (b *bank) predict(dt float64) {

@@ -147,6 +147,9 @@ func (f *Filter) start(i int) {
 // it.
 func (f *Filter) take(i int) bool {
 	s := f.ring[i%window]
+	if f.strange > 0 {
+		f.bank.rouse()
+	}
 	f.bank.predict(s.At.Sub(f.base.Mono).Seconds())
 	z := float64(s.True.Sub(f.base.Wall)) - float64(s.At.Sub(f.base.Mono))
 	f.base = clock.Reading{Mono: s.At, Wall: f.base.Wall.Add(s.At.Sub(f.base.Mono))}
