@@ -259,7 +259,7 @@ func TestStepEndsOnlyCertificateBackoff(t *testing.T) {
 	plain := w.serve("plain.test", addr(3), server{dead: true})
 	w.start(sources(ntsSource("cert.test"), ntsSource("tls.test"), plainSource("plain.test")))
 	w.eng.cfg.Selection.AuthMode = 3 // no difference: the plain one may step
-	w.run(20 * time.Minute)
+	w.run(15 * time.Minute)
 	plain.dead, cert.keFails, tls.keFails = false, nts.FailureNone, nts.FailureNone
 	c, l := cert.kes, tls.kes
 	for w.steps == 0 {

@@ -71,6 +71,9 @@ const (
 	outlierTrust = 0.9
 	// surprises in a row restart the estimate from the newest samples.
 	surprises = 4
+	// credible: an estimate that fewer samples fitted since it began anew began
+	// with the wrong ones; what it says of the rate is worth nothing.
+	credible = 8
 	// replay is the number of samples up to which a changed minimum is worth
 	// looking at the samples again; later ones hardly feel the old ones.
 	replay = 16

@@ -21,6 +21,7 @@ type Filter struct {
 	misses  [window]float64 // how far each sample lay from what was foretold (ns)
 	n       int             // samples in all since the last reset
 	strange int             // surprises in a row
+	fitting int             // samples that fitted since the estimate began anew
 	votes   int             // how often in a row PollChange wanted the same
 	moved   bool            // the estimate began anew since the last PollChange
 }
@@ -36,7 +37,12 @@ func New(cfg Config) *Filter {
 func (f *Filter) Reset() {
 	*f = Filter{cfg: f.cfg}
 	f.path.limit = float64(f.cfg.MinDelay)
-	f.rateSD = priorRateSD
+	f.expect()
+}
+
+// expect makes an estimate begin with what is known of the rate beforehand.
+func (f *Filter) expect() {
+	f.rate, f.rateSD = 0, priorRateSD
 	if f.cfg.RateSD > 0 {
 		f.rate, f.rateSD = float64(f.cfg.Rate)*1e9, float64(f.cfg.RateSD)*1e9
 	}
@@ -70,6 +76,7 @@ func (f *Filter) Update(s Sample) bool {
 	}
 	if f.take(f.n - 1) {
 		f.strange = 0
+		f.fitting++
 		return true
 	}
 	f.strange++
@@ -77,9 +84,13 @@ func (f *Filter) Update(s Sample) bool {
 		return false
 	}
 	// The server, or our Mono, has moved for good.
-	f.doubt()
+	if f.fitting >= credible {
+		f.doubt()
+	} else {
+		f.expect()
+	}
 	f.rerun(f.strange)
-	f.strange, f.moved = 0, true
+	f.strange, f.fitting, f.moved = 0, 0, true
 	return true
 }
 

@@ -221,6 +221,31 @@ func TestJump(t *testing.T) {
 	}
 }
 
+// TestTwoJumps: a server that jumps twice while it is new, so that the estimate
+// begins anew from samples that do not belong together, is not misjudged for
+// good.
+func TestTwoJumps(t *testing.T) {
+	for seed := range uint64(50) {
+		m := newModel(seed)
+		m.rate, m.base, m.to, m.back = -40e-6, 200*time.Microsecond, 20*time.Microsecond, 20*time.Microsecond
+		f := New(Config{})
+		step := func(n int, wait time.Duration) {
+			for range n {
+				f.Update(m.sample())
+				m.wait(wait)
+			}
+		}
+		step(1, 4*time.Second)
+		m.jump -= clock.Offset(326 * time.Millisecond)
+		step(1, 6*time.Second)
+		m.jump -= clock.Offset(27750 * time.Microsecond)
+		step(40, 16*time.Second)
+		if e := m.wrong(t, f) - m.jump.Duration(); e.Abs() > time.Millisecond {
+			t.Errorf("seed %d: 40 samples later the estimate is wrong by %v, want at most 1ms", seed, e)
+		}
+	}
+}
+
 func TestReroute(t *testing.T) {
 	m, f := settled(5, 100)
 	m.base += 10 * time.Millisecond
