@@ -37,12 +37,7 @@ func New(cfg Config) *Filter {
 func (f *Filter) Reset() {
 	*f = Filter{cfg: f.cfg}
 	f.path.limit = float64(f.cfg.MinDelay)
-	f.expect()
-}
-
-// expect makes an estimate begin with what is known of the rate beforehand.
-func (f *Filter) expect() {
-	f.rate, f.rateSD = 0, priorRateSD
+	f.rateSD = priorRateSD
 	if f.cfg.RateSD > 0 {
 		f.rate, f.rateSD = float64(f.cfg.Rate)*1e9, float64(f.cfg.RateSD)*1e9
 	}
@@ -87,7 +82,7 @@ func (f *Filter) Update(s Sample) bool {
 	if f.fitting >= credible {
 		f.doubt()
 	} else {
-		f.expect()
+		f.rate, f.rateSD = float64(f.cfg.Rate)*1e9, priorRateSD
 	}
 	f.rerun(f.strange)
 	f.strange, f.fitting, f.moved = 0, 0, true

@@ -82,13 +82,16 @@ func (t *Tie) Bias() (bias clock.Offset, sd time.Duration, ok bool) {
 }
 
 // ties reports whether a candidate, less its bias, tells the same time as the
-// selected one, and is near or tells it better. (The bias that a source had
-// while it was far remains when it counts as near, because the selected one has
-// become vague.)
+// selected one, and tells it better. A near one needs no bias subtracted; but one
+// that was learnt while the source was far, and is none by chance, remains when
+// it counts as near because the selected one has become vague.
 func (c *Candidate) ties(selected Candidate, near bool) bool {
 	bias, sd, ok := c.Tie.Bias()
 	own := float64(sd)*float64(sd) + float64(c.SD)*float64(c.SD)
-	if !ok || !near && own > float64(selected.SD)*float64(selected.SD) {
+	switch {
+	case !ok,
+		near && bias.Abs() < likelySDs*sd,
+		!near && own > float64(selected.SD)*float64(selected.SD):
 		return false
 	}
 	both := own + float64(selected.SD)*float64(selected.SD)
