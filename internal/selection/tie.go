@@ -44,8 +44,7 @@ type Tie struct {
 // Learn takes the difference of the source's estimate from a near source's
 // sample, whose deviations are sd both together.
 func (t *Tie) Learn(at clock.Mono, difference clock.Offset, sd time.Duration) {
-	d, v := float64(difference), float64(sd)
-	v = float64(v * v)
+	d, v := float64(difference), square(sd)
 	if t.n == 0 {
 		*t = Tie{bias: d, variance: v, at: at, n: 1}
 		return
@@ -53,8 +52,7 @@ func (t *Tie) Learn(at clock.Mono, difference clock.Offset, sd time.Duration) {
 	t.variance += float64(t.variance * (at.Sub(t.at).Seconds() / tieMemory.Seconds()))
 	t.at = at
 	miss := d - t.bias
-	square := float64(miss*miss) / (t.variance + v)
-	if square > tieSDs*tieSDs {
+	if float64(miss*miss)/(t.variance+v) > tieSDs*tieSDs {
 		if t.strange++; t.strange >= tieSurprises {
 			*t = Tie{}
 		}
@@ -87,14 +85,14 @@ func (t *Tie) Bias() (bias clock.Offset, sd time.Duration, ok bool) {
 // it counts as near because the selected one has become vague.
 func (c *Candidate) ties(selected Candidate, near bool) bool {
 	bias, sd, ok := c.Tie.Bias()
-	own := float64(sd)*float64(sd) + float64(c.SD)*float64(c.SD)
+	own := square(sd) + square(c.SD)
 	switch {
 	case !ok,
 		near && bias.Abs() < likelySDs*sd,
-		!near && own > float64(selected.SD)*float64(selected.SD):
+		!near && own > square(selected.SD):
 		return false
 	}
-	both := own + float64(selected.SD)*float64(selected.SD)
+	both := own + square(selected.SD)
 	miss := float64(c.Offset - bias - selected.Offset)
 	return float64(miss*miss) < tiedSDs*tiedSDs*both
 }
@@ -108,8 +106,10 @@ func (r *Result) Correct(cands []Candidate, ests []filter.Estimate) {
 		bias, sd, _ := cands[i].Tie.Bias()
 		e := &ests[i]
 		e.Line.At.Wall = e.Line.At.Wall.Add(-bias.Duration())
-		v := float64(e.OffsetSD)*float64(e.OffsetSD) + float64(sd)*float64(sd)
-		e.OffsetSD = time.Duration(math.Ceil(math.Sqrt(v)))
+		e.OffsetSD = time.Duration(math.Ceil(math.Sqrt(square(e.OffsetSD) + square(sd))))
 		e.MinDelay = ests[r.Selected].MinDelay
 	}
 }
+
+// square is a deviation's variance (ns^2).
+func square(sd time.Duration) float64 { return float64(float64(sd) * float64(sd)) }
