@@ -26,10 +26,16 @@ const (
 	// drift is how fast the error of a clock grows that nobody corrects (RFC
 	// 5905 section 7.2, PHI), between two words of the engine.
 	drift = 15 // ppm
-	// maxPace bounds what one reply of a batch is thought to take.
+	// flight is how many replies leave by one system call. What they say of the
+	// time of their leaving is as good as the guess of how long the others take,
+	// and a worker that is interrupted spoils all of them; a call more for each
+	// four costs two per cent of what they cost.
+	flight = 4
+	// maxPace bounds what it is thought to take to make or to send one reply.
 	maxPace = 50 * time.Microsecond
-	// paceBatch is the smallest batch that says what a reply takes.
-	paceBatch = 4
+	// learnEvery is in how many flights one is timed: reading the clock takes
+	// its time, too.
+	learnEvery = 16
 	// randomAhead is how much randomness is read at a time: an NTS reply needs
 	// 26 to 96 bytes, and a system call costs as much as sealing a cookie.
 	randomAhead = 1024
@@ -81,12 +87,14 @@ type worker struct {
 	own    tally // but for its counts, which server has
 
 	// Of the present batch.
-	state *state
-	now   clock.Reading
-	shift clock.Offset
-	// pace is what one reply of a batch takes: the later ones leave later than
-	// the clock was read.
-	pace time.Duration
+	state  *state
+	system server.System
+	now    clock.Reading
+	shift  clock.Offset
+	// making and sending are what one reply takes: so much later than the clock
+	// was read does it leave.
+	making, sending time.Duration
+	flights         uint32
 
 	next    uint64 // tag of the next reply to ask about
 	awaited [maxAwaited]awaited
@@ -133,28 +141,47 @@ func (w *worker) batch(n int) {
 		w.adopt(s)
 	}
 	w.port.EachSent(w.noted)
-	if n == 0 {
-		return
-	}
-	sys := w.state.system
+	w.system = w.state.system
 	if age := w.now.Mono.Sub(w.state.at); age > 0 {
-		sys.RootDispersion += age * drift / 1e6
+		w.system.RootDispersion += age * drift / 1e6
 	}
+	for first := 0; first < n; first += flight {
+		w.answer(first, min(first+flight, n))
+	}
+}
+
+// answer answers the requests from first to before last. It begins when w.now
+// was read, and reads it again.
+func (w *worker) answer(first, last int) {
+	// A reply waits until all are made, then for those before it, and reaches
+	// the wire about halfway through its own sending.
+	leaves := w.now.Wall.Add(time.Duration(last-first)*w.making + w.sending/2)
 	replies := 0
-	for i := range n {
-		if w.answer(i, w.now.Wall.Add(time.Duration(replies)*w.pace), &sys) {
+	for i := first; i < last; i++ {
+		if w.judge(i, leaves) {
 			replies++
+			leaves = leaves.Add(w.sending)
 		}
 	}
 	if replies == 0 {
 		return
 	}
+	began, made := w.now.Wall, clock.Wall(0)
+	if w.flights++; w.flights%learnEvery == 0 {
+		w.now, _ = w.shared.opt.Clock.Now()
+		made = w.now.Wall
+	}
 	sent, _ := w.port.Write() // what does not leave is counted; the client asks again
 	w.own.unsent += uint64(replies - sent)
-	if replies >= paceBatch {
-		w.measure(replies)
+	w.now, w.shift = w.shared.opt.Clock.Now()
+	if made != 0 {
+		learn(&w.making, made.Sub(began).Duration()/time.Duration(last-first))
+		learn(&w.sending, w.now.Wall.Sub(made).Duration()/time.Duration(replies))
 	}
 }
+
+// learn moves a running mean of durations towards the latest.
+func learn(mean *time.Duration, d time.Duration) { *mean += (min(max(d, 0), maxPace) - *mean) / 8 }
 
 // adopt puts a new state in force.
 func (w *worker) adopt(s *state) {
@@ -165,16 +192,9 @@ func (w *worker) adopt(s *state) {
 	w.state = s
 }
 
-// measure learns what a reply takes.
-func (w *worker) measure(replies int) {
-	end, _ := w.shared.opt.Clock.Now()
-	took := end.Wall.Sub(w.now.Wall).Duration() / time.Duration(replies)
-	took = min(max(took, 0), maxPace)
-	w.pace += (took - w.pace) / 8
-}
-
-// answer judges one request and reports whether it is answered.
-func (w *worker) answer(i int, now clock.Wall, sys *server.System) bool {
+// judge answers one request, with now as the time at which the reply leaves, and
+// reports whether there is one.
+func (w *worker) judge(i int, now clock.Wall) bool {
 	req, kernel := w.port.Request(i)
 	req.Received, req.At = req.Received.Add(w.shift.Duration()), w.now.Mono
 	if wait := now.Sub(req.Received).Duration(); wait < 0 || wait > maxQueued {
@@ -185,7 +205,7 @@ func (w *worker) answer(i int, now clock.Wall, sys *server.System) bool {
 	} else {
 		w.own.daemonRx++
 	}
-	reply, v := w.reply(&req, now, sys)
+	reply, v := w.reply(&req, now)
 	if !v.Replies() {
 		if v == server.DropAccess {
 			w.own.refused = req.From.Addr()
@@ -201,15 +221,15 @@ func (w *worker) answer(i int, now clock.Wall, sys *server.System) bool {
 }
 
 // reply holds the client's stripe while the reply is made.
-func (w *worker) reply(req *server.Request, now clock.Wall, sys *server.System) ([]byte, server.Verdict) {
+func (w *worker) reply(req *server.Request, now clock.Wall) ([]byte, server.Verdict) {
 	if w.state.table == nil {
-		return w.server.Reply(w.port.Buffer(), *req, now, *sys)
+		return w.server.Reply(w.port.Buffer(), *req, now, w.system)
 	}
 	s := w.state.table.stripe(req.From.Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	req.Clients = s.clients
-	return w.server.Reply(w.port.Buffer(), *req, now, *sys)
+	return w.server.Reply(w.port.Buffer(), *req, now, w.system)
 }
 
 // receiveTimestamp is where it stands in a header (RFC 5905 figure 8).

@@ -1,6 +1,7 @@
 package responder
 
 import (
+	"encoding/binary"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
 	"ntsd/internal/smooth"
 )
@@ -16,13 +18,28 @@ import (
 // stillPort has always the same requests, and a clock that takes its time.
 type stillPort struct {
 	fakePort
-	now clock.Reading
-	buf []byte
+	now    clock.Reading
+	buf    []byte
+	said   []ntptime.Timestamp // of the replies' transmit timestamps; bounded by its capacity
+	queued int
+	writes int
 }
 
-func (p *stillPort) Reply(int, []byte, uint64) {}
-func (p *stillPort) Write() (int, error)       { return len(p.batch), nil }
-func (p *stillPort) Buffer() []byte            { return p.buf[:0] }
+func (p *stillPort) Reply(_ int, reply []byte, _ uint64) {
+	p.queued++
+	if len(p.said) < cap(p.said) {
+		p.said = append(p.said, ntptime.Timestamp(binary.BigEndian.Uint64(reply[40:])))
+	}
+}
+
+func (p *stillPort) Write() (int, error) {
+	n := p.queued
+	p.queued = 0
+	p.writes++
+	return n, nil
+}
+
+func (p *stillPort) Buffer() []byte { return p.buf[:0] }
 
 func (p *stillPort) Now() (clock.Reading, clock.Offset) {
 	p.now.Mono, p.now.Wall = p.now.Mono.Add(40*time.Microsecond), p.now.Wall.Add(40*time.Microsecond)
@@ -60,16 +77,34 @@ func TestBatchAllocatesNothing(t *testing.T) {
 	}
 }
 
-// The later replies of a batch say that they leave later, by what a reply was
-// seen to take.
-func TestPace(t *testing.T) {
-	w, _ := still(t, 8)
-	for range 200 {
-		w.batch(8)
+// TestFlight: replies leave in small flights, and each says when it will leave
+// by what it took to make and to send others.
+func TestFlight(t *testing.T) {
+	w, p := still(t, 2*flight+1)
+	for range 50 * learnEvery {
+		w.batch(2 * flight)
 	}
-	// The clock advances by 40 us while 8 replies are made.
-	if want := 5 * time.Microsecond; w.pace < want-100*time.Nanosecond || w.pace > want {
-		t.Errorf("pace: got %v, want %v", w.pace, want)
+	// The clock advances by 40 us whenever it is read.
+	const each = 40 * time.Microsecond / flight
+	for _, took := range []time.Duration{w.making, w.sending} {
+		if took < each-100*time.Nanosecond || took > each {
+			t.Errorf("learnt %v, want %v", took, each)
+		}
+	}
+	p.said, p.writes = make([]ntptime.Timestamp, 0, flight), 0
+	began := p.now.Wall.Add(each * flight)
+	w.batch(flight)
+	for i, said := range p.said {
+		want := ntptime.FromWall(began.Add(flight*w.making + w.sending/2 + time.Duration(i)*w.sending))
+		if said != want {
+			t.Errorf("reply %d says %v, want %v", i, said, want)
+		}
+	}
+	if p.writes != 1 || len(p.said) != flight {
+		t.Errorf("%d replies in %d writes, want %d in one", len(p.said), p.writes, flight)
+	}
+	if w.batch(2*flight + 1); p.writes != 1+3 {
+		t.Errorf("%d writes, want 3", p.writes-1)
 	}
 }
 
