@@ -30,9 +30,12 @@ func (s Seed) hash(a key128) uint64 {
 	return hi ^ lo
 }
 
-// Stripe returns which of n Clients an address belongs to.
+// Stripe returns which of n Clients an address belongs to, n a power of two.
 func (s Seed) Stripe(a netip.Addr, n int) int {
-	return int(uint32(s.hash(keyOf(a))>>32) % uint32(n))
+	if n == 1 {
+		return 0
+	}
+	return int(uint32(s.hash(keyOf(a))>>32) & uint32(n-1))
 }
 
 // Clients remembers who asked, for rate limits, statistics and interleaved

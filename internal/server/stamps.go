@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"time"
 
@@ -16,6 +17,10 @@ const (
 	// maxBumps is how far a receive timestamp is moved to be unique: each
 	// step is a quarter of a nanosecond.
 	maxBumps = 8
+	// inUse and awaited are flags of a pair; the rest of the word tells clients
+	// apart.
+	inUse, awaited = 1, 2
+	whose          = ^uint32(inUse | awaited)
 )
 
 // stamps holds when replies really left, for interleaved mode (RFC 9769 section
@@ -23,14 +28,20 @@ const (
 // reply. Pairs are kept by address and receive timestamp, not by port: behind
 // one address there may be many clients, and a client changes its port.
 type stamps struct {
-	sets [][stampWays]pair
+	sets [][stampWays]pair // each fills a cache line
 }
 
 type pair struct {
-	client uint64 // keyed hash of the address; 0: free
-	proven bool   // the client uses interleaved mode
-	rx, tx ntptime.Timestamp
+	rx ntptime.Timestamp
+	// stay is how long after rx the reply left, in its units, so at most a
+	// second.
+	stay  uint32
+	flags uint32 // 0: free; awaited: the client uses interleaved mode
 }
+
+// is reports whether p belongs to the client. Two clients may be taken for one
+// another, once in 2^30: it would take a receive timestamp in common to notice.
+func (p *pair) is(client uint64) bool { return p.flags&whose == uint32(client)&whose && p.flags != 0 }
 
 func newStamps(size int) stamps {
 	return stamps{sets: make([][stampWays]pair, powerOfTwo(size/stampWays))}
@@ -45,7 +56,7 @@ func (s *stamps) set(client uint64, rx ntptime.Timestamp) *[stampWays]pair {
 func (s *stamps) find(client uint64, rx ntptime.Timestamp) *pair {
 	set := s.set(client, rx)
 	for i := range set {
-		if p := &set[i]; p.client == client && p.rx == rx {
+		if p := &set[i]; p.rx == rx && p.is(client) {
 			return p
 		}
 	}
@@ -60,8 +71,8 @@ func (s *stamps) recall(client uint64, rx ntptime.Timestamp) (tx ntptime.Timesta
 	if p == nil {
 		return 0, false
 	}
-	p.proven = false
-	return p.tx, true
+	p.flags &^= awaited
+	return p.rx + ntptime.Timestamp(p.stay), true
 }
 
 // remember keeps a pair and returns its receive timestamp: moved a little where
@@ -78,7 +89,7 @@ func (s *stamps) remember(client uint64, rx, tx ntptime.Timestamp, proven bool) 
 	var bestRank uint64
 	for i := range set {
 		p := &set[i]
-		if p.client == 0 {
+		if p.flags == 0 {
 			best = p
 			break
 		}
@@ -86,8 +97,23 @@ func (s *stamps) remember(client uint64, rx, tx ntptime.Timestamp, proven bool) 
 			best, bestRank = p, rank
 		}
 	}
-	*best = pair{client: client, proven: proven, rx: rx, tx: tx}
+	*best = pair{rx: rx, flags: uint32(client)&whose | inUse}
+	if proven {
+		best.flags |= awaited
+	}
+	best.left(tx)
 	return rx
+}
+
+// left notes when the reply left. A time that cannot be frees the pair: the
+// client then gets a reply in basic mode.
+func (p *pair) left(tx ntptime.Timestamp) {
+	stay := uint64(tx - p.rx)
+	if stay > math.MaxUint32 {
+		*p = pair{}
+		return
+	}
+	p.stay = uint32(stay)
 }
 
 // rank says how little is lost with p: its age, and more where no interleaved
@@ -98,7 +124,7 @@ func (p *pair) rank(now ntptime.Timestamp) uint64 {
 	if age>>63 == 1 { // from the future: the clock was stepped back
 		age = 0
 	}
-	if p.proven && age < uint64(provenFor/time.Second)<<32 {
+	if p.flags&awaited != 0 && age < uint64(provenFor/time.Second)<<32 {
 		return age
 	}
 	return age | unproven
@@ -127,7 +153,7 @@ func (c *Clients) interleave(r *record, in, out *wire.Header) Verdict {
 // told in its next interleaved reply. rx is the reply's receive timestamp.
 func (c *Clients) Sent(to netip.Addr, rx, tx ntptime.Timestamp) {
 	if p := c.stamps.find(c.seed.hash(keyOf(to))|1, rx); p != nil {
-		p.tx = tx
+		p.left(tx)
 	}
 }
 
@@ -138,7 +164,7 @@ func (c *Clients) Held() (n int, span time.Duration) {
 	for i := range c.stamps.sets {
 		for j := range c.stamps.sets[i] {
 			p := &c.stamps.sets[i][j]
-			if p.client == 0 {
+			if p.flags == 0 {
 				continue
 			}
 			if n == 0 || p.rx.Sub(first) < 0 {
