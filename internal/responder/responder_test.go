@@ -374,7 +374,8 @@ func TestInterleavedAcrossWorkers(t *testing.T) {
 		if second.Origin != 5 || second.Transmit != first.Transmit || replies[0].tag == 0 {
 			t.Fatalf("second: got %+v, tag %d; want interleaved", second, replies[0].tag)
 		}
-		left := base().Add(3 * time.Hour)
+		now, _ := b.Now()
+		left := now.Wall.Add(123 * time.Microsecond)
 		two.sent[replies[0].tag] = left
 		b.ask(t, two) // only the stamp came
 		h.Origin = second.Receive
