@@ -82,6 +82,7 @@ type Assoc struct {
 
 	request  request
 	previous exchange // what an interleaved request asks about
+	ahead    ahead
 	basic    basicMode
 	batch    batch
 	requests uint64
@@ -190,6 +191,7 @@ func (a *Assoc) HandleConfig(cfg Config) {
 // server's like ours. One that does without it looks like one that has jumped.
 func (a *Assoc) HandleLeap(by clock.Offset) {
 	a.filter.Shift(by)
+	a.ahead.valid = false
 	a.previous, a.batch = exchange{}, batch{} // their times are from before it
 	a.sample.True = a.sample.True.Add(by.Duration())
 }
@@ -252,6 +254,7 @@ func (a *Assoc) moveTo(to netip.AddrPort) {
 	}
 	if a.to.IsValid() {
 		a.filter.Reset()
+		a.ahead = ahead{}
 		a.reach, a.missed, a.sampled, a.doubtful = 0, 0, false, false
 		a.previous, a.batch, a.basic = exchange{}, batch{}, basicMode{}
 	}

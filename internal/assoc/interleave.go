@@ -1,10 +1,13 @@
 package assoc
 
 import (
+	"math"
 	"net/netip"
+	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/filter"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/wire"
 )
@@ -53,7 +56,8 @@ func (x *exchange) known() bool { return x.receive != 0 }
 type timing struct {
 	now            clock.Reading // when the reply was looked at
 	sent, received event.Stamp
-	there, back    ntptime.Timestamp // the server's receive and transmit timestamps
+	there          ntptime.Timestamp // the server's receive timestamp
+	response       time.Duration     // from then to its transmit timestamp
 }
 
 // basicMode counts what speaks against asking in interleaved mode.
@@ -97,10 +101,10 @@ func (rq *request) interleaved(hdr *wire.Header) bool {
 func (a *Assoc) subject(now clock.Reading, ev *event.Received, hdr *wire.Header) timing {
 	if a.request.interleaved(hdr) {
 		t := a.previous.timing
-		t.back = hdr.Transmit
+		t.response = hdr.Transmit.Sub(t.there)
 		return t
 	}
-	return timing{now, ev.Sent, ev.Received, hdr.Receive, hdr.Transmit}
+	return timing{now, ev.Sent, ev.Received, hdr.Receive, hdr.Transmit.Sub(hdr.Receive)}
 }
 
 // remember keeps what the next request may ask about; sampled says that it was
@@ -124,4 +128,67 @@ func (a *Assoc) remember(now clock.Reading, ev *event.Received, hdr *wire.Header
 		receive: hdr.Receive, local: ev.Local, sampled: sampled,
 		timing: timing{now: now, sent: ev.Sent, received: ev.Received, there: hdr.Receive},
 	}
+}
+
+// ahead is what is believed until the next reply tells when the last one left:
+// the filter with a sample of the last exchange, in which the server is taken to
+// have answered as quickly as it lately did at best. Such a sample is about as
+// good as one in basic mode, and as honest: had the server been slower, the round
+// trip is longer by that. Without it all that is known would be one interval old.
+// The zero value is none.
+type ahead struct {
+	valid     bool
+	filter    *filter.Filter
+	responses [recentResponses]time.Duration // from receipt to departure
+	n         int
+}
+
+// Implementation constants.
+const (
+	// recentResponses tell how quick a server is at best: of 32 with exponential
+	// delays the quickest is a 32nd of their mean above the truth. That a server
+	// becomes slower does no harm: round trips look longer than they are.
+	recentResponses = 32
+	// responseSDs deviations of that are put into the sample's dispersion: the
+	// filter takes a quarter of a dispersion for its usual error.
+	responseSDs = 4
+)
+
+// quickest returns the shortest of the recent responses, with the newest, and
+// how far it may lie above the truth: the gap to the next one says it, since of
+// exponential variables the two are alike. ok is false while there is one only.
+func (h *ahead) quickest(newest time.Duration) (least, gap time.Duration, ok bool) {
+	h.responses[h.n%recentResponses] = newest
+	h.n++
+	least, next := newest, time.Duration(math.MaxInt64)
+	for i, r := range h.responses[:min(h.n, recentResponses)] {
+		switch {
+		case i == (h.n-1)%recentResponses: // that is least now
+		case r < least:
+			least, next = r, least
+		default:
+			next = min(next, r)
+		}
+	}
+	return least, next - least, h.n > 1
+}
+
+// lookAhead estimates with the exchange whose reply has just come; response is
+// how long the server took for the one before.
+func (a *Assoc) lookAhead(t timing, ev *event.Received, hdr wire.Header, response time.Duration) {
+	h := &a.ahead
+	least, gap, ok := h.quickest(response)
+	if !ok || a.cfg.Filter > 1 { // with that option a sample alone does not count
+		return
+	}
+	t.response = least
+	x, s := a.measure(t, ev, hdr)
+	if a.path(&t, &x) != VerdictAccepted {
+		return
+	}
+	if h.filter == nil {
+		h.filter = new(filter.Filter)
+	}
+	s.Dispersion += responseSDs * min(gap, maxDistance)
+	h.valid = a.filter.Ahead(s, h.filter)
 }

@@ -103,6 +103,58 @@ func TestInterleaved(t *testing.T) {
 	}
 }
 
+// Between two replies the estimate does without the time at which the last one
+// left: it takes the server to be as quick as at best.
+func TestInterleavedLooksAhead(t *testing.T) {
+	b := newBench(t, Config{XLeave: true, MinPoll: 6, MaxPoll: 6})
+	s := newStamping(0)
+	for i := range 20 {
+		s.exchange(b, b.poll())
+		e, ok := b.a.Estimate(b.now.Mono)
+		want := max(1, i)
+		if i >= 2 {
+			want++ // from the second measured response on
+		}
+		if !ok || e.Samples != want || b.a.FilterStats().Samples != max(1, i) {
+			t.Errorf("after reply %d: an estimate of %d samples (%t) over %d, want %d", i, e.Samples, ok, b.a.FilterStats().Samples, want)
+		}
+	}
+	// The server's clock has drifted by 2 us: known with this reply already.
+	before, _ := b.a.Estimate(b.now.Mono)
+	req := b.poll()
+	h := s.answer(b, req)
+	h.Receive += ntptime.Timestamp(2 << 32 / 1_000_000)
+	b.reply(req, h.Append(nil))
+	after, _ := b.a.Estimate(b.now.Mono)
+	if moved := after.Line.WallAt(b.now.Mono).Sub(before.Line.WallAt(b.now.Mono)); moved < clock.Offset(100) {
+		t.Errorf("a drift by 2 us moved the estimate by %v", moved.Duration())
+	}
+	// A basic reply is all there is to know.
+	clear(s.left)
+	s.exchange(b, b.poll())
+	if e, _ := b.a.Estimate(b.now.Mono); e.Samples != b.a.FilterStats().Samples {
+		t.Errorf("after a reply in basic mode: %d samples of %d", e.Samples, b.a.FilterStats().Samples)
+	}
+}
+
+func TestQuickest(t *testing.T) {
+	var h ahead
+	for i, c := range []struct {
+		newest, least, gap time.Duration
+	}{{50, 50, 0}, {70, 50, 20}, {40, 40, 10}, {40, 40, 0}, {60, 40, 0}, {30, 30, 10}} {
+		least, gap, ok := h.quickest(c.newest)
+		if ok != (i > 0) || ok && (least != c.least || gap != c.gap) {
+			t.Errorf("response %d: least %v, gap %v (%t); want %v, %v", i, least, gap, ok, c.least, c.gap)
+		}
+	}
+	for range recentResponses {
+		h.quickest(90)
+	}
+	if least, gap, _ := h.quickest(100); least != 90 || gap != 0 {
+		t.Errorf("old responses still count: least %v, gap %v", least, gap)
+	}
+}
+
 // A request that asks about a reply shows nothing else: fresh random timestamps,
 // the server's own one, and the address that it must leave from.
 func TestInterleavedRequestsTellLittle(t *testing.T) {

@@ -42,6 +42,7 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 	t := a.subject(now, &ev, &hdr)
 	x, s := a.measure(t, &ev, hdr)
 	known := x.Interleaved && a.previous.sampled
+	a.ahead.valid = false
 	defer func() { a.remember(now, &ev, &hdr, !x.Interleaved && v.measured()) }()
 	synchronised := a.header(&x)
 	group := func(tests ...bool) (bits uint16) {
@@ -62,6 +63,7 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 			path != VerdictDelayDevRatio, path != VerdictLoop),
 	}
 	a.last = x
+	a.counters.stamped(x.Sent, x.Received)
 	if synchronised != VerdictAccepted {
 		return out, synchronised
 	}
@@ -75,6 +77,9 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 	}
 	a.counters.good++
 	v = a.update(s, known)
+	if x.Interleaved {
+		a.lookAhead(timing{now, ev.Sent, ev.Received, hdr.Receive, 0}, &ev, hdr, x.Response)
+	}
 	if v != VerdictAccepted {
 		return out, v
 	}
@@ -112,29 +117,27 @@ func (a *Assoc) update(s filter.Sample, known bool) Verdict {
 // section 8, figure 15) from the times of one exchange.
 func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange, filter.Sample) {
 	trip := t.received.At.Sub(t.sent.At)
-	response := t.back.Sub(t.there)
 	pivot := a.env.Pivot
 	if pivot == 0 {
 		pivot = t.now.Wall
 	}
 	s := filter.Sample{
 		At:    t.sent.At.Add(trip / 2),
-		True:  t.there.Wall(pivot).Add(response / 2),
-		Delay: trip - response,
+		True:  t.there.Wall(pivot).Add(t.response / 2),
+		Delay: trip - t.response,
 		Dispersion: stampResolution + 2*a.env.Resolution + min(hdr.Precision.Duration(), maxPrecision) +
 			clock.Rate(maxDrift).Over(max(trip, 0)),
 	}
 	wall := t.now.Wall.Add(s.At.Sub(t.now.Mono)) // ours at s.At
 	x := Exchange{
 		Valid: true, Header: hdr, Local: ev.Local,
-		Offset: s.True.Sub(wall), Delay: s.Delay, Dispersion: s.Dispersion, Response: response,
+		Offset: s.True.Sub(wall), Delay: s.Delay, Dispersion: s.Dispersion, Response: t.response,
 		Interleaved: a.request.interleaved(&hdr), Authenticated: a.cfg.NTS,
 		Sent: t.sent.Kind, Received: t.received.Kind,
 	}
 	if !hdr.ReferenceTime.IsZero() {
 		x.ReferenceTime = hdr.ReferenceTime.Wall(s.True)
 	}
-	a.counters.stamped(t.sent.Kind, t.received.Kind)
 	// A tiny negative delay is the clocks' resolution.
 	s.Delay = max(s.Delay, 0)
 	return x, s

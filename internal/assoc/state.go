@@ -200,7 +200,7 @@ func (a *Assoc) Measured(now clock.Reading) (measured, adjusted clock.Offset) {
 		return 0, 0
 	}
 	line := clock.Line{At: clock.Reading{Mono: a.sample.At, Wall: a.sample.True}}
-	if e, ok := a.filter.Estimate(now.Mono); ok {
+	if e, ok := a.Estimate(now.Mono); ok {
 		line.Rate = e.Line.Rate
 	}
 	return a.measured, line.WallAt(now.Mono).Sub(now.Wall)
@@ -217,7 +217,12 @@ func (a *Assoc) Sample() (at clock.Reading, sd time.Duration) {
 }
 
 // Estimate is what is believed about the server's timescale.
-func (a *Assoc) Estimate(at clock.Mono) (filter.Estimate, bool) { return a.filter.Estimate(at) }
+func (a *Assoc) Estimate(at clock.Mono) (filter.Estimate, bool) {
+	if a.ahead.valid {
+		return a.ahead.filter.Estimate(at)
+	}
+	return a.filter.Estimate(at)
+}
 
 // FilterStats describes the samples behind the estimate.
 func (a *Assoc) FilterStats() filter.Stats { return a.filter.Stats() }

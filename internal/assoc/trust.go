@@ -96,6 +96,7 @@ func (a *Assoc) Revoke(out []event.Action) []event.Action {
 // forgetSamples begins to measure anew.
 func (a *Assoc) forgetSamples() {
 	a.filter.Reset()
+	a.ahead, a.batch = ahead{}, batch{}
 	a.sampled, a.doubtful, a.trust = false, false, trust{}
 }
 

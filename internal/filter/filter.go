@@ -104,6 +104,13 @@ func (f *Filter) Replace(s Sample) bool {
 	return f.Update(s)
 }
 
+// Ahead makes into the filter that f would be with one more sample, and reports
+// whether that could be believed. f stays as it is.
+func (f *Filter) Ahead(s Sample, into *Filter) bool {
+	*into = *f // it shares no memory
+	return into.Update(s)
+}
+
 // contradicts reports whether a sample of a new, far lower minimum lies beyond
 // what the estimate leaves possible. Then the sample is right, and what the
 // estimate rests on came through queues that nobody knew of: with the new

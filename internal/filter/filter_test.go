@@ -457,3 +457,67 @@ func BenchmarkUpdate(b *testing.B) {
 		m.wait(64 * time.Second)
 	}
 }
+
+// TestAhead: what would be believed with one more sample, of a filter that
+// learns nothing by it; the two share no memory.
+func TestAhead(t *testing.T) {
+	f := New(Config{})
+	sample := func(i int, off clock.Offset) Sample {
+		at := clock.Mono(i) * 64e9
+		return Sample{At: at, True: clock.Wall(at).Add(off.Duration()), Delay: time.Millisecond, Dispersion: time.Microsecond}
+	}
+	for i := 1; i <= 30; i++ {
+		f.Update(sample(i, clock.Offset(i%3)*100))
+	}
+	before, _ := f.Estimate(31 * 64e9)
+	var ahead Filter
+	if !f.Ahead(sample(31, 500), &ahead) {
+		t.Fatal("refused")
+	}
+	got, _ := ahead.Estimate(31 * 64e9)
+	if after, _ := f.Estimate(31 * 64e9); after != before || got == before || got.Samples != 31 {
+		t.Errorf("before %+v, after %+v, ahead %+v", before, after, got)
+	}
+	for i := 31; i <= 60; i++ {
+		f.Update(sample(i, -5000))
+	}
+	if again, _ := ahead.Estimate(31 * 64e9); again != got {
+		t.Errorf("what was ahead has changed: %+v, then %+v", got, again)
+	}
+}
+
+// TestReplace: as if the better sample had been the first.
+func TestReplace(t *testing.T) {
+	for _, n := range []int{1, 2, replay} {
+		f, want := New(Config{}), New(Config{})
+		for i := 1; i <= n; i++ {
+			s := Sample{At: clock.Mono(i) * 2e9, True: clock.Wall(i) * 2e9, Delay: time.Duration(1+i%3) * time.Millisecond}
+			better := s
+			if i == n {
+				better.Delay, better.True = better.Delay-100*time.Microsecond, better.True+50000
+			}
+			f.Update(s)
+			want.Update(better)
+			if i == n && !f.Replace(better) {
+				t.Errorf("the newest of %d: refused", n)
+			}
+		}
+		a, _ := f.Estimate(2e9 * clock.Mono(n))
+		if b, _ := want.Estimate(2e9 * clock.Mono(n)); a != b {
+			t.Errorf("the newest of %d: %+v, want %+v", n, a, b)
+		}
+		if f.Replace(Sample{At: 1}) {
+			t.Errorf("of %d: a sample of another exchange was taken", n)
+		}
+	}
+	f := New(Config{})
+	if f.Replace(Sample{}) {
+		t.Error("a sample that is not there was replaced")
+	}
+	for i := 1; i <= replay+1; i++ {
+		f.Update(Sample{At: clock.Mono(i) * 2e9, True: clock.Wall(i) * 2e9, Delay: time.Millisecond})
+	}
+	if f.Replace(Sample{At: (replay + 1) * 2e9}) {
+		t.Error("an old estimate was built anew")
+	}
+}

@@ -13,6 +13,7 @@ func TestInterleavedClient(t *testing.T) {
 	l := newLab(t)
 	up, router, old := l.Host("upstream"), l.Host("router"), l.Host("old")
 	l.Host("client")
+	l.Host("basic")
 	line, _ := up.commandSocket()
 	up.StartChronyServer(l.peers, up.Certificate(l.ca), line)
 	certFile, keyFile := router.writeKeyPair(router.Certificate(l.ca))
@@ -26,6 +27,8 @@ func TestInterleavedClient(t *testing.T) {
 		source(up.IPv4.String(), quickly, mode...), plainSource(up.IPv6.String(), quickly, mode...),
 		source(router.IPv4.String(), quickly, mode...), plainSource(router.IPv6.String(), quickly, mode...),
 		plainSource(old.IPv4.String(), quickly, mode...))
+	// Beside it, another client in basic mode, for the figures.
+	basic := l.ntsd("basic", plainSource(up.IPv6.String(), quickly, "iburst", "yes"), plainSource(router.IPv6.String(), quickly, "iburst", "yes"))
 	for _, name := range []string{up.IPv4.String(), up.IPv6.String(), router.IPv4.String(), router.IPv6.String()} {
 		s := d.untilSource(name, "interleaved replies", func(s *status.Source) bool {
 			return s.NTP != nil && s.NTP.Interleaved && verdict(s, "accepted") >= 8 && s.Reach == 0o377
@@ -49,6 +52,13 @@ func TestInterleavedClient(t *testing.T) {
 	}
 	if n := r.served("Interleaved NTP packets"); n < 8 {
 		t.Errorf("ntsd has answered %d packets in interleaved mode, want 8 or more", n)
+	}
+	for _, name := range []string{up.IPv6.String(), router.IPv6.String()} {
+		const enough = 32
+		full := func(s *status.Source) bool { return s.Stats.Samples >= enough }
+		a, b := d.untilSource(name, "samples", full), basic.untilSource(name, "samples", full)
+		t.Logf("%s: spread of the offsets %.0f ns interleaved, %.0f ns in basic mode; delay %.1f and %.1f us",
+			name, a.Stats.StdDevS*1e9, b.Stats.StdDevS*1e9, a.NTP.DelayS*1e6, b.NTP.DelayS*1e6)
 	}
 	s := d.untilSource(old.IPv4.String(), "replies", func(s *status.Source) bool { return s.Reach == 0o377 && verdict(s, "accepted") >= 8 })
 	if s.NTP.Interleaved || s.Counters.Received != s.Counters.Valid {
