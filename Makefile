@@ -139,6 +139,7 @@ man: ## mandoc's lint
 deps: ## modules are what go.sum says
 	$(GO) mod verify
 	$(GO) mod tidy -diff
+	$(GO) -C scripts/goclient mod tidy -diff
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

@@ -47,6 +47,8 @@ if [ ! -f "$peers/complete" ]; then
 	done
 	: >"$peers/complete"
 fi
+# It came later than the others.
+[ -x "$peers/ntpsec/usr/bin/ntpdig" ] || unpack ntpsec-ntpdig ntpsec
 
 library_path=
 for folder in "$peers"/libraries/lib/*-linux-* "$peers"/libraries/usr/lib/*-linux-*; do
@@ -56,5 +58,6 @@ echo "chronyd=$peers/chrony/usr/sbin/chronyd"
 echo "chronyc=$peers/chrony/usr/bin/chronyc"
 echo "ntpd=$peers/ntpsec/usr/sbin/ntpd"
 echo "ntpq=$peers/ntpsec/usr/bin/ntpq"
+echo "ntpdig=$peers/ntpsec/usr/bin/ntpdig"
 echo "ntpq_pythonpath=$peers/ntpsec/usr/lib/python3/dist-packages"
 echo "library_path=$library_path"

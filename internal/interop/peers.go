@@ -27,6 +27,7 @@ type Peers struct {
 	Chronyd, Chronyc string
 	Newer            bool     // chronyd is not Debian's but the one that CHRONYD names
 	Ntpd, Ntpq       string   // ntpsec's
+	Ntpdig           string   // likewise: asks once
 	Env              []string // what they need in their environment
 }
 
@@ -50,7 +51,7 @@ func FindPeers(t testing.TB) Peers {
 	}
 	p := Peers{
 		Chronyd: value["chronyd"], Chronyc: value["chronyc"],
-		Ntpd: value["ntpd"], Ntpq: value["ntpq"],
+		Ntpd: value["ntpd"], Ntpq: value["ntpq"], Ntpdig: value["ntpdig"],
 		Env: append(os.Environ(), "LD_LIBRARY_PATH="+value["library_path"],
 			"PYTHONPATH="+value["ntpq_pythonpath"]),
 	}

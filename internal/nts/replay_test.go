@@ -116,7 +116,57 @@ func (r *replay) request(pkt []byte, req ServerRequest) {
 	if !bytes.Equal(got, pkt) {
 		r.t.Errorf("our request = %x\nwant %x", got, pkt)
 	}
+	r.answerRekeyed(pkt)
 	r.req = req
+}
+
+// answerRekeyed puts a cookie of ours, with the session's keys in it, in the
+// place of the captured one; all else stays as the client made it. Our server
+// answers that, and the client could open the reply.
+func (r *replay) answerRekeyed(captured []byte) {
+	r.t.Helper()
+	alg := r.up.Algorithm()
+	ring, err := NewKeyring(CookieKey{ID: 5, Key: [CookieKeyLen]byte{1}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	cookie := func(n byte) []byte { return ring.Seal(nil, alg, r.c2s, r.s2c, [CookieNonceLen]byte{n}) }
+	pkt := bytes.Clone(captured[:wire.HeaderLen])
+	exts := wire.PacketExtensions(captured)
+	for x, ok := exts.Next(); ok; x, ok = exts.Next() {
+		switch x.Type {
+		case extCookie:
+			pkt = wire.AppendExtension(pkt, extCookie, cookie(0))
+		case extPlaceholder:
+			pkt = wire.AppendExtension(pkt, extPlaceholder, make([]byte, CookieLen(alg)))
+		case extAuthenticator:
+			a, _ := parseAuthenticator(x)
+			pkt = appendAuthenticator(pkt, 0, r.up, a.nonce, nil, a.padding)
+		default:
+			pkt = wire.AppendExtension(pkt, x.Type, x.Body)
+		}
+	}
+	req, err := ParseServerRequest(pkt)
+	if err != nil {
+		r.t.Fatalf("with a cookie of ours: %x: %v", pkt, err)
+	}
+	var keys Keys
+	if err := ring.Open(req.Cookie, &keys); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := req.Verify(newAEAD(r.t, keys.Algorithm, keys.C2S()), nil); err != nil {
+		r.t.Fatalf("with a cookie of ours: %x: %v", pkt, err)
+	}
+	var fresh []byte
+	for n := range req.MaxNewCookies() {
+		fresh = append(fresh, cookie(byte(n+1))...)
+	}
+	hdr := wire.Header{Version: 4, Mode: wire.ModeServer, Stratum: 2}
+	out := AppendServerResponse(nil, hdr, &req, fresh, newAEAD(r.t, keys.Algorithm, keys.S2C()), make([]byte, alg.NonceSize()))
+	uid := UniqueID(req.UniqueID)
+	if rep, err := OpenResponse(out, &uid, r.down); err != nil || len(rep.Cookies) != req.MaxNewCookies() || len(out) > len(pkt) {
+		r.t.Errorf("our reply of %d bytes to %d: %v, %d cookies, want %d", len(out), len(pkt), err, len(rep.Cookies), req.MaxNewCookies())
+	}
 }
 
 func (r *replay) reply(pkt []byte) {
