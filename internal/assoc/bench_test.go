@@ -37,6 +37,9 @@ type bench struct {
 	out  []event.Action // since the last clear
 	ring *nts.Keyring
 	sent []event.Send // all of them
+
+	strict              bool // of the keys to come
+	notBefore, notAfter clock.Wall
 }
 
 func newBench(t *testing.T, cfg Config) *bench {
@@ -145,7 +148,7 @@ func (b *bench) establish() {
 	b.t.Helper()
 	ke := last[event.StartKE](b)
 	alg := ke.AEADs[0]
-	n := nts.Session{AEAD: alg, C2S: make([]byte, alg.KeySize()), S2C: make([]byte, alg.KeySize())}
+	n := nts.Session{Strict: b.strict, NotBefore: b.notBefore, NotAfter: b.notAfter, AEAD: alg, C2S: make([]byte, alg.KeySize()), S2C: make([]byte, alg.KeySize())}
 	b.rand.Read(n.C2S)
 	b.rand.Read(n.S2C)
 	for range nts.MaxCookies {

@@ -32,6 +32,8 @@ func trustOf(s *nts.Session) trust { return trust{s.Strict, s.NotBefore, s.NotAf
 func (a *Assoc) outOfBounds(at clock.Wall, trip time.Duration) Verdict {
 	b, t := &a.env.Bounds, &a.request.trust
 	switch {
+	case a.cfg.NTS && t.strict != a.keys.session.Strict:
+		return VerdictStale // from before the certificates were judged
 	case !b.On || !a.cfg.NTS || a.cfg.NoVal:
 	case at.Before(b.Floor):
 		return VerdictFloor
@@ -49,7 +51,7 @@ func (a *Assoc) outOfBounds(at clock.Wall, trip time.Duration) Verdict {
 func (a *Assoc) distrust(v Verdict, now clock.Reading, out []event.Action) []event.Action {
 	k := &a.keys
 	switch {
-	case v == VerdictTrip || a.request.gen != k.gen:
+	case v == VerdictTrip || v == VerdictStale || a.request.gen != k.gen:
 	case k.restored:
 		k.refused = true
 		a.nextPoll = now.Mono

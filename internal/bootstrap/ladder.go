@@ -106,7 +106,7 @@ func New(cfg Config, now clock.Reading) *Ladder {
 	l := &Ladder{started: now, floor: cfg.Floor, floorFrom: cfg.FloorFrom}
 	l.HandleConfig(cfg, false)
 	if l.phase != PhaseOff {
-		l.Note(now.Mono, Entry{Rung: RungFloor, Text: fmt.Sprintf("no time before %s counts (%s); the clock says %s",
+		l.Note(now.Mono, Entry{Rung: RungFloor, OK: true, Text: fmt.Sprintf("no time before %s counts (%s); the clock says %s",
 			stamp(l.floor), l.floorFrom, stamp(now.Wall))})
 	}
 	return l

@@ -129,6 +129,7 @@ func (e *Engine) HandleConfig(now clock.Reading, cfg Config, out []event.Action)
 		e.sources = append(e.sources, next)
 	}
 	e.ladder.HandleConfig(e.ladderConfig(), e.sync.ever)
+	e.confirm(now)
 	out = e.dropSources(old, out)
 	for _, s := range e.sources {
 		for len(s.members) > s.wanted() {

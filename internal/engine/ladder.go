@@ -197,6 +197,15 @@ func (e *Engine) climb(now clock.Reading, out []event.Action) []event.Action {
 		n.Kind = event.NoticeTrusted
 		e.reserve.Abandon()
 	}
+	e.confirm(now)
+	return append(out, n)
+}
+
+// confirm has keys on trial established again, where the time is known.
+func (e *Engine) confirm(now clock.Reading) {
+	if !e.proved() {
+		return
+	}
 	for _, s := range e.sources {
 		for _, m := range s.members {
 			if m.assoc.OnTrial() {
@@ -204,7 +213,11 @@ func (e *Engine) climb(now clock.Reading, out []event.Action) []event.Action {
 			}
 		}
 	}
-	return append(out, n)
+}
+
+// proved reports whether there is a time at which certificates can be judged.
+func (e *Engine) proved() bool {
+	return e.ladder.Phase() == bootstrap.PhaseConfirming || e.ladder.Phase() == bootstrap.PhaseDone
 }
 
 // keysDone draws the ladder's conclusions from a key establishment. Keys on
@@ -212,9 +225,8 @@ func (e *Engine) climb(now clock.Reading, out []event.Action) []event.Action {
 // good at the time found ends the trust in its server.
 func (e *Engine) keysDone(now clock.Reading, s *source, m *member, ev event.KEDone, out []event.Action) []event.Action {
 	e.ladder.NoteKeys(now, s.cfg.Name, ev)
-	proved := e.ladder.Phase() == bootstrap.PhaseConfirming || e.ladder.Phase() == bootstrap.PhaseDone
 	switch {
-	case !proved || !m.assoc.OnTrial():
+	case !e.proved() || !m.assoc.OnTrial():
 		return out
 	case ev.Failure == nts.FailureNone:
 		m.assoc.Rekey(now)

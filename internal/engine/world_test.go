@@ -66,7 +66,9 @@ type world struct {
 	exit     *event.Exit
 	exitAt   clock.Mono
 	drift    *event.SaveDrift
-	status   event.SetStatus // the latest
+
+	persisted func(event.Persist)
+	status    event.SetStatus // the latest
 }
 
 type task struct {
@@ -195,6 +197,8 @@ func (w *world) perform(actions []event.Action) {
 			w.saveBackoff(a)
 		case event.SaveDrift:
 			w.drift = &a
+		case event.Persist:
+			w.persisted(a)
 		case event.SetStatus:
 			w.status = a
 		case event.SetRate:
@@ -386,7 +390,8 @@ func (w *world) session(s *server, a event.StartKE) nts.Session {
 	}
 	n := nts.Session{
 		KEName: a.Name, KEAddr: a.Addr, KEPort: a.Port, AEAD: alg, C2S: key(), S2C: key(),
-		NTPAddr: netip.AddrPortFrom(a.Addr, 123), Established: w.now.Wall, Strict: true,
+		NTPAddr: netip.AddrPortFrom(a.Addr, 123), Established: w.now.Wall, Strict: !a.Verify.Tentative && !a.NoVal,
+		NotBefore: epoch.Add(-30 * 24 * time.Hour), NotAfter: epoch.Add(60 * 24 * time.Hour),
 	}
 	if s.ntpAddr.IsValid() {
 		n.NTPAddr = s.ntpAddr

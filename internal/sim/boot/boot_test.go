@@ -127,6 +127,25 @@ func starts() []scenario {
 			w.expect(t, "reboot", r, want{within: 2 * time.Second, kes: 6, writes: 5})
 			return w
 		}},
+		{"the first reply is lost", func(t *testing.T, seed uint64) *World {
+			w := lived(t, seed, 3)
+			for _, s := range w.Servers {
+				s.Deaf = 500 * time.Millisecond
+			}
+			r := w.Run(Life{Off: time.Hour, Mode: ladder, Lasts: time.Minute})
+			w.expect(t, "reboot", r, want{within: 1900 * time.Millisecond, kes: 6, writes: 5})
+			return w
+		}},
+		{"a slow one is late for the agreement", func(t *testing.T, seed uint64) *World {
+			w := New(seed, start, 3)
+			w.Servers[w.rng.IntN(3)].Trip = 400 * time.Millisecond
+			r := w.Run(Life{Mode: ladder, Lasts: time.Minute})
+			w.expect(t, "first boot", r, want{kes: 6, writes: 3})
+			if len(w.strict) != 3 || len(w.disk.reserve) != 3 {
+				t.Errorf("%d of 3 certificates are judged, %d sessions in the reserve", len(w.strict), len(w.disk.reserve))
+			}
+			return w
+		}},
 		{"network after a minute", func(t *testing.T, seed uint64) *World {
 			w := lived(t, seed, 3)
 			r := w.Run(Life{Off: time.Hour, Mode: ladder, Network: time.Minute, Lasts: 5 * time.Minute})
@@ -304,6 +323,30 @@ func liars() []scenario {
 			}
 			return w
 		}},
+		{"an expired certificate is renewed", func(t *testing.T, seed uint64) *World {
+			w := New(seed, start, 0)
+			w.Add(Server{Chains: []Chain{
+				{NotBefore: start.Add(-100 * Day), NotAfter: start.Add(-10 * Day)},
+				{Since: start.Add(time.Hour), NotBefore: start, NotAfter: start.Add(90 * Day)},
+			}})
+			r := w.Run(Life{Mode: ladder, Lasts: 12 * time.Hour})
+			w.expect(t, "after a while", r, want{within: 6 * time.Hour, kes: 30, writes: 4})
+			return w
+		}},
+		{"a time before the floor", func(t *testing.T, seed uint64) *World {
+			w := lived(t, seed, 1)
+			if w.rng.IntN(2) == 0 {
+				w.disk.reserve = nil
+			}
+			s := w.Servers[0]
+			s.Lie = -clock.Offset(time.Duration(1+w.rng.IntN(20*24)) * time.Hour)
+			r := w.Run(Life{Off: time.Minute, Mode: ladder, Lasts: 20 * time.Minute})
+			w.expect(t, "alone", r, want{lost: true, kes: many, writes: 1})
+			if r.Steps != 0 {
+				t.Errorf("%d steps, want none", r.Steps)
+			}
+			return w
+		}},
 		{"a stolen key, one of three", func(t *testing.T, seed uint64) *World {
 			w := lived(t, seed, 3)
 			if w.rng.IntN(2) == 0 {
@@ -389,14 +432,16 @@ func liars() []scenario {
 			}
 			r := w.Run(Life{Mode: ladder, Lasts: 2 * time.Minute})
 			w.expect(t, "half a second", r, want{within: 5 * time.Second, wrong: 260 * time.Millisecond, kes: 6, writes: 3})
-			w = New(seed, start, 3)
-			for _, s := range w.Servers {
-				s.Delay = 5 * time.Second
-			}
-			r = w.Run(Life{Mode: ladder, Lasts: 10 * time.Minute})
-			w.expect(t, "five seconds", r, want{lost: true, kes: many})
-			if r.Steps != 0 {
-				t.Errorf("%d steps, want none", r.Steps)
+			for _, delay := range []time.Duration{1200 * time.Millisecond, 5 * time.Second} {
+				w = New(seed, start, 3)
+				for _, s := range w.Servers {
+					s.Delay = delay
+				}
+				r = w.Run(Life{Mode: ladder, Lasts: 10 * time.Minute})
+				w.expect(t, delay.String(), r, want{lost: true, kes: many})
+				if r.Steps != 0 {
+					t.Errorf("%v: %d steps, want none", delay, r.Steps)
+				}
 			}
 			return w
 		}},

@@ -72,7 +72,7 @@ func (y *life) send(a event.Send) {
 	}
 	y.after(y.w.trip(s), func() {
 		y.spend(a.Data)
-		if s.Dead || y.w.rng.Float64() < s.Loss {
+		if s.Dead || y.mono.Sub(y.born) < s.Deaf || y.w.rng.Float64() < s.Loss {
 			return
 		}
 		reply := y.answer(s, a.Data)

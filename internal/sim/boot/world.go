@@ -43,9 +43,10 @@ type Server struct {
 	Delay          time.Duration // that somebody on the path adds to replies
 	Lie            clock.Offset  // its clock less the truth
 	Dead           bool
-	Chains         []Chain      // the latest whose time has come is shown
-	Again          *Chain       // is shown from the second key establishment on
-	Lost           []clock.Wall // when it forgets its cookie keys
+	Deaf           time.Duration // so long after the start requests get lost
+	Chains         []Chain       // the latest whose time has come is shown
+	Again          *Chain        // is shown from the second key establishment on
+	Lost           []clock.Wall  // when it forgets its cookie keys
 
 	ring *nts.Keyring
 	key  uint32
