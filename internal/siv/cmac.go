@@ -39,6 +39,7 @@ type cmacSIV struct {
 	whole     block        // CMAC subkey for a message of whole blocks
 	padded    block        // CMAC subkey for a message that needs padding
 	start     block        // CMAC(zero), where S2V begins
+	bare      block        // S2V's D after empty additional data; zero: not made yet
 	d, sum    block        // S2V's running D, and the last CMAC
 	scratch   [scratchSize]byte
 }
@@ -104,10 +105,17 @@ func (x *cmacSIV) Open(dst, nonce, additional, ciphertext []byte) ([]byte, error
 // like any other, so an empty one (and an empty additional) still counts.
 func (x *cmacSIV) s2v(plaintext []byte, components ...[]byte) {
 	x.d = x.start
+	if len(components) > 0 && len(components[0]) == 0 {
+		// Always the same, and cookies begin so.
+		if x.bare == (block{}) {
+			x.mix(nil)
+			x.bare = x.d
+		}
+		x.d = x.bare
+		components = components[1:]
+	}
 	for _, c := range components {
-		x.cmac(c, nil)
-		x.d.double()
-		x.d.xor(x.sum[:])
+		x.mix(c)
 	}
 	if len(plaintext) >= blockSize {
 		x.cmac(plaintext, &x.d)
@@ -117,6 +125,13 @@ func (x *cmacSIV) s2v(plaintext []byte, components ...[]byte) {
 	x.d.xor(plaintext)
 	x.d[len(plaintext)] ^= 0x80
 	x.cmac(x.d[:], nil)
+}
+
+// mix takes one component into x.d.
+func (x *cmacSIV) mix(component []byte) {
+	x.cmac(component, nil)
+	x.d.double()
+	x.d.xor(x.sum[:])
 }
 
 // cmac leaves AES-CMAC(message) in x.sum, RFC 4493. With end, message has at
