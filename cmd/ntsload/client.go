@@ -31,8 +31,20 @@ type session struct {
 	cookie   []byte
 }
 
+// establishTries is how often a key establishment is tried.
+const establishTries = 3
+
 // establish runs one key establishment.
-func establish(o *options) (*session, error) {
+func establish(o *options) (x *session, err error) {
+	for range establishTries {
+		if x, err = establishOnce(o); err == nil {
+			return x, nil
+		}
+	}
+	return nil, err
+}
+
+func establishOnce(o *options) (*session, error) {
 	r, err := ntske.NewClient().Exchange(context.Background(), ntske.Request{
 		Name: o.name, Addr: netip.AddrPortFrom(o.server.Addr(), uint16(o.kePort)),
 		AEADs: []siv.Algorithm{o.algorithm()}, NoVal: true,

@@ -35,7 +35,8 @@ func (b *block) xor(p []byte) { subtle.XORBytes(b[:], b[:len(p)], p) }
 type cmacSIV struct {
 	algorithm Algorithm
 	mac       cipher.Block // under K1, for S2V
-	stream    cipher.Block // under K2, for CTR
+	stream    cipher.Block // under K2, for CTR; nil: not needed so far
+	streamKey [32]byte     // K2, as long as the algorithm wants it
 	whole     block        // CMAC subkey for a message of whole blocks
 	padded    block        // CMAC subkey for a message that needs padding
 	start     block        // CMAC(zero), where S2V begins
@@ -52,11 +53,8 @@ func newCMACSIV(a Algorithm, key []byte) (*cmacSIV, error) {
 	if err != nil {
 		return nil, fmt.Errorf("siv: cipher of S2V: %w", err)
 	}
-	stream, err := aes.NewCipher(key[half:])
-	if err != nil {
-		return nil, fmt.Errorf("siv: cipher of CTR: %w", err)
-	}
-	x := &cmacSIV{algorithm: a, mac: mac, stream: stream}
+	x := &cmacSIV{algorithm: a, mac: mac}
+	copy(x.streamKey[:], key[half:])
 	// RFC 4493 §2.3: the subkeys are E(0)*x and E(0)*x^2.
 	mac.Encrypt(x.whole[:], x.whole[:])
 	x.whole.double()
@@ -175,7 +173,17 @@ func (x *cmacSIV) absorb(b []byte) {
 // with a copy of the key schedule for each message. The counters are written
 // before the first is encrypted, since a processor stalls that reads in one
 // piece what it has just written in two.
+//
+// The key schedule is made when there is first something to encrypt: a server
+// verifies requests that have nothing encrypted.
 func (x *cmacSIV) xorKeyStream(text []byte, tag block) {
+	if len(text) > 0 && x.stream == nil {
+		c, err := aes.NewCipher(x.streamKey[:x.algorithm.KeySize()/2])
+		if err != nil {
+			panic(fmt.Errorf("siv: cipher of CTR: %w", err)) // its length was accepted by New
+		}
+		x.stream = c
+	}
 	hi, lo := binary.BigEndian.Uint64(tag[:8]), binary.BigEndian.Uint64(tag[8:])
 	// RFC 5297 §2.5: bits 31 and 63 of the counter start as zero, so that no
 	// carry leaves the lower half.

@@ -132,9 +132,9 @@ func (a Algorithm) String() string {
 type AEAD interface {
 	// Seal appends the sealed plaintext to dst and returns the longer slice.
 	// When dst has room for len(plaintext)+Overhead octets, AES-SIV-CMAC
-	// allocates nothing and AES-GCM-SIV one key schedule (512 octets), since
-	// every nonce has a key of its own. With AES-GCM-SIV a nonce that is not
-	// 12 octets long is our own bug and panics.
+	// allocates nothing (but once, before the first text) and AES-GCM-SIV one
+	// key schedule (512 octets), since every nonce has a key of its own. With
+	// AES-GCM-SIV a nonce that is not 12 octets long is our own bug and panics.
 	Seal(dst, nonce, additional, plaintext []byte) []byte
 
 	// Open appends the plaintext of ciphertext to dst and returns the longer
