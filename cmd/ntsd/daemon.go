@@ -19,6 +19,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/ctl"
 	"ntsd/internal/daemon"
+	"ntsd/internal/foreign"
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/store"
 )
@@ -48,7 +49,7 @@ func daemonMain(args []string, stdout, stderr io.Writer) int {
 func printConfig(o options, stdout, stderr io.Writer) int {
 	load := o.load
 	if len(o.directives) > 0 {
-		load = func() (*config.Config, []config.Diagnostic) { return config.ParseDirectives(o.directives) }
+		load = func() (*config.Config, []config.Diagnostic) { return foreign.ParseDirectives(o.directives) }
 	}
 	cfg, diagnostics := load()
 	for _, d := range diagnostics {

@@ -17,6 +17,7 @@ import (
 
 	"ntsd/internal/config"
 	"ntsd/internal/ctl"
+	"ntsd/internal/foreign"
 	"ntsd/internal/selection"
 	"ntsd/internal/status"
 )
@@ -248,7 +249,7 @@ func TestManDaemon(t *testing.T) {
 		t.Errorf("%s: no directives", page)
 	}
 	for name := range directives {
-		_, diagnostics := config.ParseDirectives([]string{name})
+		_, diagnostics := foreign.ParseDirectives([]string{name})
 		for _, d := range diagnostics {
 			if strings.Contains(d.Message, "is not a directive") || strings.Contains(d.Message, "no equivalent") {
 				t.Errorf("%s: %s", page, d)

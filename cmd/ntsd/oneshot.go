@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
+	"ntsd/internal/foreign"
 )
 
 // oneShotTimeout is how long a query without -t may take: chronyd's default.
@@ -25,7 +26,7 @@ func oneShot(o options, stdout, stderr io.Writer) int {
 	if len(o.directives) == 0 {
 		return fail(stderr, exitUsage, "what to ask? for example: ntsd -Q -t 3 'server time.cloudflare.com iburst nts'")
 	}
-	cfg, diagnostics := config.ParseDirectives(o.directives)
+	cfg, diagnostics := foreign.ParseDirectives(o.directives)
 	for _, d := range diagnostics {
 		fmt.Fprintf(stderr, "ntsd: %s: %s\n", d.Severity, d)
 	}

@@ -19,6 +19,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
+	"ntsd/internal/foreign"
 	"ntsd/internal/linux/sysclock"
 	"ntsd/internal/ntske"
 	"ntsd/internal/resolve"
@@ -234,7 +235,7 @@ func resolveFamily(f event.Family) resolve.Family {
 
 // load reads the configuration that the options name.
 func (o *options) load() (*config.Config, []config.Diagnostic) {
-	cfg, diagnostics := config.LoadFile(o.source(), os.ReadFile)
+	cfg, diagnostics := foreign.Load(o.source(), os.ReadFile)
 	if cfg != nil {
 		systemdFolders(&cfg.Main, os.Getenv)
 	}

@@ -56,12 +56,12 @@ func (d Diagnostic) String() string {
 		b.WriteString(d.Section + ": ")
 	}
 	if d.Option != "" {
-		b.WriteString("option " + quote(d.Option))
+		b.WriteString("option " + Quote(d.Option))
 		switch {
 		case strings.HasPrefix(d.Message, "is "), strings.HasPrefix(d.Message, "has "):
 			b.WriteString(" ") // a sentence about the option, whatever its value
 		case d.Value != "":
-			b.WriteString(" " + quote(d.Value) + ": ")
+			b.WriteString(" " + Quote(d.Value) + ": ")
 		default:
 			b.WriteString(": ")
 		}
@@ -70,8 +70,8 @@ func (d Diagnostic) String() string {
 	return b.String()
 }
 
-// quote returns s in single quotes, on one line, cut to a readable length.
-func quote(s string) string {
+// Quote returns s in single quotes, on one line, cut to a readable length.
+func Quote(s string) string {
 	q := strconv.Quote(clip(s))
 	return "'" + strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`) + "'"
 }

@@ -16,6 +16,17 @@ func FromUCI(p *uci.Package) (*Config, []Diagnostic) {
 	return r.read(p), r.finish()
 }
 
+// FromTranslation checks sections that another daemon's configuration was turned
+// into, like those of a file. They are named by their types, because nobody
+// wrote them; told is what the translation had to say already.
+func FromTranslation(p *uci.Package, told []Diagnostic) (*Config, []Diagnostic) {
+	r := newReader(p.File)
+	for _, d := range told {
+		r.tell(d)
+	}
+	return r.read(p), r.finish()
+}
+
 // maxDiagnostics bounds what is said about one configuration: a file of
 // rubbish must not fill the log.
 const maxDiagnostics = 100
@@ -63,7 +74,7 @@ func (r *reader) read(p *uci.Package) *Config {
 		r.count[s.Type]++
 		d := r.find(s.Type)
 		if d == nil {
-			s.note(Warning, nil, "this section type is not known"+nearest(s.Type, sectionNames(r.schema)))
+			s.note(Warning, nil, "this section type is not known"+Nearest(s.Type, sectionNames(r.schema)))
 			continue
 		}
 		if d.Many && r.count[s.Type] > maxSources {
@@ -94,7 +105,7 @@ func (r *reader) label(s *uci.Section) string {
 	typ := clip(s.Type)
 	switch {
 	case s.Name != "":
-		return typ + " " + quote(s.Name)
+		return typ + " " + Quote(s.Name)
 	case r.byIndex:
 		return fmt.Sprintf("@%s[%d]", typ, r.count[s.Type])
 	}
@@ -176,7 +187,7 @@ func (s *section) readInto(c *Config, d *Section) bool {
 
 // readOption reads one option into target.
 func (s *section) readOption(d *Section, u *uci.Option, target any) {
-	o := d.option(u.Name)
+	o := d.Option(u.Name)
 	if o == nil {
 		s.reader.unknown(s, u, d)
 		return
@@ -198,7 +209,7 @@ func (s *section) readOption(d *Section, u *uci.Option, target any) {
 }
 
 func (r *reader) unknown(s *section, u *uci.Option, d *Section) {
-	s.note(Warning, u, "is not known"+nearest(u.Name, d.optionNames()))
+	s.note(Warning, u, "is not known"+Nearest(u.Name, d.OptionNames()))
 }
 
 // keepErrors drops the warnings from index first on.
@@ -212,7 +223,8 @@ func (r *reader) keepErrors(first int) {
 	r.diagnostics = kept
 }
 
-func (d *Section) option(name string) *Option {
+// Option returns the option of that name, or nil.
+func (d *Section) Option(name string) *Option {
 	for i := range d.Options {
 		if d.Options[i].Name == name {
 			return &d.Options[i]
@@ -221,7 +233,8 @@ func (d *Section) option(name string) *Option {
 	return nil
 }
 
-func (d *Section) optionNames() []string {
+// OptionNames returns the names of all options.
+func (d *Section) OptionNames() []string {
 	var names []string
 	for _, o := range d.Options {
 		names = append(names, o.Name)
@@ -243,8 +256,8 @@ const maxDistance = 2
 // maxMisspelt bounds the names that are compared at all.
 const maxMisspelt = 64
 
-// nearest suggests the known name that was probably meant, or nothing.
-func nearest(name string, known []string) string {
+// Nearest suggests the known name that was probably meant, or nothing.
+func Nearest(name string, known []string) string {
 	best, distance := "", min(maxDistance, len(name)/2)+1
 	if len(name) > maxMisspelt {
 		return ""

@@ -55,6 +55,7 @@ func actions() []Command {
 		{"rekey", "[SOURCE]", "establish new NTS keys", target, "ntsctl rekey", 0, 1, (*invocation).action},
 		{"reload", "", "read the configuration again", "Sources that did not change keep their samples and keys.", "ntsctl reload", 0, 0, (*invocation).action},
 		{"dump", "", "write the state files now", "", "ntsctl dump", 0, 0, (*invocation).action},
+		{"import", "FILE [batch]", "turn another daemon's configuration into ours", "FILE is a chrony.conf, an ntp.conf, or the word chrony or system for OpenWrt's\nfiles. The result goes to standard output, for uci import; with batch as\ncommands for uci batch, which add to what is there. What has no equivalent is\nnamed.", "ntsctl import chrony | uci import ntsd", 1, 2, (*invocation).imports},
 		{"help", "[COMMAND]", "this, or one command with an example", "", "ntsctl help waitsync", 0, 1, (*invocation).help},
 		{"completion", "", "print the completion for bash", "", `eval "$(ntsctl completion)"`, 0, 0, (*invocation).completion},
 		{"version", "", "print the version", "", "ntsctl version", 0, 0, (*invocation).version},
@@ -65,7 +66,7 @@ func actions() []Command {
 // program's kind know and a later version will have.
 func isLater(name string) bool {
 	return slices.Contains([]string{
-		"rtcdata", "nts", "peers", "import",
+		"rtcdata", "nts", "peers",
 		"history", "metrics", "test", "add", "delete",
 	}, name)
 }

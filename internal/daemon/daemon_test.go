@@ -13,6 +13,7 @@ import (
 
 	"ntsd/internal/config"
 	"ntsd/internal/event"
+	"ntsd/internal/foreign"
 	"ntsd/internal/nts"
 	"ntsd/internal/status"
 )
@@ -20,7 +21,7 @@ import (
 // settings reads directives in chrony's syntax.
 func settings(t *testing.T, lines ...string) *config.Config {
 	t.Helper()
-	cfg, diagnostics := config.ParseDirectives(lines)
+	cfg, diagnostics := foreign.ParseDirectives(lines)
 	if config.HasErrors(diagnostics) {
 		t.Fatalf("directives: %v", diagnostics)
 	}

@@ -1,21 +1,49 @@
-package config
+package foreign
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"ntsd/internal/config"
 	"ntsd/internal/siv"
 )
+
+// lines returns the diagnostics as they are shown, the severity first.
+func lines(ds []config.Diagnostic) []string {
+	var out []string
+	for _, d := range ds {
+		out = append(out, d.Severity.String()+": "+d.String())
+	}
+	return out
+}
+
+func diff(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\n got %s\nwant %s", what, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+	}
+}
+
+// checkPrint: what is printed of a configuration reads as the same.
+func checkPrint(t *testing.T, c *config.Config) {
+	t.Helper()
+	printed := c.AppendUCI(nil)
+	again, ds := config.Load("", func(string) ([]byte, error) { return printed, nil })
+	if config.HasErrors(ds) || string(again.AppendUCI(nil)) != string(printed) {
+		t.Fatalf("printed and read: %s\n%s\n%s", strings.Join(lines(ds), "\n"), printed, again.AppendUCI(nil))
+	}
+}
 
 // TestOneShot: the query of the guides.
 func TestOneShot(t *testing.T) {
 	c, ds := ParseDirectives([]string{"server time.example iburst nts maxsamples 1"})
 	diff(t, "diagnostics", lines(ds), nil)
-	want := Source{
-		Kind: Server, Name: "time.example", Operator: "time.example", Line: 1,
-		Family: FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
+	want := config.Source{
+		Kind: config.Server, Name: "time.example", Operator: "time.example", Line: 1,
+		Family: config.FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
 		AEADs:   []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512, siv.AESSIVCMAC384},
 		MinPoll: 6, MaxPoll: 10, MaxDelay: 3 * time.Second, MaxSamples: 1,
 	}
@@ -49,16 +77,16 @@ func TestDirectives(t *testing.T) {
 		{"trustedcerts", s.TrustedCerts, []string{"/etc/ca.pem"}},
 		{"aead", s.AEADs, []siv.Algorithm{siv.AESSIVCMAC256, siv.AESSIVCMAC512}},
 		{"maxpoll", int(s.MaxPoll), 6},
-		{"kind", p.Kind, Pool},
+		{"kind", p.Kind, config.Pool},
 		{"maxsources", p.MaxSources, 2},
-		{"family", p.Family, FamilyIPv4},
-		{"makestep", c.MakeStep, MakeStep{Threshold: 100 * time.Millisecond, Limit: 3}},
+		{"family", p.Family, config.FamilyIPv4},
+		{"makestep", c.MakeStep, config.MakeStep{Threshold: 100 * time.Millisecond, Limit: 3}},
 		{"run_dir", c.Main.RunDir, "/tmp/run"},
 		{"rtcsync", c.Main.RTCSync, true},
-		{"nts", c.NTS, NTS{TrustedCerts: []string{"/a", "/b"}}},
+		{"nts", c.NTS, config.NTS{TrustedCerts: []string{"/a", "/b"}}},
 		{"minsources", c.Selection.MinSources, 2},
 		{"maxdistance", c.Selection.MaxDistance, 500 * time.Millisecond},
-		{"authselectmode", c.Selection.AuthMode, AuthRequire},
+		{"authselectmode", c.Selection.AuthMode, config.AuthRequire},
 	}
 	for _, k := range checks {
 		if !reflect.DeepEqual(k.got, k.want) {
@@ -74,11 +102,11 @@ func TestServerDirectives(t *testing.T) {
 		"ntsserverkey /k", "ntsservercert /c", "local stratum 8 orphan", "allow", "allow 192.168.1.0/24", "deny 192.168.1.9",
 		"ratelimit interval 1 burst 16", "ntsratelimit", "refclock PPS /dev/pps0 lock NMEA refid GPS", "nocerttimecheck 1",
 	})
-	if HasErrors(ds) {
+	if config.HasErrors(ds) {
 		t.Errorf("got %s", strings.Join(lines(ds), "\n"))
 	}
 	if !c.NTSServer.Enabled || c.Local.Stratum != 8 || !c.Local.Orphan || len(c.Allow) != 2 || len(c.Deny) != 1 || len(c.RefClocks) != 1 ||
-		c.Bootstrap.Mode != BootstrapNoCertTimeCheck || c.Serve.RateLimit.Burst != 16 || !c.NTSServer.RateLimit.Enabled {
+		c.Bootstrap.Mode != config.BootstrapNoCertTimeCheck || c.Serve.RateLimit.Burst != 16 || !c.NTSServer.RateLimit.Enabled {
 		t.Errorf("got %+v", c)
 	}
 }

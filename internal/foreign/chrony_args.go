@@ -1,9 +1,11 @@
-package config
+package foreign
 
 import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"ntsd/internal/config"
 )
 
 func (t *translator) translateSimple(name string, d simpleDirective, args []string) {
@@ -13,7 +15,7 @@ func (t *translator) translateSimple(name string, d simpleDirective, args []stri
 		// chrony's argument, the number of clock updates, has no meaning for a
 		// one-shot run; 0 asks for nothing.
 		if n, err := strconv.Atoi(strings.Join(args, " ")); len(args) > 0 && (err != nil || n < 0) {
-			t.note(Error, name, "takes a number of clock updates")
+			t.note(config.Error, name, "takes a number of clock updates")
 			return
 		} else if len(args) > 0 && n == 0 {
 			return
@@ -22,11 +24,11 @@ func (t *translator) translateSimple(name string, d simpleDirective, args []stri
 	case name == "port" && len(args) == 1 && args[0] == "0":
 		t.add(t.once(d.section), "enabled", "0")
 	case d.value != "" && len(args) > 0:
-		t.note(Error, name, "takes no argument")
+		t.note(config.Error, name, "takes no argument")
 	case d.value != "":
 		t.add(t.once(d.section), d.options, d.value)
 	case len(args) != len(options):
-		t.note(Error, name, "takes "+strconv.Itoa(len(options))+" argument"+plural(len(options))+", not "+strconv.Itoa(len(args)))
+		t.note(config.Error, name, "takes "+strconv.Itoa(len(options))+" argument"+plural(len(options))+", not "+strconv.Itoa(len(args)))
 	default:
 		for i, o := range options {
 			t.add(t.once(d.section), o, args[i])
@@ -60,11 +62,11 @@ func (t *translator) translateKeywords(i int, args []string, first ...string) {
 	for ; len(first) > 0 && len(args) > 0; first, args = first[1:], args[1:] {
 		t.add(i, first[0], args[0])
 	}
-	d := t.reader.find(t.pkg.Sections[i].Type)
+	d := t.section(t.pkg.Sections[i].Type)
 	for len(args) > 0 {
 		used, problem := t.keyword(i, d, strings.ToLower(args[0]), args[1:])
 		if problem != "" {
-			t.note(Error, d.Type, "the keyword "+quote(args[0])+" "+problem)
+			t.note(config.Error, d.Type, "the keyword "+config.Quote(args[0])+" "+problem)
 			t.drop(i)
 			return
 		}
@@ -74,9 +76,9 @@ func (t *translator) translateKeywords(i int, args []string, first ...string) {
 
 // keyword reads one keyword and returns how many of the arguments after it
 // belong to it, or what is wrong with it.
-func (t *translator) keyword(i int, d *Section, word string, after []string) (used int, problem string) {
+func (t *translator) keyword(i int, d *config.Section, word string, after []string) (used int, problem string) {
 	name := chronyOption(word)
-	o := d.option(name)
+	o := d.Option(name)
 	switch {
 	case name == "family":
 		t.add(i, name, word)
@@ -87,11 +89,11 @@ func (t *translator) keyword(i int, d *Section, word string, after []string) (us
 		case known && n > len(after):
 			return 0, "takes a value"
 		case !known && o == nil:
-			return 0, "is not known" + nearest(word, d.optionNames())
+			return 0, "is not known" + config.Nearest(word, d.OptionNames())
 		case !known: // an option of the section, but not said this way
 			return 0, "is not known"
 		}
-		t.note(Warning, d.Type, "the keyword "+quote(word)+" has no equivalent and is ignored")
+		t.note(config.Warning, d.Type, "the keyword "+config.Quote(word)+" has no equivalent and is ignored")
 		return n, ""
 	case o.Flag:
 		t.add(i, name, "1")
@@ -133,7 +135,7 @@ func unusedKeyword(word string) (args int, known bool) {
 func (t *translator) translateAccess(name string, args []string) {
 	i := t.open(name)
 	if len(args) > 0 && strings.EqualFold(args[0], "all") {
-		t.note(Warning, name, "the keyword 'all' makes no difference: a narrower rule decides")
+		t.note(config.Warning, name, "the keyword 'all' makes no difference: a narrower rule decides")
 		args = args[1:]
 	}
 	switch {
@@ -144,8 +146,29 @@ func (t *translator) translateAccess(name string, args []string) {
 	case len(args) == 1:
 		t.add(i, "subnet", args[0])
 	default:
-		t.note(Error, name, "takes one subnet")
+		t.note(config.Error, name, "takes one subnet")
 		t.drop(i)
+	}
+}
+
+// translateSmooth handles smoothtime.
+func (t *translator) translateSmooth(args []string) {
+	if len(args) == 3 && strings.EqualFold(args[2], "leaponly") {
+		t.add(t.once("smoothtime"), "leaponly", "1")
+		args = args[:2]
+	}
+	t.translateSimple("smoothtime", simpleDirective{section: "smoothtime", options: "maxppm maxwander"}, args)
+}
+
+// translateLog handles log: which files of statistics are written.
+func (t *translator) translateLog(args []string) {
+	for _, name := range args {
+		switch name {
+		case "measurements", "statistics", "tracking":
+			t.add(t.once("statistics"), "log", name)
+		default:
+			t.note(config.Warning, "log", "files of "+config.Quote(name)+" are not written")
+		}
 	}
 }
 

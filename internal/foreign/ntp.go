@@ -1,0 +1,299 @@
+package foreign
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"ntsd/internal/config"
+)
+
+// ntp translates an ntp.conf, ntpsec's or the older one's.
+func ntp(file string, lines []string) *translator {
+	t := newTranslator(file)
+	r := &restrictions{translator: t}
+	t.each(lines, "#", true, func(name string, args []string) {
+		switch name {
+		case "server", "pool", "peer":
+			t.ntpSource(name, args)
+		case "refclock":
+			t.ntpRefClock(args)
+		case "nts":
+			t.ntpNTS(args)
+		case "restrict":
+			r.add(args)
+		case "fudge":
+			t.ntpFudge(args)
+		case "statistics":
+			for _, a := range args {
+				t.ntpStatistics(a)
+			}
+		default:
+			t.ntpSimple(name, args)
+		}
+	})
+	r.finish()
+	return t
+}
+
+// ntpSimple handles what is one option, or nothing.
+func (t *translator) ntpSimple(name string, args []string) {
+	simple := map[string][2]string{
+		"statsdir": {"statistics", "dir"}, "leapfile": {"systemclock", "leapfile"}, "leapsmearinterval": {},
+		"driftfile": {}, "logfile": {}, "logconfig": {}, "filegen": {}, "keys": {}, "trustedkey": {}, "controlkey": {},
+		"requestkey": {}, "crypto": {}, "tinker": {}, "disable": {}, "enable": {}, "interface": {}, "mru": {}, "nonvolatile": {},
+		"broadcast": {}, "multicastclient": {}, "manycastclient": {}, "manycastserver": {}, "broadcastclient": {},
+		"includefile": {}, "discard": {}, "setvar": {}, "rlimit": {}, "phone": {}, "unpeer": {}, "pidfile": {}, "monitor": {},
+		"extra": {}, "dscp": {},
+	}
+	target, known := simple[name]
+	switch {
+	case name == "tos":
+		t.ntpTos(args)
+	case !known:
+		t.note(config.Error, name, "is not a directive of ntp.conf")
+	case target[0] == "" && (name == "driftfile" || name == "filegen"):
+		// The frequency is kept anyway, and files of statistics by day.
+	case target[0] == "" && name == "broadcast":
+		t.note(config.Warning, name, "is not offered: nobody can authenticate or measure the delay of a broadcast")
+	case target[0] == "":
+		t.ignored(name)
+	case len(args) != 1:
+		t.note(config.Error, name, "takes 1 argument, not "+strconv.Itoa(len(args)))
+	default:
+		t.add(t.once(target[0]), target[1], args[0])
+	}
+}
+
+// ntpSource handles server, pool and peer. An address of the local network of
+// pseudo-addresses, 127.127.TYPE.UNIT, is a reference clock of that type.
+func (t *translator) ntpSource(name string, args []string) {
+	// ntpd's own switches for the family of addresses.
+	if len(args) > 0 && (args[0] == "-4" || args[0] == "-6") {
+		args = append(args[1:], map[string]string{"-4": "ipv4", "-6": "ipv6"}[args[0]])
+	}
+	if len(args) == 0 {
+		t.note(config.Error, name, "names no host")
+		return
+	}
+	if clock, unit, ok := pseudoAddress(args[0]); ok {
+		t.pseudoClock(clock, unit, args[1:])
+		return
+	}
+	t.translateKeywords(t.open(name), args, "hostname")
+}
+
+// Types of reference clocks by their numbers in ntp.conf.
+const (
+	clockLocal = 1
+	clockPPS   = 22
+	clockSHM   = 28
+)
+
+func pseudoAddress(s string) (clock, unit byte, ok bool) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is4() || a.As4()[0] != 127 || a.As4()[1] != 127 {
+		return 0, 0, false
+	}
+	return a.As4()[2], a.As4()[3], true
+}
+
+func (t *translator) pseudoClock(clock, unit byte, keywords []string) {
+	switch clock {
+	case clockLocal:
+		t.add(t.once("local"), "enabled", "1")
+	case clockPPS, clockSHM:
+		driver, parameter := "SHM", strconv.Itoa(int(unit))
+		if clock == clockPPS {
+			driver, parameter = "PPS", "/dev/pps"+parameter
+		}
+		t.translateKeywords(t.open("refclock"), append([]string{driver, parameter}, onlyKnown(keywords)...), "driver", "parameter")
+	default:
+		t.note(config.Warning, "server", "reference clocks of type "+strconv.Itoa(int(clock))+" are read by gpsd: give it the device, and us refclock SHM")
+	}
+}
+
+// onlyKnown leaves of the keywords of a reference clock what means the same
+// here.
+func onlyKnown(words []string) []string {
+	var known []string
+	for i, w := range words {
+		if w == "prefer" || w == "noselect" {
+			known = append(known, w)
+		} else if w == "refid" && i+1 < len(words) {
+			known = append(known, w, words[i+1])
+		}
+	}
+	return known
+}
+
+// ntpRefClock handles ntpsec's form: refclock NAME unit N ...
+func (t *translator) ntpRefClock(args []string) {
+	clocks := map[string]byte{"local": clockLocal, "pps": clockPPS, "shm": clockSHM}
+	var unit uint64
+	for i, w := range args {
+		if w == "unit" && i+1 < len(args) {
+			unit, _ = strconv.ParseUint(args[i+1], 10, 7)
+		}
+	}
+	name := strings.ToLower(strings.Join(args[:min(1, len(args))], ""))
+	clock, known := clocks[name]
+	if !known {
+		t.note(config.Warning, "refclock", "the driver "+config.Quote(name)+" is gpsd's affair: give it the device, and us refclock SHM")
+		return
+	}
+	t.pseudoClock(clock, byte(unit), args[1:])
+}
+
+// ntpFudge handles fudge: of all that it can change, the stratum of the local
+// clock.
+func (t *translator) ntpFudge(args []string) {
+	clock, _, ok := pseudoAddress(strings.Join(args[:min(1, len(args))], ""))
+	for i := 1; i+1 < len(args); i += 2 {
+		if ok && clock == clockLocal && args[i] == "stratum" {
+			t.add(t.once("local"), "stratum", args[i+1])
+			continue
+		}
+		t.note(config.Warning, "fudge", "the keyword "+config.Quote(args[i])+" has no equivalent and is ignored")
+	}
+}
+
+// ntpNTS handles "nts enable", "nts cert FILE" and the like; several may stand
+// in one line.
+func (t *translator) ntpNTS(args []string) {
+	options := map[string][2]string{
+		"cert": {"nts_server", "cert"}, "key": {"nts_server", "key"}, "port": {"nts_server", "port"},
+		"ca": {"nts", "trustedcerts"},
+	}
+	for len(args) > 0 {
+		word := strings.ToLower(args[0])
+		args = args[1:]
+		if word == "enable" {
+			t.add(t.once("nts_server"), "enabled", "1")
+			continue
+		}
+		if word == "disable" {
+			continue
+		}
+		if len(args) == 0 {
+			t.note(config.Error, "nts", "the keyword "+config.Quote(word)+" takes a value")
+			return
+		}
+		if target, known := options[word]; known {
+			t.add(t.once(target[0]), target[1], args[0])
+		} else {
+			t.note(config.Warning, "nts", "the keyword "+config.Quote(word)+" has no equivalent and is ignored")
+		}
+		args = args[1:]
+	}
+}
+
+// ntpTos handles the options of selection.
+func (t *translator) ntpTos(args []string) {
+	for i := 0; i+1 < len(args); i += 2 {
+		switch args[i] {
+		case "minsane":
+			t.add(t.once("selection"), "minsources", args[i+1])
+		case "maxdist":
+			t.add(t.once("selection"), "maxdistance", args[i+1])
+		case "orphan":
+			s := t.once("local")
+			t.add(s, "enabled", "1")
+			t.add(s, "orphan", "1")
+			t.add(s, "stratum", args[i+1])
+		default:
+			t.note(config.Warning, "tos", "the keyword "+config.Quote(args[i])+" has no equivalent and is ignored")
+		}
+	}
+}
+
+func (t *translator) ntpStatistics(name string) {
+	switch name {
+	case "loopstats", "peerstats", "clockstats", "rawstats":
+		t.add(t.once("statistics"), "log", name)
+	default:
+		t.note(config.Warning, "statistics", "files of "+config.Quote(name)+" are not written")
+	}
+}
+
+// restrictions turn ntpd's rules for everybody into ours for nobody: without a
+// rule ntpd answers all.
+type restrictions struct {
+	*translator
+	closed bool // "restrict default ignore" or noserve
+}
+
+// add handles restrict [-4|-6] (default | source | ADDRESS [mask MASK]) FLAG...
+func (r *restrictions) add(args []string) {
+	if len(args) > 0 && (args[0] == "-4" || args[0] == "-6") {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		r.note(config.Error, "restrict", "names no address")
+		return
+	}
+	who, mask, flags := args[0], "", args[1:]
+	if len(flags) > 1 && flags[0] == "mask" {
+		mask, flags = flags[1], flags[2:]
+	}
+	refused := false
+	for _, f := range flags {
+		switch f {
+		case "ignore", "noserve":
+			refused = true
+		case "limited":
+			r.translator.add(r.once("serve"), "ratelimit", "1")
+		}
+	}
+	switch who {
+	case "source": // what may come from servers is not a question here
+	case "default":
+		r.closed = r.closed || refused
+	default:
+		prefix, ok := masked(who, mask)
+		if !ok {
+			r.note(config.Error, "restrict", config.Quote(strings.TrimSpace(who+" "+mask))+" is not a network")
+			return
+		}
+		if !prefix.Addr().IsLoopback() {
+			typ := "allow"
+			if refused {
+				typ = "deny"
+			}
+			r.translator.add(r.open(typ), "subnet", prefix.String())
+		}
+	}
+}
+
+// masked returns the network of an address and its mask, which is written out
+// for IPv4; without one it is a single host.
+func masked(address, mask string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(address); err == nil {
+		return p.Masked(), true
+	}
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Zone() != "" {
+		return netip.Prefix{}, false
+	}
+	bits := a.BitLen()
+	if mask != "" {
+		m, err := netip.ParseAddr(mask)
+		if err != nil || m.BitLen() != a.BitLen() {
+			return netip.Prefix{}, false
+		}
+		bits = 0
+		for _, b := range m.AsSlice() {
+			for ; b&0x80 != 0; b <<= 1 {
+				bits++
+			}
+		}
+	}
+	return netip.PrefixFrom(a, bits).Masked(), true
+}
+
+// finish writes the rule for everybody.
+func (r *restrictions) finish() {
+	if !r.closed {
+		r.translator.add(r.open("allow"), "subnet", "0.0.0.0/0", "::/0")
+	}
+}
