@@ -22,7 +22,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest -e /vmtest)
 
-.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak soak cross interop peers acceptance test-vm test-vm-all vm-kernel bench bench-server size packages repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-vm test-vm-all vm-kernel bench bench-server size packages repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -78,7 +78,10 @@ sim: ## every scenario with 20 seeds
 sim-soak: ## every scenario with 1000 seeds
 	$(GO) run ./cmd/ntssim -seeds $${SEEDS:-1000} testdata/scenarios/*.scn
 
-soak: fuzz sim-soak ## the long versions: some hours
+sim-boot: ## routers that boot, 1000 worlds of each scenario (SEEDS=n for another number)
+	$(GO) test -count=1 -timeout 60m ./internal/sim/boot -seeds=$${SEEDS:-1000}
+
+soak: fuzz sim-soak sim-boot ## the long versions: some hours
 
 cross: ## unit tests under qemu-user on arm64 and big-endian mips
 	@scripts/cross.sh $(CROSS)

@@ -36,6 +36,10 @@ import (
 // sender of a reply cannot shift it by more than half of that.
 const MaxTrip = time.Second
 
+// confirmFor is how long a time on trial waits for certificates: many attempts
+// of a key establishment.
+const confirmFor = 5 * time.Minute
+
 // Mode says how certificates are judged before the clock is trusted.
 type Mode uint8
 
@@ -96,6 +100,7 @@ type Ladder struct {
 	floor     clock.Wall
 	floorFrom string
 	started   clock.Reading
+	since     clock.Mono // of the phase
 	told      bool // what is missing at the deadline
 	judged    Judgement
 	journal   journal
@@ -159,10 +164,10 @@ func (l *Ladder) Verify(now clock.Reading, believed clock.Wall, updated bool) ev
 	switch {
 	case l.phase == PhaseSearching, l.cfg.Mode == ModeNoCertTimeCheck && !updated:
 		return event.Verify{Tentative: true, At: now.Wall, Floor: l.floor}
-	case l.phase == PhaseConfirming:
-		return event.Verify{At: believed}
+	case l.phase == PhaseOff:
+		return event.Verify{At: now.Wall}
 	}
-	return event.Verify{At: now.Wall}
+	return event.Verify{At: believed}
 }
 
 // Judge finds who agrees, and keeps the answer.
@@ -195,13 +200,15 @@ func (l *Ladder) Climb(now clock.Reading) bool {
 	default:
 		l.phase = PhaseConfirming
 	}
-	// A certificate cannot have been issued in the future.
-	if j.Latest > l.floor {
+	// A certificate cannot have been issued in the future. On trial that proves
+	// nothing: who fails the second look must not have raised the floor.
+	if l.phase == PhaseDone && j.Latest > l.floor {
 		l.floor, l.floorFrom = j.Latest, "certificates of those who agree"
 	}
 	if l.phase == was {
 		return false
 	}
+	l.since = now.Mono
 	l.Note(now.Mono, Entry{Rung: RungAgreement, OK: true, Text: l.Agreement()})
 	if l.phase == PhaseDone {
 		l.Note(now.Mono, Entry{Rung: RungTrust, OK: true, Text: "the time is trusted"})
@@ -224,18 +231,35 @@ func (l *Ladder) HandleRevoked(votes []Vote) bool {
 }
 
 // NextDeadline is when HandleTimer wants to be called.
-func (l *Ladder) NextDeadline() clock.Mono {
+func (l *Ladder) NextDeadline() clock.Mono { return min(l.deadline(), l.patience()) }
+
+// deadline is when to say what is missing.
+func (l *Ladder) deadline() clock.Mono {
 	if l.told || l.cfg.Deadline <= 0 || !l.Climbing() {
 		return clock.Never
 	}
 	return l.started.Mono.Add(l.cfg.Deadline)
 }
 
-// HandleTimer says at the deadline what is missing. It forces nothing.
-func (l *Ladder) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
-	if now.Mono < l.NextDeadline() {
-		return out
+// patience is when a time on trial is given up.
+func (l *Ladder) patience() clock.Mono {
+	if l.phase != PhaseConfirming {
+		return clock.Never
 	}
-	l.told = true
-	return append(out, event.Notice{Kind: event.NoticeBootstrap, Text: l.Waiting()})
+	return l.since.Add(confirmFor)
+}
+
+// HandleTimer says at the deadline what is missing, which forces nothing, and
+// gives up a time that nobody confirms: those who placed the clock may be gone,
+// and by a wrong time no honest certificate is valid.
+func (l *Ladder) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
+	if now.Mono >= l.deadline() {
+		l.told = true
+		out = append(out, event.Notice{Kind: event.NoticeBootstrap, Text: l.Waiting()})
+	}
+	if now.Mono >= l.patience() {
+		l.phase = PhaseSearching
+		l.Note(now.Mono, Entry{Rung: RungTrust, Text: fmt.Sprintf("given up: not confirmed within %v", confirmFor)})
+	}
+	return out
 }

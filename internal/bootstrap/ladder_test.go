@@ -132,8 +132,8 @@ func TestWayUp(t *testing.T) {
 	if !l.Decides() || !l.OnTrial() || !l.Climb(now) || l.Phase() != PhaseConfirming {
 		t.Fatalf("two of three on trial: got %v", l.Phase())
 	}
-	if got := l.Floor(); got != built+7 {
-		t.Errorf("floor: got %d past the build, want the youngest certificate of those who agree", got-built)
+	if got := l.Floor(); got != built {
+		t.Errorf("floor: got %d past the build, want it unmoved by what is on trial", got-built)
 	}
 	if got, want := l.Verify(now, built+50, false), (event.Verify{At: built + 50}); got != want {
 		t.Errorf("confirming: got %+v, want %+v", got, want)
@@ -149,8 +149,11 @@ func TestWayUp(t *testing.T) {
 	if l.Judge(votes); l.OnTrial() || !l.Climb(now) || l.Phase() != PhaseDone || l.Waiting() != "" {
 		t.Errorf("two strict votes: got %v, waits for %q", l.Phase(), l.Waiting())
 	}
+	if got := l.Floor(); got != built+7 {
+		t.Errorf("floor: got %d past the build, want the youngest certificate of those who agree", got-built)
+	}
 	now.Wall = built + 90
-	if got, want := l.Verify(now, built+91, true), (event.Verify{At: built + 90}); got != want {
+	if got, want := l.Verify(now, built+91, true), (event.Verify{At: built + 91}); got != want {
 		t.Errorf("done: got %+v, want %+v", got, want)
 	}
 }
@@ -235,6 +238,22 @@ func TestDeadline(t *testing.T) {
 	}
 	if l.NextDeadline() != clock.Never || len(l.HandleTimer(now, nil)) != 0 || l.Phase() != PhaseSearching {
 		t.Error("told twice, or something was forced")
+	}
+}
+
+// A time that nobody confirms is given up: who placed the clock may be gone.
+func TestGivenUp(t *testing.T) {
+	l := New(three(), foot())
+	l.Judge([]Vote{vote("a", 0, false), vote("b", 0, false)})
+	now := clock.Reading{Mono: 7e9}
+	l.Climb(now)
+	now.Mono = 7e9 + clock.Mono(confirmFor) - 1
+	if l.HandleTimer(now, nil); l.Phase() != PhaseConfirming || l.NextDeadline() != now.Mono+1 {
+		t.Errorf("before its time: %v, deadline %v", l.Phase(), l.NextDeadline())
+	}
+	now.Mono = 7e9 + clock.Mono(confirmFor)
+	if l.HandleTimer(now, nil); l.Phase() != PhaseSearching || !l.Verify(now, 1, true).Tentative {
+		t.Errorf("got %v, want searching", l.Phase())
 	}
 }
 

@@ -129,6 +129,13 @@ func (r *Reserve) HandleTaken(now clock.Reading, ev event.ReserveTaken) []nts.Se
 // Abandon gives up what was not taken: it is not needed any more.
 func (r *Reserve) Abandon() { r.wanted, r.asked = nil, false }
 
+// Hurry looks for a route at once: a link came up.
+func (r *Reserve) Hurry() {
+	if !r.asked {
+		r.next = 0
+	}
+}
+
 // Low reports whether less is on flash than at the last filling.
 func (r *Reserve) Low() bool { return r.spent || len(r.stored) == 0 }
 

@@ -156,8 +156,8 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 		d.opt.Log.Error("configuration not reloaded, the old one stays in force", "reason", reason)
 		return fmt.Errorf("%w: %s", ErrReload, reason)
 	}
-	if old := d.applied.Main; cfg.Main.RunDir != old.RunDir || cfg.Main.Clock != old.Clock || cfg.Main.RTCSync != old.RTCSync {
-		d.opt.Log.Warn("options run_dir, clock and rtcsync take effect at the next start")
+	if old := d.applied.Main; cfg.Main.RunDir != old.RunDir || cfg.Main.StateDir != old.StateDir || cfg.Main.Clock != old.Clock || cfg.Main.RTCSync != old.RTCSync {
+		d.opt.Log.Warn("options run_dir, state_dir, clock and rtcsync take effect at the next start")
 	}
 	d.applied = cfg
 	d.readLeaps()

@@ -90,6 +90,7 @@ func (e *Engine) command(now clock.Reading, cmd event.Command, s *source, member
 // linkUp forgets failures that a new link may cure.
 func (e *Engine) linkUp(s *source) {
 	e.memory.HandleOnline()
+	e.reserve.Hurry()
 	for i := range s.addrs {
 		s.addrs[i].bad = false
 	}

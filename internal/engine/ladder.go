@@ -57,7 +57,7 @@ func (e *Engine) startLadder(now clock.Reading, out []event.Action) (clock.Readi
 	}
 	want := func(r *nts.Session) bool {
 		s := e.reserved(r)
-		return e.ladder.Climbing() && s != nil && !e.memory.Has(s.keys(), r.KEAddr) && !r.NotAfter.Before(e.ladder.Floor())
+		return e.ladder.Climbing() && s != nil && !s.offline && !e.memory.Has(s.keys(), r.KEAddr) && !r.NotAfter.Before(e.ladder.Floor())
 	}
 	e.reserve.Start(now, e.keeper.reserve, want)
 	for _, s := range e.sources {

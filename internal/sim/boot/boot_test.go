@@ -12,7 +12,7 @@ import (
 )
 
 // seeds is how many worlds of each scenario are run.
-var seeds = flag.Int("seeds", 10, "worlds of each scenario") //nolint:gochecknoglobals // a flag
+var seeds = flag.Int("seeds", 6, "worlds of each scenario") //nolint:gochecknoglobals // a flag
 
 const (
 	ladder = bootstrap.ModeLadder
@@ -425,6 +425,28 @@ func liars() []scenario {
 			}
 			return w
 		}},
+		{"liars on trial vanish", func(t *testing.T, seed uint64) *World {
+			w := New(seed, start, 3)
+			honest := w.Servers[0].Chains
+			for _, s := range w.Servers[:2] {
+				s.Chains, s.Lie, s.Trip = caught(start.Add(-90*Day), start.Add(-Day)), -clock.Offset(30*Day), 300*time.Millisecond
+			}
+			back := Event{After: 1700 * time.Millisecond, Do: func() {
+				for _, s := range w.Servers {
+					s.Chains, s.Lie, s.Dead = honest, 0, false
+				}
+			}}
+			gone := Event{After: back.After, Do: func() { w.Servers[0].Dead, w.Servers[1].Dead = true, true }}
+			if w.rng.IntN(2) == 0 {
+				r := w.Run(Life{Mode: ladder, Lasts: 10 * time.Minute, Events: []Event{back}})
+				w.expect(t, "the true ones answer", r, want{within: 4 * time.Minute, kes: many, writes: 3})
+				return w
+			}
+			back.After = 8 * time.Minute
+			r := w.Run(Life{Mode: ladder, Lasts: 8 * time.Hour, Events: []Event{gone, back}})
+			w.expect(t, "nobody answers, then the true ones", r, want{within: 3 * time.Hour, kes: many, writes: 4})
+			return w
+		}},
 		{"delays on the path", func(t *testing.T, seed uint64) *World {
 			w := New(seed, start, 3)
 			for _, s := range w.Servers {
@@ -482,11 +504,15 @@ func liars() []scenario {
 }
 
 func TestScenarios(t *testing.T) {
+	n := *seeds
+	if testing.Short() {
+		n = 1
+	}
 	for _, list := range [][]scenario{starts(), flashes(), liars()} {
 		for _, s := range list {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				for seed := range uint64(*seeds) {
+				for seed := range uint64(n) {
 					w := s.tell(t, seed+1)
 					for _, b := range w.Broken {
 						t.Errorf("never: %s", b)

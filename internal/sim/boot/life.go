@@ -51,15 +51,12 @@ func (w *World) Run(l Life) *Result {
 	last := w.life
 	w.life = y
 	y.begin(last)
-	if l.Before != nil {
-		l.Before(w)
-	}
 	y.floor = w.floor()
 	y.engine = engine.New(w.config(&l), w.bytes, y.now())
 	y.engine.Recall(w.disk.state, slices.Clone(w.disk.reserve))
 	writes := w.disk.writes
-	if l.During != nil {
-		y.after(time.Second, func() { l.During(w) })
+	for _, e := range l.Events {
+		y.after(e.After, e.Do)
 	}
 	y.perform(y.engine.HandleStart(y.now(), y.sessions(), y.backoffs(), nil))
 	y.loop()

@@ -62,14 +62,20 @@ type Life struct {
 	Cut     bool // it ends by a power cut
 	// CutAt is the action at which the power is cut, in the middle of it if it
 	// writes; 0: at the end of Lasts.
-	CutAt          int
-	Network        time.Duration // is there after so long
-	Names          time.Duration // are resolved after so long; negative: never
-	ReadOnly       bool          // the flash
-	Mode           bootstrap.Mode
-	AtFloor        bool // the clock is set to the floor at the start
-	Agree          int
-	Before, During func(*World) // the servers change; During after a second
+	CutAt    int
+	Network  time.Duration // is there after so long
+	Names    time.Duration // are resolved after so long; negative: never
+	ReadOnly bool          // the flash
+	Mode     bootstrap.Mode
+	AtFloor  bool // the clock is set to the floor at the start
+	Agree    int
+	Events   []Event
+}
+
+// Event is a change of the world so long after the start.
+type Event struct {
+	After time.Duration
+	Do    func()
 }
 
 // World is a router, its servers and its flash.
