@@ -205,6 +205,11 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()
+	return ended(log, err)
+}
+
+// ended tells an orderly end from a failure.
+func ended(log *slog.Logger, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		log.Info("ntsd exiting")
 		return nil
