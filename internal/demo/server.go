@@ -72,7 +72,11 @@ func Start(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		s.ntp.Close()
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { s.ntp.Close() })
+	// Joined, so that after Close the address is free.
+	s.joined.Go(func() {
+		<-ctx.Done()
+		s.ntp.Close()
+	})
 	s.joined.Go(func() { s.serveNTP(ctx) })
 	return s, nil
 }

@@ -10,6 +10,7 @@ import (
 // udp, whose timestamps are then those of a kernel of ours, in a machine.
 func TestKernelClock(t *testing.T) {
 	need(t)
+	t.Parallel()
 	m := boot(t, machineSpec{flash: newFlash(t, 8)})
 	m.do("net")
 	m.do("set", "1700000000")

@@ -72,7 +72,7 @@ func liesBeyondCertificate(t *testing.T) *world {
 func liesAfterReboot(t *testing.T) *world {
 	w := lived(t, 3, 0, false)
 	w.servers[0].SetOffset(clock.Offset(365 * day))
-	again(w, 3, 0)
+	again(w, 6, 0)
 	return w
 }
 
@@ -148,7 +148,7 @@ func expiredSince(t *testing.T, servers int, alone bool) *world {
 		return w
 	}
 	r.startDaemon()
-	r.wantSync(6, 0)
+	r.wantSync(6, 2) // his certificate is not valid at the right time
 	return w
 }
 
@@ -177,6 +177,6 @@ func fromTheFuture(t *testing.T, alone bool) *world {
 		return w
 	}
 	r.startDaemon()
-	r.wantSync(6, 0)
+	r.wantSync(6, 2)
 	return w
 }

@@ -24,6 +24,7 @@ func scenarios() []scenario {
 // TestScenarios plays the scenarios and prints their figures.
 func TestScenarios(t *testing.T) {
 	need(t)
+	t.Parallel()
 	if err := names.serve(); err != nil {
 		t.Fatal(err)
 	}
@@ -33,13 +34,13 @@ func TestScenarios(t *testing.T) {
 			chosen = append(chosen, s)
 		}
 	}
-	chosen = chosen[:1] // the others need the ladder of section bootstrap
 	worlds := make([]*world, len(chosen))
 	t.Run("each", func(t *testing.T) {
 		for i, s := range chosen {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				worlds[i] = s.run(t)
+				worlds[i].last.off()
 			})
 		}
 	})

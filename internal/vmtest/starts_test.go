@@ -66,6 +66,7 @@ func lived(t *testing.T, servers int, ago time.Duration, cut bool) *world {
 	if cut {
 		r.cutPower()
 	} else {
+		r.awaitKE(2 * servers)
 		r.off()
 	}
 	w.setAhead(0)

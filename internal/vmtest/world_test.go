@@ -38,7 +38,8 @@ type world struct {
 	servers []*host
 	flash   *flash
 	figures figures
-	ke, bad int // key establishments before the last boot
+	ke, bad int     // key establishments before the last boot
+	last    *router // of the last boot
 
 	mu     sync.Mutex // guards what follows; the servers write it
 	spent  map[string]bool
@@ -123,10 +124,11 @@ func (w *world) certify(h *host, from, to time.Duration) {
 
 func (w *world) start(h *host) {
 	w.t.Helper()
-	var err error
-	if h.Server, err = demo.Start(w.t.Context(), h.cfg); err != nil {
+	s, err := demo.Start(w.t.Context(), h.cfg)
+	if err != nil {
 		w.t.Fatal(err)
 	}
+	h.Server = s
 }
 
 // restart starts a server anew: with new cookie keys, and the certificate that
@@ -240,6 +242,7 @@ func (w *world) bootWith(spec machineSpec) *router {
 	w.t.Helper()
 	spec.flash = w.flash
 	r := &router{machine: boot(w.t, spec), w: w}
+	w.last = r
 	w.figures = figures{boots: w.figures.boots + 1}
 	w.ke, w.bad = w.keyEstablishments()
 	if !spec.unplugged {

@@ -29,8 +29,14 @@ func (m *machine) own(args []string) (string, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return "", err
 	}
-	if err := os.Chown(path, uid, uid); err != nil {
-		return "", err
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return "", fmt.Errorf("guest: %s: %w", path, err)
+	}
+	if int(st.Uid) != uid { // a read-only flash may have it from before
+		if err := os.Chown(path, uid, uid); err != nil {
+			return "", err
+		}
 	}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	if err != nil {
