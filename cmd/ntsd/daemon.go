@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -162,20 +163,10 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	if hold, err := udp.Hold(); err == nil {
 		defer hold.Close()
 	}
-	parts := outside(cfg, clk, log)
-	parts.Clock, parts.Store, parts.Network = kept{clk, cfg.Main.RTCSync}, &files{dir: run}, network{clk, openCards(cfg, log)}
-	flash, router, changed := &flashFiles{dir: cfg.Main.StateDir, count: new(store.Flash)}, newRouterLink(log), newChanges(log)
-	parts.Flash, parts.Restore, parts.Announce, parts.Applied = flash, o.restore, router.Announce, changed.nudge
-	parts.Journal, parts.DryRun, parts.Leaps = journal, dry, readLeaps
-	parts.Load = func() (*config.Config, []config.Diagnostic) {
-		next, diags := o.load()
-		setLevel(level, o, next)
-		collect(next)
-		return next, diags
-	}
+	parts, out := assemble(o, cfg, clk, dry, level, journal)
 	d := daemon.New(parts)
 	d.Describe(diagnostics)
-	served, err := newTimeServer(d, clk, dry, cfg, &outlets{router, flash.count, changed}, log)
+	served, err := newTimeServer(d, clk, dry, cfg, out, log)
 	if err != nil {
 		return err
 	}
@@ -192,16 +183,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		return err
 	}
 	defer control.Remove(socket)
-	var beside sync.WaitGroup
-	beside.Go(func() {
-		if err := control.NewServer(served.Answering(d.Answer)).Serve(ctx, listener); err != nil {
-			log.Error("the control socket is closed: ntsctl does not work until the next start", "reason", err)
-		}
-	})
-	beside.Go(func() { reloadOnHangup(ctx, d, hangup) })
-	beside.Go(func() { tellSystemd(ctx, d) })
-	beside.Go(func() { router.Run(ctx, d, changed.nudge) })
-	beside.Go(func() { served.Run(ctx) })
+	beside := startBeside(ctx, d, served, out, listener, hangup, log)
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()
@@ -215,6 +197,42 @@ func ended(log *slog.Logger, err error) error {
 		return nil
 	}
 	return err
+}
+
+// assemble returns what the daemon is made of, and what it shares with the
+// server beside it.
+func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.LevelVar, journal *daemon.Journal) (daemon.Options, *outlets) {
+	log := slog.New(journal)
+	out := &outlets{router: newRouterLink(log), flash: new(store.Flash), changed: newChanges(log)}
+	parts := outside(cfg, clk, log)
+	parts.Clock, parts.Network = kept{clk, cfg.Main.RTCSync}, network{clk, openCards(cfg, log)}
+	parts.Store, parts.Flash = &files{dir: cfg.Main.RunDir}, &flashFiles{dir: cfg.Main.StateDir, count: out.flash}
+	parts.Restore, parts.Leaps = o.restore, readLeaps
+	parts.Announce, parts.Applied = out.router.Announce, out.changed.nudge
+	parts.Journal, parts.DryRun = journal, dry
+	parts.Load = func() (*config.Config, []config.Diagnostic) {
+		next, diags := o.load()
+		setLevel(level, o, next)
+		collect(next)
+		return next, diags
+	}
+	return parts, out
+}
+
+// startBeside starts what runs beside the daemon until ctx ends.
+func startBeside(ctx context.Context, d *daemon.Daemon, served *timeServer, out *outlets, listener net.Listener, hangup <-chan os.Signal, log *slog.Logger) *sync.WaitGroup {
+	beside := new(sync.WaitGroup)
+	answer := served.Answering(d.Answer)
+	beside.Go(func() {
+		if err := control.NewServer(answer).Serve(ctx, listener); err != nil {
+			log.Error("the control socket is closed: ntsctl does not work until the next start", "reason", err)
+		}
+	})
+	beside.Go(func() { reloadOnHangup(ctx, d, hangup) })
+	beside.Go(func() { tellSystemd(ctx, d) })
+	beside.Go(func() { out.router.Run(ctx, d, answer, out.changed.nudge) })
+	beside.Go(func() { served.Run(ctx) })
+	return beside
 }
 
 // takeRunDir makes the run-time folder and locks it against a second daemon.

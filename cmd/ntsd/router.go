@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"ntsd/internal/config"
+	"ntsd/internal/control"
 	"ntsd/internal/daemon"
 	"ntsd/internal/linux/serving"
 	"ntsd/internal/openwrt"
@@ -40,13 +41,13 @@ func (r *routerLink) Announce(a daemon.Announcement) {
 	}
 }
 
-// Run tells the daemon what changes on the router, until ctx ends.
-// It calls nudge after each change.
-func (r *routerLink) Run(ctx context.Context, d *daemon.Daemon, nudge func()) {
+// Run tells the daemon what changes on the router, until ctx ends, and calls
+// nudge after each change. answer is what the router may ask.
+func (r *routerLink) Run(ctx context.Context, d *daemon.Daemon, answer control.Handler, nudge func()) {
 	if r.bus == nil {
 		return
 	}
-	r.bus.Run(ctx, func(all []openwrt.Interface) {
+	r.bus.Run(ctx, busObject(ctx, answer), func(all []openwrt.Interface) {
 		devices := make(map[string]string, len(all))
 		changed := make([]daemon.Interface, 0, len(all))
 		for _, i := range all {

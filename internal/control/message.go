@@ -30,6 +30,7 @@ const (
 // The commands. Those without a remark take no argument.
 const (
 	CmdReport     = "report"    // answers with a status.Report
+	CmdHistory    = "history"   // answers with a status.History of hour, day or week
 	CmdMakeStep   = "makestep"  // steps the clock by what is left to correct
 	CmdBurst      = "burst"     // GOOD/MAX [TARGET]
 	CmdOnline     = "online"    // [TARGET]

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ntsd/internal/control"
+	"ntsd/internal/status"
 )
 
 // Command is one command of ntsctl: how it is called, what it does, one
@@ -37,6 +38,7 @@ func views() []Command {
 		{"ntpdata", "[ADDRESS]", "the last valid reply of each server, or of one", "", "ntsctl ntpdata 192.0.2.1", 0, 1, (*invocation).table},
 		{"activity", "", "how many sources are online, offline, unresolved", "", "ntsctl activity", 0, 0, (*invocation).table},
 		{"bootstrap", "", "how the first time was found, or what it waits for", "Each rung of the ladder: what was tried, when after the start, + or - for how it\nwent, and in words which time and which certificates were involved.", "ntsctl bootstrap", 0, 0, (*invocation).table},
+		{"history", "[hour | day | week]", "how the clock was: offset, bound, frequency", "Without a word the last hour. The numbers of a graph; --json has them in rows.", "ntsctl -c history day", 0, 1, asking(status.RenderHistory)},
 		{"report", "", "everything above in one JSON object", "", "ntsctl report | jsonfilter -e '@.tracking.stratum'", 0, 0, (*invocation).report},
 		{"top", "", "all of it, live", "Keys: q quit, n names or addresses, s sort, v words.", "ntsctl top", 0, 0, (*invocation).top},
 		{"waitsync", "[TRIES [CORRECTION [SKEW [INTERVAL]]]]", "wait until the clock is synchronised", "Asks every INTERVAL seconds (10), at most TRIES times (0: for ever), until what\nis left to correct is at most CORRECTION seconds and the skew at most SKEW ppm\n(0: not checked). Exit status 1 when that did not happen. What a long wait is\nfor is said on standard error.", "ntsctl waitsync 60 0.01", 0, 4, (*invocation).waitsync},
@@ -67,7 +69,7 @@ func actions() []Command {
 func isLater(name string) bool {
 	return slices.Contains([]string{
 		"rtcdata", "nts", "peers",
-		"history", "metrics", "test", "add", "delete",
+		"metrics", "test", "add", "delete",
 	}, name)
 }
 

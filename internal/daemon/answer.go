@@ -21,6 +21,8 @@ func (d *Daemon) Answer(ctx context.Context, req control.Request) control.Respon
 			return control.Fail(control.CodeFailed, err.Error())
 		}
 		return control.Reply(report)
+	case control.CmdHistory:
+		return d.history(ctx, req.Args)
 	case control.CmdReload:
 		return answerTo(d.Reload(ctx))
 	case control.CmdDump:

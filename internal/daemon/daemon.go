@@ -61,6 +61,7 @@ type Daemon struct {
 	troubles []Trouble
 	learnt   []string // time servers that DHCP names
 	told     told
+	past     past
 }
 
 // New returns a daemon that has not started.
@@ -130,6 +131,7 @@ func (d *Daemon) arm(timer *time.Timer) {
 func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Action) []event.Action) {
 	d.perform(ctx, f(d.opt.Clock.Read(), nil))
 	d.announce()
+	d.remember()
 }
 
 // start reads the saved state and wakes the engine.

@@ -79,8 +79,9 @@ func (r *Router) Announce(env []string) {
 }
 
 // Run keeps the connection, until ctx ends, and calls changed with the
-// interfaces at first and whenever they are not what they were.
-func (r *Router) Run(ctx context.Context, changed func([]Interface)) {
+// interfaces at first and whenever they are not what they were. object is what
+// we publish ourselves; it may be nil.
+func (r *Router) Run(ctx context.Context, object *ubus.Object, changed func([]Interface)) {
 	said := false
 	var last []Interface
 	for ctx.Err() == nil {
@@ -88,7 +89,7 @@ func (r *Router) Run(ctx context.Context, changed func([]Interface)) {
 		if err == nil {
 			r.log.Debug("connected to ubus")
 			said = false
-			err = r.serve(ctx, conn, &last, changed)
+			err = r.serve(ctx, conn, object, &last, changed)
 			_ = conn.Close()
 		}
 		if ctx.Err() == nil && !said {
@@ -109,7 +110,7 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // serve works on one connection until it ends.
-func (r *Router) serve(ctx context.Context, conn *ubus.Conn, last *[]Interface, changed func([]Interface)) error {
+func (r *Router) serve(ctx context.Context, conn *ubus.Conn, object *ubus.Object, last *[]Interface, changed func([]Interface)) error {
 	hint := make(chan struct{}, 1)
 	tell := func() {
 		select {
@@ -130,6 +131,7 @@ func (r *Router) serve(ctx context.Context, conn *ubus.Conn, last *[]Interface, 
 	if err := conn.Add(ctx, ear); err != nil {
 		return err
 	}
+	r.publish(ctx, conn, object)
 	again := time.NewTimer(0) // for a netifd that is not there yet
 	defer again.Stop()
 	for {
@@ -162,6 +164,16 @@ func (r *Router) serve(ctx context.Context, conn *ubus.Conn, last *[]Interface, 
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// publish puts our object on the bus. Where we may not, an rpcd plugin does it.
+func (r *Router) publish(ctx context.Context, conn *ubus.Conn, object *ubus.Object) {
+	if object == nil {
+		return
+	}
+	if err := conn.Add(ctx, object); err != nil {
+		r.log.Debug("no object on ubus", "reason", err)
 	}
 }
 

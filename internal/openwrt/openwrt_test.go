@@ -34,7 +34,7 @@ func TestRouter(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.Run(ctx, func(all []Interface) { changes <- all })
+		r.Run(ctx, nil, func(all []Interface) { changes <- all })
 	}()
 	for _, want := range [][]Interface{
 		{
@@ -76,5 +76,5 @@ func TestAnnounceNeverWaits(t *testing.T) {
 func TestNoBus(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	New("/nonexistent/socket", slog.New(slog.DiscardHandler)).Run(ctx, func(all []Interface) { t.Errorf("got %v", all) })
+	New("/nonexistent/socket", slog.New(slog.DiscardHandler)).Run(ctx, nil, func(all []Interface) { t.Errorf("got %v", all) })
 }

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"ntsd/internal/control"
+	"ntsd/internal/ubus"
+)
+
+// busAnswerTime bounds the work for one call over the bus, which is deaf
+// meanwhile.
+const busAnswerTime = 3 * time.Second
+
+// Types of ubus's parameters, as "ubus -v list" shows them.
+const (
+	busString = 3
+	busInt    = 5
+)
+
+// busMethods are what the object "ntsd" can be asked, each a command of the
+// control socket. What changes something is behind one name, so that access
+// lists can tell it from what only shows.
+func busMethods() map[string]ubus.Table {
+	return map[string]ubus.Table{
+		"status":      {},
+		"history":     {"span": int64(busString)},
+		"serverstats": {},
+		"clients":     {"least": int64(busInt)},
+		"ntskeys":     {},
+		"action":      {"command": int64(busString), "argument": int64(busString)},
+	}
+}
+
+// busActions are the commands that "action" passes on.
+func busActions() []string {
+	return []string{
+		control.CmdBurst, control.CmdRekey, control.CmdMakeStep, control.CmdRefresh, control.CmdReload,
+		control.CmdOnline, control.CmdOffline, control.CmdOnOffline, control.CmdDump,
+	}
+}
+
+// busObject returns the object that shows the daemon to LuCI.
+func busObject(ctx context.Context, answer control.Handler) *ubus.Object {
+	return &ubus.Object{
+		Path: "ntsd", Methods: busMethods(),
+		Handle: func(method string, args ubus.Table) (ubus.Table, error) {
+			req, ok := busRequest(method, args)
+			if !ok {
+				return nil, ubus.StatusInvalidArgument
+			}
+			ctx, cancel := context.WithTimeout(ctx, busAnswerTime)
+			defer cancel()
+			return busAnswer(answer(ctx, req))
+		},
+	}
+}
+
+// busRequest puts a call into the terms of the control socket.
+func busRequest(method string, args ubus.Table) (control.Request, bool) {
+	var words []string
+	switch method {
+	case "status":
+		method = control.CmdReport
+	case "history":
+		if span := args.String("span"); span != "" {
+			words = []string{span}
+		}
+	case "clients":
+		words = []string{fmt.Sprint(max(0, args.Int("least")))}
+	case "action":
+		method = args.String("command")
+		if !slices.Contains(busActions(), method) {
+			return control.Request{}, false
+		}
+		if a := args.String("argument"); a != "" {
+			words = []string{a}
+		}
+	}
+	return control.Request{Cmd: method, Args: words}, true
+}
+
+// busAnswer turns an answer of the control socket into one of the bus. A command
+// that failed is an answer too, with the reason in "error".
+func busAnswer(resp control.Response) (ubus.Table, error) {
+	if !resp.OK {
+		return ubus.Table{"error": resp.Message}, nil
+	}
+	if len(resp.Body) == 0 {
+		return ubus.Table{"ok": true}, nil
+	}
+	var body map[string]any
+	if err := json.Unmarshal(resp.Body, &body); err != nil {
+		return nil, ubus.StatusUnknownError
+	}
+	table, _ := busValue(body).(ubus.Table)
+	return table, nil
+}
+
+// busValue puts a value of JSON into the bus's types. There is no null there:
+// what is not known is left out.
+func busValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		t := make(ubus.Table, len(v))
+		for name, e := range v {
+			if e != nil {
+				t[name] = busValue(e)
+			}
+		}
+		return t
+	case []any:
+		list := make([]any, 0, len(v))
+		for _, e := range v {
+			if e != nil {
+				list = append(list, busValue(e))
+			}
+		}
+		return list
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return int64(v)
+		}
+	}
+	return v
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"ntsd/internal/control"
+	"ntsd/internal/ubus"
+)
+
+// TestBusObject: every method is a request of the control socket; what changes
+// something is "action" alone, and only what is listed.
+func TestBusObject(t *testing.T) {
+	var asked control.Request
+	o := busObject(t.Context(), func(_ context.Context, r control.Request) control.Response {
+		asked = r
+		switch r.Cmd {
+		case control.CmdRefresh:
+			return control.Fail(control.CodeFailed, "no")
+		case control.CmdReport:
+			return control.Reply(map[string]any{"a": 1, "b": 1.5, "c": nil, "d": []any{"x", true, nil, map[string]any{"e": 1 << 40}}})
+		}
+		return control.Done()
+	})
+	if got := slices.Sorted(maps.Keys(o.Methods)); !slices.Equal(got, []string{"action", "clients", "history", "ntskeys", "serverstats", "status"}) {
+		t.Errorf("methods: got %v", got)
+	}
+	for _, tt := range []struct {
+		method string
+		args   ubus.Table
+		want   control.Request
+		answer ubus.Table
+	}{
+		{"status", nil, control.Request{Cmd: "report"}, ubus.Table{"a": int64(1), "b": 1.5, "d": []any{"x", true, ubus.Table{"e": int64(1) << 40}}}},
+		{"history", ubus.Table{"span": "day"}, control.Request{Cmd: "history", Args: []string{"day"}}, ubus.Table{"ok": true}},
+		{"history", nil, control.Request{Cmd: "history"}, ubus.Table{"ok": true}},
+		{"clients", ubus.Table{"least": int64(7)}, control.Request{Cmd: "clients", Args: []string{"7"}}, ubus.Table{"ok": true}},
+		{"ntskeys", nil, control.Request{Cmd: "ntskeys"}, ubus.Table{"ok": true}},
+		{"action", ubus.Table{"command": "burst", "argument": "4/8"}, control.Request{Cmd: "burst", Args: []string{"4/8"}}, ubus.Table{"ok": true}},
+		{"action", ubus.Table{"command": "refresh"}, control.Request{Cmd: "refresh"}, ubus.Table{"error": "no"}},
+	} {
+		asked = control.Request{}
+		answer, err := o.Handle(tt.method, tt.args)
+		if err != nil || !reflect.DeepEqual(asked, tt.want) || !reflect.DeepEqual(answer, tt.answer) {
+			t.Errorf("%s %v: asked %v, got %v, %v; want %v, %v", tt.method, tt.args, asked, answer, err, tt.want, tt.answer)
+		}
+	}
+	for _, command := range []string{"", "report", "ca", "ntskeys", "shutdown"} {
+		if _, err := o.Handle("action", ubus.Table{"command": command}); !errors.Is(err, ubus.StatusInvalidArgument) {
+			t.Errorf("action %q: got %v, want it refused", command, err)
+		}
+	}
+}
