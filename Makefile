@@ -22,7 +22,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest -e /vmtest)
 
-.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-vm test-vm-all vm-kernel bench bench-server size packages repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-vm test-vm-all vm-kernel bench bench-server bench-gc size packages repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -110,6 +110,10 @@ bench: ## benchmarks with allocations
 bench-server: build peers ## what serving costs, beside chronyd and ntpsec (user namespaces; some minutes)
 	$(GO) build -o $(BUILD)/ntsload ./cmd/ntsload
 	@scripts/bench-server.sh
+
+bench-gc: build peers ## the error of the time that clients get under load, and its plot
+	$(GO) build -o $(BUILD)/ntsload ./cmd/ntsload
+	@PLOT=$${PLOT:-$(BUILD)/offsets.svg} scripts/bench-server.sh offset
 
 size: $(SIZES) ## stripped binaries per architecture, and their BSS
 	@scripts/size.sh $(SIZES)

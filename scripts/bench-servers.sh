@@ -5,6 +5,9 @@
 ip link set lo up
 ip route add local 10.64.0.0/12 dev lo
 hosts=0
+# More lines of configuration for the servers that are started next.
+ntsd_more=""
+chronyd_more=""
 
 # certificate KIND: makes KIND.key and KIND.cert.
 certificate() {
@@ -71,6 +74,7 @@ config local
 	option enabled 1
 config allow
 	list subnet 0.0.0.0/0
+$ntsd_more
 config nts_server
 	option enabled 1
 	list cert $work/$2.cert
@@ -91,6 +95,7 @@ pidfile $work/$2/pid
 ntsserverkey $work/$3.key
 ntsservercert $work/$3.cert
 ntsprocesses 0
+$chronyd_more
 END
 	start "$2" env "LD_LIBRARY_PATH=$library_path" "$1" -u root -x -d -f "$work/$2/conf"
 }

@@ -116,31 +116,43 @@ section_memory() {
 }
 
 # section_offset: clients that ask once a second while others ask at a rate.
+# PLOT names a picture to draw of it.
 section_offset() {
 	rate=${RATE:-50000} probes=${PROBES:-25} long=${OFFSET_SECONDS:-60}
+	# Interleaved clients are remembered only if there is room for the others.
+	ntsd_more="config serve
+	option max_clients 131072"
+	chronyd_more="clientloglimit 16777216"
 	servers p256 -offset ntsd chronyd
-	printf '\nError of the time that %d clients get, each once a second, while %d requests a second are answered; us\n' "$probes" "$rate"
-	printf '%-24s %8s %6s %8s %8s %8s %8s %10s\n' "" offsets lost p50 p99 p99.9 max "load/s"
+	printf '\nError of the time that %d clients get, each once a second, while up to %d requests a second are answered; us\n' "$probes" "$rate"
+	printf '%-22s %8s %6s %8s %8s %8s %8s %10s %10s\n' "" offsets lost p50 p99 p99.9 max "load/s" "load lost"
+	set --
 	for mode in basic interleaved; do
-		flag=
-		[ $mode = basic ] || flag=-interleaved
 		for s in $running; do
-			printf '\r\033[K%s, %s: %d s' "$s" "$mode" "$long" >&2
-			seconds=$long load "$s" -rate "$rate" -inflight 4096 -from 10.64.0.0/12 -clients 1000 >"$work/load" &
-			loading=$!
-			sleep 1
-			read -r _ address <"$work/$s/server"
-			taskset -c 1 "$ntsload" -mode probe $flag -server "$address:123" -clients "$probes" -time $((long - 2))s \
-				-offsets "$work/offsets.${s%-offset}.$mode" >"$work/probe" || :
-			wait $loading || :
-			printf '\r\033[K' >&2
-			awk -v name="${s%-offset}, $mode" '
-				{ for (i = 1; i < NF; i += 2) v[$i] = $(i + 1); if ("rate" in v) load = v["rate"] }
-				END { printf "%-24s %8s %6s %8s %8s %8s %8s %10s\n", name, v["offsets"], v["lost"], v["p50"], v["p99"], v["p99.9"], v["max"], load }
-			' "$work/load" "$work/probe"
+			progress "$s, $mode: $long s"
+			offsets "$s" $mode
+			set -- "$@" "${s%-offset}, $mode=$work/offsets.$s.$mode"
 		done
 	done
-	[ -z "${PLOT:-}" ] || "$ntsload" -mode plot -plot "$PLOT" \
-		"ntsd=$work/offsets.ntsd.basic" "chronyd=$work/offsets.chronyd.basic" \
-		"ntsd, interleaved=$work/offsets.ntsd.interleaved" "chronyd, interleaved=$work/offsets.chronyd.interleaved"
+	progress ""
+	[ -z "${PLOT:-}" ] || "$ntsload" -mode plot -plot "$PLOT" -title "$probes clients ask once a second, others up to $rate times a second" "$@"
+}
+
+# offsets SERVER MODE: one line of the table.
+offsets() {
+	read -r _ address <"$work/$1/server"
+	seconds=$long load "$1" -rate "$rate" -inflight 4096 -from 10.64.0.0/12 -clients 1000 >"$work/load" &
+	loading=$!
+	sleep 1
+	taskset -c "${generator:-1}" "$ntsload" -mode probe "-interleaved=$([ "$2" = interleaved ] && echo true || echo false)" \
+		-server "$address:123" -clients "$probes" -time $((long - 2))s -offsets "$work/offsets.$1.$2" >"$work/probe" || :
+	wait $loading || :
+	progress ""
+	awk -v name="${1%-offset}, $2" '
+		{ for (i = 1; i < NF; i += 2) v[FILENAME, $i] = $(i + 1) }
+		function of(i, n) { return v[ARGV[i], n] }
+		END {
+			printf "%-22s %8s %6s %8s %8s %8s %8s %10s %10s\n", name, of(2, "offsets"), of(2, "lost"),
+				of(2, "p50"), of(2, "p99"), of(2, "p99.9"), of(2, "max"), of(1, "rate"), of(1, "lost") + of(1, "unasked")
+		}' "$work/load" "$work/probe"
 }

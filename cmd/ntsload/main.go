@@ -4,8 +4,9 @@
 // Closed loop: each of -inflight requests is followed by the next when its reply
 // has come, so the load adapts to the server; what is lost is asked again after
 // a timeout. Open loop: -rate requests a second, whether or not they are
-// answered. -mode ke makes key establishments instead, and -mode probe measures
-// from many clients, each once a second, how wrong the time is that they get.
+// answered. -mode ke makes key establishments instead; -mode probe measures from
+// many clients, each once a second, how wrong the time is that they get, and
+// -mode plot draws it.
 package main
 
 import (
@@ -29,6 +30,7 @@ const (
 	modeNTS30       = "nts30"
 	modeKE          = "ke"
 	modeProbe       = "probe"
+	modePlot        = "plot"
 )
 
 // Implementation constants.
@@ -59,6 +61,8 @@ type options struct {
 	ca           string
 	interleaved  bool
 	offsets      string
+	plot, title  string
+	series       []string
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -80,6 +84,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		work = loadKE
 	case modeProbe:
 		work = probe
+	case modePlot:
+		work = drawOffsets
 	}
 	if err := work(o, stdout); err != nil {
 		fmt.Fprintln(stderr, "ntsload:", err)
@@ -93,7 +99,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f := flag.NewFlagSet("ntsload", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.TextVar(&o.server, "server", netip.MustParseAddrPort("127.0.0.1:123"), "address and port of the server")
-	f.StringVar(&o.mode, "mode", modePlain, "plain, interleaved, nts15, nts30, ke or probe")
+	f.StringVar(&o.mode, "mode", modePlain, "plain, interleaved, nts15, nts30, ke, probe or plot")
 	f.IntVar(&o.placeholders, "placeholders", 0, "cookie placeholders in each NTS request, 0 to 7")
 	f.IntVar(&o.inflight, "inflight", 64, "requests under way at a time, at most, per thread")
 	f.IntVar(&o.rate, "rate", 0, "requests per second, answered or not; 0: each reply is followed by a request")
@@ -109,10 +115,12 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.ca, "ca", "", "with -mode ke: certificate that signs the server's")
 	f.BoolVar(&o.interleaved, "interleaved", false, "with -mode probe: in interleaved mode")
 	f.StringVar(&o.offsets, "offsets", "", "with -mode probe: file to write every offset to, in ns")
+	f.StringVar(&o.plot, "plot", "", "with -mode plot: picture to write, of the files NAME=FILE of -offsets")
+	f.StringVar(&o.title, "title", "", "with -mode plot: what stands above it")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	if f.NArg() > 0 {
+	if o.series = f.Args(); o.mode != modePlot && f.NArg() > 0 {
 		return nil, fmt.Errorf("%q is not understood", f.Arg(0))
 	}
 	if o.clients == 0 {
@@ -137,7 +145,7 @@ func (o *options) check() error {
 		}
 	}
 	switch {
-	case !slices.Contains([]string{modePlain, modeInterleaved, modeNTS15, modeNTS30, modeKE, modeProbe}, o.mode):
+	case !slices.Contains([]string{modePlain, modeInterleaved, modeNTS15, modeNTS30, modeKE, modeProbe, modePlot}, o.mode):
 		return fmt.Errorf("no mode %q", o.mode)
 	case o.from.IsValid() && o.from.Addr().Is4() != o.server.Addr().Is4():
 		return errors.New("-from and -server are of different families")

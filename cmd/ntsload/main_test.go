@@ -5,9 +5,13 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/server"
@@ -78,5 +82,49 @@ func TestUsage(t *testing.T) {
 		if status := run(args, &out, &errs); status != 2 || errs.Len() == 0 {
 			t.Errorf("%q: got status %d, %q; want 2 and a reason", args, status, errs.String())
 		}
+	}
+}
+
+// The picture has one curve for each file.
+func TestPlot(t *testing.T) {
+	dir := t.TempDir()
+	file, picture := filepath.Join(dir, "offsets"), filepath.Join(dir, "out.svg")
+	if err := writeOffsets(file, []time.Duration{-1000, 20, 5_000_000}); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if status := run([]string{"-mode", "plot", "-plot", picture, "one=" + file, "two=" + file}, &out, &errs); status != 0 {
+		t.Fatalf("status %d: %s", status, errs.String())
+	}
+	svg, err := os.ReadFile(picture)
+	if err != nil || strings.Count(string(svg), `fill="none" stroke="#`) < 3 || !strings.Contains(string(svg), "two: 3 exchanges") {
+		t.Errorf("got %v, %s", err, svg)
+	}
+	for _, args := range [][]string{{"-plot", picture}, {"-plot", picture, "nofile"}, {"-plot", picture, "x=" + file + "-"}} {
+		if status := run(append([]string{"-mode", "plot"}, args...), &out, &errs); status != 1 {
+			t.Errorf("%q: got status %d, want 1", args, status)
+		}
+	}
+}
+
+// TestProbe: the server's clock is fixed and far away, so every exchange has the
+// same offset to within the clients' own time.
+func TestProbe(t *testing.T) {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); serveOn(conn, func([]byte) {}) }()
+	file := filepath.Join(t.TempDir(), "offsets")
+	var out, errs bytes.Buffer
+	status := run([]string{
+		"-mode", "probe", "-server", conn.LocalAddr().String(), "-clients", "3", "-time", "500ms", "-offsets", file,
+	}, &out, &errs)
+	conn.Close()
+	<-ended
+	offsets, err := readOffsets(file)
+	if status != 0 || err != nil || len(offsets) == 0 || offsets[0] < time.Hour {
+		t.Errorf("status %d, %v, offsets %v; %s%s", status, err, offsets, out.String(), errs.String())
 	}
 }

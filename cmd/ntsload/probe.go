@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -23,6 +22,9 @@ import (
 // Implementation constants.
 const (
 	probeEvery = time.Second
+	// probePatience is longer than patience: no offset may be left out because
+	// its reply came late.
+	probePatience = time.Second
 	// maxError bounds what is kept of an offset: more is not the server's
 	// doing.
 	maxError = time.Hour
@@ -101,10 +103,7 @@ func writeOffsets(name string, offsets []time.Duration) error {
 
 // ask makes one exchange from a port of its own and notes the offset.
 func (p *prober) ask() error {
-	// One address for all exchanges: interleaved mode knows clients by it.
-	conn, err := udp.Open(p.o.server, udp.Config{
-		Now: func() clock.Wall { return clock.WallTime(time.Now()) }, Local: netip.Addr{},
-	})
+	conn, err := udp.Open(p.o.server, udp.Config{Now: func() clock.Wall { return clock.WallTime(time.Now()) }})
 	if err != nil {
 		return err
 	}
@@ -120,7 +119,7 @@ func (p *prober) ask() error {
 	if err := conn.Send(request.Append(nil)); err != nil {
 		return err
 	}
-	if err := conn.SetTimeout(patience); err != nil {
+	if err := conn.SetTimeout(probePatience); err != nil {
 		return err
 	}
 	var packet [maxPacket]byte
@@ -134,13 +133,13 @@ func (p *prober) ask() error {
 	}
 	tx := conn.Tx()
 	switch {
-	case !p.o.interleaved && reply.Origin == request.Transmit:
+	case reply.Origin != request.Transmit && (!p.o.interleaved || reply.Origin != request.Receive):
+		return errWrong
+	case !p.o.interleaved:
 		p.note(tx.Wall, reply.Receive, reply.Transmit, rx.Wall)
-	case p.o.interleaved && reply.Origin == request.Receive:
+	case reply.Origin == request.Receive:
 		// RFC 9769 section 2: it says when the reply before it left.
 		p.note(p.tx, p.last.Receive, reply.Transmit, p.rx)
-	case reply.Origin != request.Transmit:
-		return errWrong
 	}
 	p.last, p.tx, p.rx = reply, tx.Wall, rx.Wall
 	return nil

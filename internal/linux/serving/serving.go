@@ -41,6 +41,10 @@ const (
 	// of a system call, which is felt where one answers every 5 us; elsewhere
 	// it ends in 2038.
 	wideTime = bits.UintSize == 64
+	// receiveQueue is the kernel's queue per socket in bytes, as far as the
+	// system allows it: some 600 requests may come while something else has the
+	// processor. Memory is taken only by those that wait.
+	receiveQueue = 512 << 10
 	// shiftFor is how long a shift between two clocks holds: at 100 ppm they
 	// part by 0.1 us meanwhile.
 	shiftFor = time.Millisecond
@@ -148,7 +152,7 @@ func exponent(d time.Duration) ntptime.Exponent {
 // were given are served in their stead where they are for this port, and as
 // many others beside them as the system lets share their address.
 func Listen(port uint16, n int, c *Clock, given []*os.File) ([]*Port, error) {
-	config := udp.ListenConfig{Now: c.steered.KernelWall, ReusePort: n > 1}
+	config := udp.ListenConfig{Now: c.steered.KernelWall, ReusePort: n > 1, ReceiveBuffer: receiveQueue}
 	var lock net.Listener
 	if n > 1 {
 		// Sockets that share a port would share it with those of a second
