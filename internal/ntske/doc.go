@@ -36,7 +36,7 @@ const (
 	// clientShare is what part of these one address (of IPv6: one /64) may
 	// have, but minShare in any case: a house behind one address has many
 	// clients.
-	clientShare = 8
+	clientShare = 4
 	minShare    = 2
 	// acceptPause is how long the server rests when the system is out of
 	// descriptors.

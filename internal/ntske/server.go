@@ -225,7 +225,8 @@ func (s *Server) serveConn(ctx context.Context, g *guest) {
 func (s *Server) converse(raw net.Conn) *atomic.Uint64 {
 	// Deadlines of package net run on the monotonic clock.
 	_ = raw.SetDeadline(time.Now().Add(s.cfg.Timeout))
-	conn := tls.Server(raw, s.tls)
+	out := &corked{Conn: raw}
+	conn := tls.Server(out, s.tls)
 	// It ends with the connection: a context would cost a goroutine.
 	if err := handshake(context.Background(), conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		return &s.slow
@@ -236,10 +237,16 @@ func (s *Server) converse(raw net.Conn) *atomic.Uint64 {
 	resp, good := s.answer(conn, msg, err)
 	if resp != nil {
 		_ = raw.SetDeadline(time.Now().Add(drainTimeout))
-		if _, err := conn.Write(resp); err != nil {
+		// The response and close_notify leave in one packet.
+		out.hold = true
+		_, writeErr := conn.Write(resp)
+		if writeErr == nil {
+			_ = conn.CloseWrite()
+			writeErr = out.flush()
+		}
+		if writeErr != nil {
 			good = false
 		} else {
-			_ = conn.CloseWrite() // close_notify
 			drain(conn)
 		}
 	}
@@ -250,6 +257,39 @@ func (s *Server) converse(raw net.Conn) *atomic.Uint64 {
 		return &s.slow
 	}
 	return &s.bad
+}
+
+// corked is a connection that keeps back what is written while it holds.
+type corked struct {
+	net.Conn
+	hold bool
+	kept []byte
+}
+
+// Write implements net.Conn.
+func (c *corked) Write(b []byte) (int, error) {
+	if !c.hold {
+		return c.Conn.Write(b)
+	}
+	c.kept = append(c.kept, b...)
+	return len(b), nil
+}
+
+// SetWriteDeadline implements net.Conn. crypto/tls lets it pass at once after
+// close_notify, which has not left yet.
+func (c *corked) SetWriteDeadline(t time.Time) error {
+	if c.hold {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// flush sends what was kept back.
+func (c *corked) flush() error {
+	c.hold = false
+	_, err := c.Conn.Write(c.kept)
+	c.kept = nil
+	return err
 }
 
 // drain reads what a client still sends, until its end or the deadline: a
