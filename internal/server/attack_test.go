@@ -317,7 +317,7 @@ func (a attack) run(v *visitor) (row string, err error) {
 	return fmt.Sprintf("%-50s %5d %9s  %s\n", a.name, len(a.requests), size, strings.Join(counters, ", ")), err
 }
 
-// TestSpoofedFloodDoesNotSilenceTheVictim: somebody asks ten times a second
+// TestSpoofedFloodDoesNotSilenceTheVictim: somebody asks once a second
 // in the name of a client that asks once a minute. A share of its requests is
 // answered all the same, and it is never left alone for long; others notice
 // nothing, and nothing of the limit is left when the flood ends.
@@ -326,8 +326,8 @@ func TestSpoofedFloodDoesNotSilenceTheVictim(t *testing.T) {
 	const victim, other, polls = "198.51.100.7:123", "198.51.100.8:123", 600
 	answered, silent, longest, kisses := 0, 0, 0, 0
 	for range polls {
-		for range 640 {
-			v.now = v.now.Add(100 * time.Millisecond)
+		for range 64 {
+			v.now = v.now.Add(time.Second)
 			if _, got := v.ask(t, victim); got == KissRate {
 				kisses++
 			}
@@ -346,7 +346,7 @@ func TestSpoofedFloodDoesNotSilenceTheVictim(t *testing.T) {
 		t.Errorf("the victim was answered %d of %d times, the longest silence was %d polls; want one in four", answered, polls, longest)
 	}
 	// What the victim gets that it did not ask for: less than a tenth as kisses.
-	if n := polls * 640; kisses > n/10 {
+	if n := polls * 64; kisses > n/10 {
 		t.Errorf("%d kisses for %d requests in its name", kisses, n)
 	}
 	v.now = v.now.Add(8 * time.Second)
@@ -369,8 +369,8 @@ func TestFloodOfAddresses(t *testing.T) {
 		}
 		v.now = v.now.Add(10 * time.Second)
 	}
-	for i := range 20_000 {
-		if i%2000 == 0 {
+	for i := range 5000 {
+		if i%1000 == 0 {
 			if err := good.ask(v, f.ring); err != nil {
 				t.Errorf("after %d: %v", i, err)
 			}
