@@ -321,20 +321,6 @@ func TestSchedulesAreBounded(t *testing.T) {
 	}
 }
 
-func TestRememberingAllocatesNothing(t *testing.T) {
-	v := newVisitor(Policy{
-		Interleaved: true, Access: NewAccess([]Rule{allow("198.51.100.0/24")}),
-		RateLimit: RateLimit{Enabled: true, Interval: 3, Burst: 8, Leak: 2},
-	}, 64)
-	req := from("198.51.100.7:40000")
-	req.Data, req.Clients = request(4, wire.ModeClient).Append(nil), v.clients
-	sys := goodSystem()
-	buf := make([]byte, 0, wire.HeaderLen)
-	if n := testing.AllocsPerRun(100, func() { v.s.Reply(buf, req, arrival(), sys) }); n != 0 {
-		t.Errorf("got %v allocations per plain reply, want 0", n)
-	}
-}
-
 func BenchmarkInterleaved(b *testing.B) {
 	v := newVisitor(Policy{Interleaved: true, Access: NewAccess([]Rule{allow("198.51.100.0/24")})}, 4096)
 	req := from("198.51.100.7:40000")
