@@ -23,7 +23,7 @@ func TestStart(t *testing.T) {
 	}
 
 	r.write("sbin/ujail", "", 0o755)
-	for _, dir := range []string{"etc/own", "etc/tls", "srv", "etc/keys"} {
+	for _, dir := range []string{"etc/own", "etc/tls", "srv", "etc/keys", "var/run/ubus"} {
 		r.write(dir+"/file", "", 0o644)
 	}
 	r.config(`
@@ -41,8 +41,8 @@ config key
 	option secret_file '/nowhere/secret'
 `)
 	calls = r.run(nil, "/etc/init.d/ntsd", "start")
-	has(t, calls, "procd_add_jail ntsd ubus log",
-		"procd_add_jail_mount /etc/config /etc/passwd /etc/group /etc/ssl /etc/own /etc/tls",
+	has(t, calls, "procd_add_jail ntsd log",
+		"procd_add_jail_mount /etc/config /etc/passwd /etc/group /etc/ssl /var/run/ubus /etc/own /etc/tls",
 		"procd_add_jail_mount_rw /var/run/ntsd /etc/ntsd/state /etc/keys /tmp/stats",
 		"procd_set_param capabilities /etc/capabilities/ntsd.json", "procd_set_param user ntp",
 		"procd_set_param group ntp", "procd_set_param no_new_privs 1", "procd_close_instance ")
