@@ -251,6 +251,12 @@ func (d *Discipline) RootDispersion(now clock.Reading) time.Duration {
 	return d.last.RootDispersion + grown + d.Correction(now).Abs()
 }
 
+// HandleDoubt raises the root dispersion to what it must be at least now: a
+// sample that does not fit moves the clock not yet, but may be right.
+func (d *Discipline) HandleDoubt(now clock.Reading, dispersion time.Duration) {
+	d.last.RootDispersion += max(0, dispersion-d.RootDispersion(now))
+}
+
 // Stats returns the state for people.
 func (d *Discipline) Stats() Stats { return d.stats }
 

@@ -116,8 +116,11 @@ func (e *Engine) HandleReceived(now clock.Reading, ev event.Received, out []even
 	}
 	out, verdict := m.assoc.HandleReceived(now, ev, out)
 	e.selector.dirty = true
-	if verdict == assoc.VerdictAccepted {
+	switch verdict {
+	case assoc.VerdictAccepted:
 		m.fresh = true
+	case assoc.VerdictOutlier:
+		m.doubted = true
 	}
 	e.noteReply(now, s, m, verdict)
 	return e.finish(now, n, out)

@@ -20,6 +20,9 @@ const (
 	// drift is how fast a disciplined server's error may grow unseen: chrony's
 	// maxclockerror.
 	drift = clock.Rate(1e-6)
+	// doubtAhead is how far ahead a bound looks when something unforeseen has
+	// happened: until the next sample, which comes after the shortest interval.
+	doubtAhead = 64 * time.Second
 )
 
 // selector is the state of the selection: the candidates of the last one, in
@@ -208,7 +211,7 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 	x := &e.selector
 	x.learnTies(now)
 	x.result.Correct(x.candidates, x.estimates)
-	fresh, companion := false, true
+	fresh, doubted, companion := false, false, true
 	for i, m := range x.members {
 		st := x.result.States[i]
 		counts := st == selection.StateSelected || st == selection.StateCombined
@@ -216,20 +219,26 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 		m.counted = counts
 		if counts {
 			fresh = fresh || m.fresh
+			doubted = doubted || m.doubted
 			companion = companion && !(m.fresh && st == selection.StateSelected)
-			m.fresh = false
+			m.fresh, m.doubted = false, false
 		}
 	}
 	est, ok := selection.Combine(now.Mono, x.estimates, x.result.States)
-	if !fresh || !ok {
+	if !(fresh || doubted) || !ok {
 		return out
 	}
 	best := x.members[x.result.Selected]
 	delay := rootDelay(best.assoc, est)
+	dispersion := max(rootDispersion(now, best.assoc, est), x.doubt(now, est)-delay/2)
+	if !fresh {
+		e.clock.HandleDoubt(now, dispersion+est.Bound(doubtAhead)-est.Bound(0))
+		return out
+	}
 	out = e.clock.HandleUpdate(now, discipline.Update{
 		Estimate:       est,
 		RootDelay:      delay,
-		RootDispersion: max(rootDispersion(now, best.assoc, est), x.doubt(now, est)-delay/2),
+		RootDispersion: dispersion,
 		Leap:           e.leap(now),
 		Companion:      companion,
 		OnTrial:        e.ladder.OnTrial(),

@@ -54,6 +54,7 @@ type address struct {
 type member struct {
 	assoc       *assoc.Assoc
 	fresh       bool // a sample came that the clock has not been told of
+	doubted     bool // the same of one that does not fit: the error may be larger
 	counted     bool // it had its share in what the clock was told last
 	falseticker bool
 	judged      bool // its last key establishment looks at dates

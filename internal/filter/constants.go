@@ -71,6 +71,9 @@ const (
 	outlierTrust = 0.9
 	// surprises in a row restart the estimate from the newest samples.
 	surprises = 4
+	// farthest (ns) is what a surprise is taken for at most, 30 years, so that its
+	// square and all that is added to it stay within the numbers.
+	farthest = 1e18
 	// credible: an estimate that fewer samples fitted since it began anew began
 	// with the wrong ones; what it says of the rate is worth nothing.
 	credible = 8

@@ -21,6 +21,7 @@ type Filter struct {
 	misses  [window]float64 // how far each sample lay from what was foretold (ns)
 	n       int             // samples in all since the last reset
 	strange int             // surprises in a row
+	fitted  clock.Mono      // when the last one that was none was taken
 	fitting int             // samples that fitted since the estimate began anew
 	votes   int             // how often in a row PollChange wanted the same
 	moved   bool            // the estimate began anew since the last PollChange
@@ -66,11 +67,11 @@ func (f *Filter) Update(s Sample) bool {
 		if !f.rerun(f.n) {
 			f.rerun(1)
 		}
-		f.strange, f.moved = 0, true
+		f.strange, f.moved, f.fitted = 0, true, s.At
 		return true
 	}
 	if f.take(f.n - 1) {
-		f.strange = 0
+		f.strange, f.fitted = 0, s.At
 		f.fitting++
 		return true
 	}
@@ -85,7 +86,7 @@ func (f *Filter) Update(s Sample) bool {
 		f.rate, f.rateSD = float64(f.cfg.Rate)*1e9, priorRateSD
 	}
 	f.rerun(f.strange)
-	f.strange, f.fitting, f.moved = 0, 0, true
+	f.strange, f.fitting, f.moved, f.fitted = 0, 0, true, s.At
 	return true
 }
 
@@ -206,6 +207,9 @@ func (f *Filter) Estimate(at clock.Mono) (e Estimate, ok bool) {
 	since := at.Sub(f.base.Mono)
 	x, rate := f.bank.mean(since.Seconds())
 	vx, vr := f.bank.variance(since.Seconds())
+	doubt, rateDoubt := f.surprise(at)
+	vx += float64(doubt * doubt)
+	vr += float64(rateDoubt * rateDoubt)
 	e = Estimate{
 		Line: clock.Line{
 			At:   clock.Reading{Mono: at, Wall: f.base.Wall.Add(since).Add(time.Duration(math.Round(x)))},
@@ -218,4 +222,18 @@ func (f *Filter) Estimate(at clock.Mono) (e Estimate, ok bool) {
 		Samples:  f.n,
 	}
 	return e, true
+}
+
+// surprise returns by how much more phase (ns) and rate (ns/s) are in doubt while
+// the newest sample is one that does not fit: the bound must hold also if it is
+// right, and if what happened did so only half-way between the samples.
+func (f *Filter) surprise(at clock.Mono) (phase, rate float64) {
+	if f.strange == 0 {
+		return 0, 0
+	}
+	s := f.ring[(f.n-1)%window]
+	miss := math.Abs(f.misses[(f.n-1)%window])/boundSDs + excess(s, &f.path)/2 + f.path.edge(1)
+	miss = min(miss, farthest)
+	rate = 2 * miss / max(s.At.Sub(f.fitted).Seconds(), 1)
+	return min(miss+math.Abs(rate*at.Sub(s.At).Seconds()), farthest), rate
 }

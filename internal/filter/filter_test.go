@@ -246,6 +246,28 @@ func TestTwoJumps(t *testing.T) {
 	}
 }
 
+// TestDoubt: while a sample that does not fit waits for others, the bound holds
+// also if it is right, now and at the next sample.
+func TestDoubt(t *testing.T) {
+	for seed := range uint64(20) {
+		m, f := settled(seed, 100) // an interval ago
+		m.rate += 50e-6            // 3.2 ms per interval
+		for range surprises - 1 {
+			m.wait(64 * time.Second)
+			if f.Update(m.sample()) {
+				break
+			}
+			for range 2 {
+				e, _ := f.Estimate(m.local())
+				if wrong := m.wrong(t, f); wrong.Abs() > e.Bound(0) {
+					t.Errorf("seed %d: wrong by %v, bound %v", seed, wrong, e.Bound(0))
+				}
+				m.wait(30 * time.Second)
+			}
+		}
+	}
+}
+
 func TestReroute(t *testing.T) {
 	m, f := settled(5, 100)
 	m.base += 10 * time.Millisecond
