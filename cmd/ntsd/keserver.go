@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"ntsd/internal/clock"
 	"ntsd/internal/config"
 	"ntsd/internal/ntske"
 	"ntsd/internal/responder"
@@ -22,6 +23,10 @@ import (
 // closeGrace is how long a server that is to end waits at most for the clients
 // that it talks to: no change of the configuration breaks off a handshake.
 const closeGrace = 2 * time.Second
+
+// expiresSoon is when a certificate that somebody else has to renew is worth a
+// line in the log.
+const expiresSoon = 14 * 24 * time.Hour
 
 // keServers starts NTS-KE servers, one after the other.
 type keServers struct {
@@ -43,6 +48,9 @@ type keServer struct {
 	files []string
 	seen  []time.Time // when the files were last written, as read
 
+	grants *responder.Grants
+	told   clock.Wall // the end of a certificate that the log has had
+
 	ctx   context.Context // of the clients; Close ends it
 	end   context.CancelFunc
 	from  *keServers
@@ -52,7 +60,7 @@ type keServer struct {
 
 // listen starts an NTS-KE server.
 func (s *keServers) listen(cfg config.NTSServer, g *responder.Grants) (responder.KE, error) {
-	k := &keServer{cfg: cfg, log: s.log, pairs: new(ntske.KeyPairs), open: make(map[netip.AddrPort]*net.TCPListener), from: s}
+	k := &keServer{cfg: cfg, log: s.log, grants: g, pairs: new(ntske.KeyPairs), open: make(map[netip.AddrPort]*net.TCPListener), from: s}
 	if cfg.SelfSigned {
 		k.lan = s.lan
 		k.lan.use(cfg, g)
@@ -81,6 +89,7 @@ func (s *keServers) listen(cfg config.NTSServer, g *responder.Grants) (responder
 		return nil, err
 	}
 	s.last = k
+	k.remind()
 	return k, nil
 }
 
@@ -228,6 +237,7 @@ func (k *keServer) Reload() error {
 	if k.lan != nil {
 		err = errors.Join(err, k.lan.keep())
 	}
+	defer k.remind()
 	now := k.written()
 	changed := false
 	for i := range now {
@@ -241,6 +251,25 @@ func (k *keServer) Reload() error {
 	}
 	k.seen = now
 	return err
+}
+
+// remind says once that a certificate ends soon, or has ended, if the time is
+// known.
+func (k *keServer) remind() {
+	now, believed := k.grants.Time()
+	if !believed || len(k.files) == 0 {
+		return
+	}
+	end := k.pairs.NotAfter()
+	if end == k.told || end.Sub(now).Duration() > expiresSoon {
+		return
+	}
+	k.told = end
+	if end.Before(now) {
+		k.log.Warn("the certificate of the NTS server has expired: clients refuse it", "not_after", status.Time(end))
+		return
+	}
+	k.log.Warn("the certificate of the NTS server expires soon", "not_after", status.Time(end))
 }
 
 // Counts returns the connections served and refused, and their fates.

@@ -84,7 +84,7 @@ func TestKEServer(t *testing.T) {
 		InForce:    func(context.Context) (engine.System, *config.Config, error) { return engine.System{}, cfg, nil },
 		Interfaces: func(func(string, uint32, []netip.Prefix)) error { return nil },
 		ListenKE: func(c config.NTSServer, g *responder.Grants) (responder.KE, error) {
-			ke, err := new(keServers).listen(c, g)
+			ke, err := (&keServers{log: slog.New(slog.DiscardHandler)}).listen(c, g)
 			if err == nil {
 				started <- ke
 			}

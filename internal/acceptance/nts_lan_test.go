@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/demo"
 	"ntsd/internal/interop"
 	"ntsd/internal/siv"
 	"ntsd/internal/status"
@@ -222,4 +223,47 @@ func TestKEInterface(t *testing.T) {
 	if !open("10.78.0.1", two) {
 		t.Error("the other address is closed")
 	}
+}
+
+// TestNoFlash: where state_dir cannot be written everything works until the next
+// boot, and the log says once what that means.
+func TestNoFlash(t *testing.T) {
+	w := newWorld(t)
+	state := filepath.Join(w.dir, "state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ke := newPort(t)
+	path := w.write("ntsd.uci", w.config(source(w.nts(nil)), serving(freePort(t), "127.0.0.0/8"), lanNTS(ke)))
+	line := append(w.namespace(fmt.Sprintf("mount --bind %[1]s %[1]s && mount -o remount,bind,ro %[1]s && ", state)),
+		tool("ntsd"), "-x", "-t", lifetime, "-f", path)
+	d := w.launch(line, path, filepath.Join(w.run, "ntsd.sock"))
+	d.untilLog(`msg="establishing NTS keys"`)
+	if err := establishWith(t, d.ask("ca", "export"), onLoopback(ke)); err != nil {
+		t.Error(err)
+	}
+	d.ask("reload")
+	for _, want := range []string{"cookie keys cannot be kept over a reboot", "certificate authority cannot be saved"} {
+		if n := strings.Count(d.log(), want); n != 1 {
+			t.Errorf("%q: said %d times, want once", want, n)
+		}
+	}
+	if entries, err := os.ReadDir(state); err != nil || len(entries) != 0 {
+		t.Errorf("written all the same: %v, %v", entries, err)
+	}
+}
+
+// TestCertificateEnds: an operator is told before the certificate that he has to
+// renew ends, and when it has.
+func TestCertificateEnds(t *testing.T) {
+	w := newWorld(t)
+	cert, key := w.keyPair() // for an hour
+	d := w.start(w.config(source(w.nts(nil)), serving(freePort(t), "127.0.0.0/8"), w.ntsSection(newPort(t), cert, key)))
+	d.untilLog("certificate of the NTS server expires soon")
+	past := demo.CertSpec{Names: []string{"localhost"}, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-time.Hour)}
+	if err := demo.WriteKeyPair(w.cert(past).Cert, cert, key); err != nil {
+		t.Fatal(err)
+	}
+	d.ask("reload")
+	d.untilLog("certificate of the NTS server has expired")
 }
