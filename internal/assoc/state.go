@@ -57,6 +57,7 @@ type Auth struct {
 	NAKs      int
 	Cookies   int
 	CookieLen int
+	OnTrial   bool // their certificates were not judged at a trusted time
 	KE        event.KEInfo
 	KEAddr    netip.Addr
 	KEPort    uint16
@@ -123,7 +124,7 @@ func (a *Assoc) Auth() Auth {
 	}
 	if a.keys.valid {
 		auth.KeyID, auth.AEAD, auth.KeyBits = a.keys.gen, s.AEAD, 8*s.AEAD.KeySize()
-		auth.CookieLen = a.keys.cookieLen
+		auth.CookieLen, auth.OnTrial = a.keys.cookieLen, a.OnTrial()
 	}
 	return auth
 }

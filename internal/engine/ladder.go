@@ -231,7 +231,7 @@ func (e *Engine) keysDone(now clock.Reading, s *source, m *member, ev event.KEDo
 	case ev.Failure == nts.FailureNone:
 		m.assoc.Rekey(now)
 		return out
-	case ev.Failure != nts.FailureCertificate || !m.judged:
+	case ev.Failure != nts.FailureCertificate:
 		return out
 	}
 	out = m.assoc.Revoke(out)
@@ -250,8 +250,7 @@ func (e *Engine) keysDone(now clock.Reading, s *source, m *member, ev event.KEDo
 
 // noteKE remembers how the certificates of a key establishment are judged.
 func (e *Engine) noteKE(now clock.Reading, a event.StartKE) {
-	if s, m := e.find(a.Source); m != nil {
-		m.judged = !a.Verify.Tentative
+	if s, _ := e.find(a.Source); s != nil {
 		e.ladder.NoteKE(now, s.cfg.Name, a)
 	}
 }

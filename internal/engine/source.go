@@ -57,7 +57,6 @@ type member struct {
 	doubted     bool // the same of one that does not fit: the error may be larger
 	counted     bool // it had its share in what the clock was told last
 	falseticker bool
-	judged      bool // its last key establishment looks at dates
 	tie         selection.Tie
 }
 

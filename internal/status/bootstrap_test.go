@@ -102,3 +102,13 @@ func TestBootstrapIsTheTrouble(t *testing.T) {
 		t.Errorf("no count in:\n%s", words)
 	}
 }
+
+// Keys on trial say so.
+func TestKeysOnTrial(t *testing.T) {
+	s := snapshot()
+	s.Sources[0].Auth.OnTrial = true
+	r := FromSnapshot(s, Info{})
+	if words := strings.Join(authWords(&r, &r.Sources[0]), "\n"); !r.Sources[0].Auth.OnTrial || !strings.Contains(words, "on trial") {
+		t.Errorf("got %s", words)
+	}
+}

@@ -186,7 +186,7 @@ func authFrom(a *engine.Auth, now clock.Mono) Auth {
 	out := Auth{
 		Mode: "nts", KeyID: int64(a.KeyID), AEAD: int(a.AEAD), KeyBits: a.KeyBits,
 		LastKE: Never, Attempts: a.Attempts, NAKs: a.NAKs,
-		Cookies: a.Cookies, CookieBytes: a.CookieLen, KEs: a.KERuns,
+		Cookies: a.Cookies, CookieBytes: a.CookieLen, OnTrial: a.OnTrial, KEs: a.KERuns,
 		KEAddress: address(a.KEAddr), KEPort: int(a.KEPort),
 		NextKE: Never, LastError: reasonText(a.LastError), MaxPlaceholders: a.MaxPlaceholders,
 	}

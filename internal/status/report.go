@@ -149,6 +149,7 @@ type Auth struct {
 	NAKs        int    `json:"naks"`
 	Cookies     int    `json:"cookies"`
 	CookieBytes int    `json:"cookie_bytes"`
+	OnTrial     bool   `json:"on_trial"` // certificates not judged at a trusted time
 	KEs         uint64 `json:"key_establishments"`
 	KEAddress   string `json:"ke_address,omitempty"`
 	KEPort      int    `json:"ke_port,omitempty"`

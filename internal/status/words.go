@@ -150,6 +150,9 @@ func keyWords(a *Auth) []string {
 		text += ", kept from an earlier run"
 	}
 	out := []string{text + fmt.Sprintf("; %d cookies of %d bytes", a.Cookies, a.CookieBytes)}
+	if a.OnTrial {
+		out = append(out, "on trial: the dates of the certificates were not judged at a time that is trusted")
+	}
 	switch most := nts.MaxCookies - 1; {
 	case a.MaxPlaceholders >= most:
 	case a.MaxPlaceholders <= 0:

@@ -97,6 +97,13 @@ func starts() []scenario {
 			r := w.Run(Life{Off: time.Minute, Mode: ladder, Lasts: time.Minute})
 			// A round trip, the spread of the first requests, the flash.
 			w.expect(t, "reboot", r, want{within: 50*time.Millisecond + 300*time.Millisecond, writes: 5})
+			r = w.Run(Life{Off: time.Minute, Mode: ladder, Lasts: time.Minute, Cut: true})
+			w.expect(t, "until the power goes", r, want{within: 350 * time.Millisecond, writes: 3})
+			for _, s := range w.disk.reserve {
+				if len(s.Cookies) != bootstrap.Spare {
+					t.Errorf("the reserve was not filled again: %d cookies of %s", len(s.Cookies), s.KEName)
+				}
+			}
 			return w
 		}},
 		{"restart", func(t *testing.T, seed uint64) *World {
@@ -246,11 +253,11 @@ func flashes() []scenario {
 			}
 			return w
 		}},
-		{"a year, a reboot a month", func(t *testing.T, seed uint64) *World {
+		{"days on end, and power cuts", func(t *testing.T, seed uint64) *World {
 			w := lived(t, seed, 3)
-			for month := range 3 {
-				r := w.Run(Life{Off: time.Minute, Mode: ladder, Lasts: 10 * Day, Cut: month%2 == 0})
-				w.expect(t, fmt.Sprintf("month %d", month), r, want{within: time.Second, kes: 0, writes: 1 + 2 + 2*10 + 2})
+			for life := range 2 {
+				r := w.Run(Life{Off: time.Minute, Mode: ladder, Lasts: 3*Day + time.Hour, Cut: life == 0})
+				w.expect(t, fmt.Sprintf("life %d", life), r, want{within: time.Second, writes: 1 + 2 + 2*3 + 2})
 			}
 			return w
 		}},

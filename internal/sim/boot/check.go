@@ -7,6 +7,7 @@ import (
 	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/selection"
 )
 
 // near is how close two clocks are that mean the same time: the round trip's
@@ -93,6 +94,11 @@ func (y *life) check() {
 	if n := y.supporters(y.now().Wall); n < need {
 		y.w.breaks("synchronised at %v on the word of %d, %d are needed", y.now().Wall.Time(), n, need)
 	}
+	for _, s := range y.engine.Snapshot(y.now()).Sources {
+		if s.Auth.OnTrial && (s.State == selection.StateSelected || s.State == selection.StateCombined) {
+			y.w.breaks("synchronised by %s, whose keys are on trial", s.Name)
+		}
+	}
 	strict := 0
 	for name := range y.w.strict {
 		if slices.ContainsFunc(y.w.Servers, func(s *Server) bool { return s.Operator == name }) {
@@ -109,6 +115,13 @@ func (y *life) checkState(b event.Boot) {
 	_, need := y.voters()
 	if n := y.supporters(b.Time); y.ladder() && n < need {
 		y.w.breaks("%v was saved on the word of %d, %d are needed", b.Time.Time(), n, need)
+	}
+	seen := map[string]bool{}
+	for _, r := range y.w.disk.reserve {
+		if seen[r.KEName] || !r.Strict || b.Time < r.NotBefore || b.Time > r.NotAfter || len(r.Cookies) > bootstrap.Spare {
+			y.w.breaks("the reserve holds a session with %s that is of no use", r.KEName)
+		}
+		seen[r.KEName] = true
 	}
 	if b.TimeError < 0 || b.TimeError > 10*time.Second {
 		y.w.breaks("the saved time has an error of %v", b.TimeError)
