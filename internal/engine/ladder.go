@@ -123,8 +123,9 @@ func (e *Engine) HandleReserveTaken(now clock.Reading, ev event.ReserveTaken, ou
 }
 
 // admit leaves to the selection whom the ladder lets through: nobody without
-// an agreement, and then those who agree; later, of the servers that prove
-// themselves by certificates, those whose were judged at a trusted time.
+// an agreement, and then those who agree; once the clock was set on trial, only
+// those who confirm it; later, of the servers that prove themselves by
+// certificates, those whose were judged at a trusted time.
 func (e *Engine) admit() {
 	x, l := &e.selector, e.ladder
 	if l.Phase() == bootstrap.PhaseOff {
@@ -137,7 +138,7 @@ func (e *Engine) admit() {
 	for i, m := range x.members {
 		in := !m.assoc.Authenticated() || m.assoc.Strict()
 		if l.Climbing() {
-			in = j.Agreed && j.In[i] && (!j.Confirmed || m.assoc.Strict())
+			in = j.Agreed && j.In[i] && (j.Confirmed && m.assoc.Strict() || !j.Confirmed && l.Phase() == bootstrap.PhaseSearching)
 		}
 		if !in { // and nobody waits for it
 			x.candidates[i].Ready, x.candidates[i].Reachable = false, false

@@ -133,3 +133,35 @@ func TestPersist(t *testing.T) {
 		}
 	}
 }
+
+// What was found on trial stands until it is confirmed: others on trial, who
+// answer meanwhile, do not pull the clock away from those who answered well.
+func TestTrialIsNotSteered(t *testing.T) {
+	w, servers, cfg := climbers(t, 34)
+	for i, s := range servers {
+		late := time.Duration(i) * 120 * time.Millisecond
+		s.delay, s.offset, s.keDelay = s.delay+late, late, 300*time.Millisecond
+	}
+	// The good one has new keys, and no sample yet, when the worst one answers.
+	servers[0].keDelay = 235 * time.Millisecond
+	w.start(cfg)
+	phase := func() bootstrap.Phase { return w.eng.Snapshot(w.now).Bootstrap.Phase }
+	for begin := w.now.Mono; phase() == bootstrap.PhaseSearching; w.run(time.Millisecond) {
+		if w.now.Mono.Sub(begin) > time.Minute {
+			t.Fatal("nobody agrees")
+		}
+	}
+	rate, steps, answers := w.rate, w.steps, servers[1].answers+servers[2].answers
+	for phase() == bootstrap.PhaseConfirming && w.rate == rate && w.steps == steps {
+		w.run(time.Millisecond)
+	}
+	if phase() == bootstrap.PhaseConfirming {
+		t.Errorf("not confirmed yet, and the rate goes from %v to %v ppm, the steps from %d to %d", rate.PPM(), w.rate.PPM(), steps, w.steps)
+	}
+	if n := servers[1].answers + servers[2].answers - answers; n == 0 {
+		t.Error("nothing was tested: nobody answered meanwhile")
+	}
+	if n := w.count(event.NoticeUnselectable); n != 0 {
+		t.Errorf("%d complaints that nobody can be selected", n)
+	}
+}
