@@ -228,3 +228,59 @@ func BenchmarkNow(b *testing.B) {
 		})
 	}
 }
+
+// A socket that was given is served, with as many beside it as workers are
+// wanted, on its address alone; it outlives them.
+func TestListenGiven(t *testing.T) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	f, err := conn.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	port := conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+	c := NewClock(dryRun(t, 0), true)
+	for range 2 {
+		ports, err := Listen(port, 3, c, []*os.File{f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(ports) != 3 {
+			t.Errorf("got %d sockets, want 3", len(ports))
+		}
+		if _, err := Listen(port, 3, c, []*os.File{f}); err == nil {
+			t.Error("a second server shares the given socket")
+		}
+		for _, p := range ports {
+			if got := p.socket.Addr(); got != netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port) {
+				t.Errorf("serves %v, want 127.0.0.1 alone", got)
+			}
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	// On another port it is of no use.
+	free, err := net.ListenUDP("udp", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := free.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+	free.Close()
+	ports, err := Listen(other, 1, c, []*os.File{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range ports {
+		if p.socket.Addr().Port() != other {
+			t.Errorf("serves %v, want port %d", p.socket.Addr(), other)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
