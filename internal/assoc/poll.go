@@ -31,10 +31,12 @@ const (
 	// slowDown lengthens the interval of a dead address after every so many
 	// further losses.
 	slowDown = 4
-	// slowStart is the same for one that has never brought a sample: whoever waits
-	// for the time asks on. Where one request in five gets through, 3 in 100 need
-	// more than these, which take a quarter of an hour.
-	slowStart = 16
+	// slowStart is the same for one that has brought fewer than knownSamples:
+	// whoever waits for the time, or for the oscillator's rate, asks on. Where one
+	// request in five gets through, 3 in 100 need more than these, which take a
+	// quarter of an hour.
+	slowStart    = 16
+	knownSamples = 8
 	// rateMaxPoll and deniedPoll bound what an unauthenticated kiss can do:
 	// 17 and 68 minutes.
 	rateMaxPoll ntptime.Exponent = 10
@@ -145,7 +147,7 @@ func (a *Assoc) miss(why string, out []event.Action) []event.Action {
 	a.missed++
 	a.problem = why
 	every := slowDown
-	if !a.sampled {
+	if a.counters.good < knownSamples {
 		every = slowStart
 	}
 	if a.missed > lostPolls && a.missed%every == 0 {

@@ -84,3 +84,26 @@ func TestLookAgain(t *testing.T) {
 		t.Errorf("300 s after a request: the next one in %v, want at once", d)
 	}
 }
+
+// TestSlowDown: an address that does not answer is asked less and less often,
+// more slowly while whoever asks knows next to nothing yet.
+func TestSlowDown(t *testing.T) {
+	for samples, want := range map[int]int{0: slowStart, 1: slowStart, knownSamples: lostPolls + slowDown} {
+		b := newBench(t, Config{MinPoll: 6, MaxPoll: 10})
+		for range samples {
+			req := b.poll()
+			b.reply(req, b.header(req).Append(nil))
+		}
+		if got := b.a.Poll(); got != 6 {
+			t.Fatalf("poll after %d samples: got %d, want 6", samples, got)
+		}
+		missed := 0
+		for b.a.Poll() == 6 {
+			b.poll()
+			missed = b.a.Misses()
+		}
+		if missed != want {
+			t.Errorf("after %d samples: got a longer interval after %d losses, want %d", samples, missed, want)
+		}
+	}
+}
