@@ -199,18 +199,18 @@ func (a *Assoc) HandleLeap(by clock.Offset) {
 // SetOnline starts or stops polling. Going online begins like a start, also
 // when the association was online but without replies: a link came up.
 func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []event.Action {
+	a.previous = exchange{} // the link may be another one
 	switch {
 	case !online:
 		a.online, a.nextPoll = false, clock.Never
 		a.burst, a.settling, a.doubtful = burst{}, settling{}, false
-		a.previous, a.batch = exchange{}, batch{}
+		a.batch = batch{}
 		a.request.answered = true // nothing is awaited, nothing is missed
 		return a.closeSocket(out)
 	case a.online && a.reach != 0:
 		return out
 	}
 	a.online = true
-	a.previous = exchange{} // the link may be another one
 	a.forgiveNetwork(now)
 	a.begin(now)
 	return out

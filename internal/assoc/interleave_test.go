@@ -132,8 +132,9 @@ func TestInterleavedLooksAhead(t *testing.T) {
 	// A basic reply is all there is to know.
 	clear(s.left)
 	s.exchange(b, b.poll())
-	if e, _ := b.a.Estimate(b.now.Mono); e.Samples != b.a.FilterStats().Samples {
-		t.Errorf("after a reply in basic mode: %d samples of %d", e.Samples, b.a.FilterStats().Samples)
+	got, _ := b.a.Estimate(b.now.Mono)
+	if want, _ := b.a.filter.Estimate(b.now.Mono); got != want {
+		t.Errorf("after a reply in basic mode: %+v, want the filter's %+v", got, want)
 	}
 }
 
@@ -357,6 +358,7 @@ func TestInterleavedOffsetIsOfItsTime(t *testing.T) {
 func TestInterleavedForgetsPlaces(t *testing.T) {
 	for name, move := range map[string]func(*bench){
 		"offline":     func(b *bench) { b.take(b.a.SetOnline(b.now, false, nil)); b.take(b.a.SetOnline(b.now, true, nil)) },
+		"online":      func(b *bench) { b.take(b.a.SetOnline(b.now, true, nil)) },
 		"leap second": func(b *bench) { b.a.HandleLeap(clock.Offset(time.Second)) },
 		"option":      func(b *bench) { b.a.HandleConfig(Config{MinPoll: 6, MaxPoll: 6}) },
 		"server":      func(b *bench) { b.a.moveTo(netip.MustParseAddrPort("192.0.2.3:123")) },

@@ -124,6 +124,9 @@ func TestLeapIsNotArmedTwice(t *testing.T) {
 	p.wall.At.Wall = p.wall.At.Wall.Add(-time.Second)
 	p.civil(-time.Second)
 	p.run(200 * time.Millisecond)
+	if s := p.statuses[len(p.statuses)-1]; s.Leap != event.LeapNone {
+		t.Errorf("the kernel's flag stays: %+v", s)
+	}
 	p.hear(event.LeapInsert)
 	if s := p.statuses[len(p.statuses)-1]; s.Leap != event.LeapNone || p.wrong().Abs() > time.Millisecond {
 		t.Errorf("armed again: %+v, wrong by %v", s, p.wrong().Duration())
@@ -142,6 +145,24 @@ func TestKernelWithoutLeapSecond(t *testing.T) {
 		}
 		if n > 10 {
 			t.Errorf("leap %d: %d timers in ten seconds", leap, n)
+		}
+	}
+}
+
+// TestKernelLeapIsSeenAtOnce: until somebody looks, what is said of the clock is
+// a second off.
+func TestKernelLeapIsSeenAtOnce(t *testing.T) {
+	for leap, when := range map[event.Leap]time.Duration{event.LeapInsert: 0, event.LeapDelete: -time.Second} {
+		p := announced(t, LeapSystem, leap)
+		p.until(when - time.Second)
+		looked := false
+		for end := p.truth.MonoAt(start.Midnight().Add(when + 200*time.Millisecond)); p.d.NextDeadline() < end; {
+			p.now = max(p.now, p.d.NextDeadline())
+			looked = looked || p.reading().Wall > start.Midnight().Add(when)
+			p.do(p.d.HandleTimer(p.reading(), nil))
+		}
+		if !looked {
+			t.Errorf("leap %d: nobody looks soon after it; next at %v", leap, p.d.NextDeadline())
 		}
 	}
 }

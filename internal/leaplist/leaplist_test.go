@@ -121,7 +121,7 @@ func TestRefused(t *testing.T) {
 	}
 	many := make([]string, maxEntries+1)
 	for i := range many {
-		many[i] = fmt.Sprintf("%d 37", 3692217600+i)
+		many[i] = fmt.Sprintf("%d 37", int64(3692217600)+int64(i))
 	}
 	if _, err := Parse(signed("3692217600", "3991593600", many...)); !errors.Is(err, ErrFormat) {
 		t.Errorf("%d entries: got %v, want %v", len(many), err, ErrFormat)
