@@ -5,11 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"ntsd/internal/clock"
 	"ntsd/internal/demo"
 	"ntsd/internal/interop"
+	"ntsd/internal/store"
 )
 
 // booting is a world with three operators and a daemon that climbs the ladder.
@@ -48,9 +51,9 @@ func kes(r *report) (n uint64) {
 	return n
 }
 
-// TestBootstrap: the first boot checks certificates twice, the next one spends
+// TestCheck10RebootWithoutMemory: the first boot checks certificates twice, the next one spends
 // the reserve and makes no key establishment; what lies on flash is private.
-func TestBootstrap(t *testing.T) {
+func TestCheck10RebootWithoutMemory(t *testing.T) {
 	b := newBooting(t)
 	d := b.boot()
 	r := d.until("trust", func(r *report) bool { return r.Bootstrap.Phase == "done" && r.Tracking.Synchronised && kes(r) >= 5 })
@@ -76,6 +79,34 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("no reserve in\n%s", text)
 	}
 	d.untilLog(`last trusted time read from flash`)
+	d.stop()
+}
+
+// TestCheck33StartsFromTheSavedTime: with -s a clock that is behind the time of
+// the last stop is set to it, before anybody is asked.
+func TestCheck33StartsFromTheSavedTime(t *testing.T) {
+	w := newWorld(t)
+	s := w.nts(nil)
+	state := filepath.Join(w.dir, "state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// As nobody can set the clock of a test back, the stop was in ten minutes.
+	saved := store.State{Time: clock.WallTime(time.Now().Add(10 * time.Minute)), TimeError: time.Millisecond}
+	if err := store.SaveState(filepath.Join(state, "state"), saved); err != nil {
+		t.Fatal(err)
+	}
+	d := w.start(w.config(source(s)), "-s")
+	d.untilLog(`clock was stepped.* offset_s=(599|600)\.`)
+	d.untilLog(`clock was stepped.* offset_s=-(599|600)\.`)
+	d.synchronised()
+	d.stop()
+	if err := store.SaveState(filepath.Join(state, "state"), saved); err != nil {
+		t.Fatal(err)
+	}
+	d = w.start(w.config(source(s)))
+	d.synchronised()
+	d.noLog(`clock was stepped`)
 	d.stop()
 }
 

@@ -25,20 +25,17 @@ type wait struct {
 func waiting() []wait {
 	const (
 		router = "the package, and a test of it on a router image"
-		ladder = "the bootstrap ladder"
 		dhcp   = "servers learnt from DHCP over ubus"
 		load   = "a load test of the NTS server"
 	)
 	return []wait{
 		{1, router},
 		{2, router + ": sysntpd off, both installed"},
-		{10, ladder + " and a boot with an empty /var"},
 		{12, dhcp},
 		{17, dhcp},
 		{25, "a word in the manual on the chain of trust behind a server"},
 		{28, load + ": its memory under many clients"},
 		{30, router + ": the configuration it ships"},
-		{33, "the time of the last stop, restored by -s"},
 		{44, load + " on a small machine"},
 		{54, "statistics files"},
 		{55, "ntsctl peers"},
