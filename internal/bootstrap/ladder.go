@@ -101,7 +101,7 @@ type Ladder struct {
 	floorFrom string
 	started   clock.Reading
 	since     clock.Mono // of the phase
-	told      bool // what is missing at the deadline
+	told      bool       // what is missing at the deadline
 	judged    Judgement
 	journal   journal
 }

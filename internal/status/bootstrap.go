@@ -61,8 +61,10 @@ func RenderBootstrap(w io.Writer, r Report, o Options) error {
 	s := &r.Bootstrap
 	b := bufio.NewWriter(w)
 	if o.CSV {
-		writeCSV(b, []string{s.Mode, s.Phase, s.Floor.decimal(), fmt.Sprint(len(s.Operators)), fmt.Sprint(s.Needed),
-			fmt.Sprint(len(s.Agreeing)), fmt.Sprint(s.Confirmed), s.Waiting})
+		writeCSV(b, []string{
+			s.Mode, s.Phase, s.Floor.decimal(), fmt.Sprint(len(s.Operators)), fmt.Sprint(s.Needed),
+			fmt.Sprint(len(s.Agreeing)), fmt.Sprint(s.Confirmed), s.Waiting,
+		})
 		return flush(b)
 	}
 	l := list{w: b}
