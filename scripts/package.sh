@@ -186,7 +186,7 @@ for pair in "$@"; do
 	router_tree "$goarch" "$work/tree.$arch"
 	ipk "$arch" "$work/tree.$arch"
 	feed "$arch"
-	if apk mkpkg --help >/dev/null 2>&1; then
+	if apk --version 2>/dev/null | grep -q "^apk-tools 3"; then
 		apk_package "$arch" "$work/tree.$arch"
 	fi
 done

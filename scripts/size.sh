@@ -1,10 +1,24 @@
 #!/bin/sh
-# Prints the size of each binary and of its BSS, and fails when the BSS is one
-# that small routers refuse to load (1 MB).
+# Prints the size of each binary, of its BSS, what it takes in an .ipk (gzip)
+# and on the flash of a router (squashfs with xz, where mksquashfs is
+# installed), and fails when the BSS is one that small routers refuse to load
+# (1 MB).
 # usage: scripts/size.sh FILE...
 set -eu
 limit=1000000
-printf '%-24s %10s %10s\n' binary bytes bss
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+squashed() {
+	if ! command -v mksquashfs >/dev/null; then
+		echo -
+		return
+	fi
+	mksquashfs "$1" "$work/image" -comp xz -b 256k -noappend -no-xattrs -quiet -no-progress >/dev/null
+	stat -c %s "$work/image"
+}
+
+printf '%-24s %10s %10s %10s %10s\n' binary bytes bss ipk squashfs
 for file in "$@"; do
 	bytes=$(wc -c <"$file")
 	bss=$(readelf -SW "$file" | sed 's/^ *\[ *[0-9]*\]//' | awk '$2 == "NOBITS" && $1 != ".tbss" { print $5 }' | {
@@ -12,7 +26,7 @@ for file in "$@"; do
 		while read -r hex; do sum=$((sum + 0x$hex)); done
 		echo "$sum"
 	})
-	printf '%-24s %10d %10d\n' "${file##*/}" "$bytes" "$bss"
+	printf '%-24s %10d %10d %10d %10s\n' "${file##*/}" "$bytes" "$bss" "$(gzip -9nc "$file" | wc -c)" "$(squashed "$file")"
 	if [ "$bss" -gt "$limit" ]; then
 		echo "size: $file: BSS of $bss bytes is more than $limit: was it built with GOFIPS140?" >&2
 		exit 1
