@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -46,10 +47,15 @@ func (l *lanServer) keep() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, believed := l.grants.Time()
-	changed, err := l.Keep(now, believed, l.names())
+	names := l.names()
+	changed, err := l.Keep(now, believed, names)
 	if info, _ := l.Info(); changed {
 		l.log.Info("new certificate for the LAN", "names", strings.Join(info.Names, ", "), "not_after", status.Time(info.NotAfter),
 			"authority", info.Subject)
+		if names.Host != "" && !slices.Contains(info.Names, names.Host) {
+			l.log.Warn("the LAN's authority was made under another host name: clients cannot use the new one before 'ntsctl ca renew'",
+				"name", names.Host)
+		}
 	}
 	switch {
 	case l.Certificate() == nil && errors.Is(err, lanca.ErrNoTime):

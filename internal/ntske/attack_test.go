@@ -301,8 +301,7 @@ func TestGuests(t *testing.T) {
 		for _, held := range g.held {
 			most = max(most, held)
 		}
-		_, far := net.Pipe()
-		n, displaced := g.enter(far, host(random.IntN(20)))
+		n, displaced := g.enter(silent{}, host(random.IntN(20)))
 		if n != nil {
 			in[n] = true
 		}
@@ -325,3 +324,32 @@ func TestGuests(t *testing.T) {
 		}
 	}
 }
+
+// A client among more addresses than there are places is displaced by chance:
+// while as many others come as there are places, it stays with (1-1/n)^n, better
+// than one in three; so of five attempts one succeeds in nine cases of ten.
+func TestDisplacedByChance(t *testing.T) {
+	const places, trials = 100, 1000
+	g := newGuests(places)
+	stayed := 0
+	for trial := range trials {
+		honest, _ := g.enter(silent{}, netip.MustParseAddr("2001:db8::1"))
+		if honest == nil {
+			t.Fatal("an honest client is not let in")
+		}
+		for i := range places {
+			g.enter(silent{}, host(trial*places+i))
+		}
+		if g.leave(honest) && trial > 0 { // the first finds room
+			stayed++
+		}
+	}
+	if share := float64(stayed) / trials; share < 0.30 || share > 0.43 {
+		t.Errorf("stayed %.2f of the time, want 0.37", share)
+	}
+}
+
+// silent is a connection that can be closed.
+type silent struct{ net.Conn }
+
+func (silent) Close() error { return nil }
