@@ -317,10 +317,15 @@ func TestGuests(t *testing.T) {
 		if len(g.all) != len(in) || len(g.all) > g.most {
 			t.Fatalf("%d guests, want %d, at most %d", len(g.all), len(in), g.most)
 		}
+		most = 0
 		for of, held := range g.held {
+			most = max(most, held)
 			if held < 1 || held > g.share {
 				t.Fatalf("%v holds %d, want 1 to %d", of, held, g.share)
 			}
+		}
+		if g.top != most {
+			t.Fatalf("somebody holds %d, and %d is taken for the most", most, g.top)
 		}
 	}
 }

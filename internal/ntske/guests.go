@@ -13,9 +13,11 @@ import (
 type guests struct {
 	most, share int // at a time: of all clients, of one
 
-	mu   sync.Mutex
-	all  []*guest // in no order
-	held map[netip.Prefix]int
+	mu    sync.Mutex
+	all   []*guest // in no order
+	held  map[netip.Prefix]int
+	sizes []int // how many clients hold so many
+	top   int   // the most that one holds
 }
 
 // guest is one connection.
@@ -27,7 +29,8 @@ type guest struct {
 }
 
 func newGuests(most int) *guests {
-	return &guests{most: most, share: max(minShare, most/clientShare), held: make(map[netip.Prefix]int)}
+	share := max(minShare, most/clientShare)
+	return &guests{most: most, share: share, held: make(map[netip.Prefix]int), sizes: make([]int, share+1)}
 }
 
 // client returns whom an address counts for: a home or a host has a subnet of
@@ -61,23 +64,19 @@ func (g *guests) enter(conn net.Conn, from netip.Addr) (entered *guest, displace
 	}
 	n := &guest{conn: conn, of: of, at: len(g.all)}
 	g.all = append(g.all, n)
-	g.held[of]++
+	g.count(of, 1)
 	return n, displaced
 }
 
 // victim chooses by chance among those of the clients that hold the most, if
 // that is more than least.
 func (g *guests) victim(least int) *guest {
-	most := 0
-	for _, n := range g.held {
-		most = max(most, n)
-	}
-	if most <= least {
+	if g.top <= least {
 		return nil
 	}
 	start := rand.IntN(len(g.all))
 	for i := range g.all {
-		if n := g.all[(start+i)%len(g.all)]; g.held[n.of] == most {
+		if n := g.all[(start+i)%len(g.all)]; g.held[n.of] == g.top {
 			return n
 		}
 	}
@@ -102,7 +101,20 @@ func (g *guests) remove(n *guest) {
 	g.all[last] = nil
 	g.all = g.all[:last]
 	n.ended = true
-	if g.held[n.of]--; g.held[n.of] == 0 {
-		delete(g.held, n.of)
+	g.count(n.of, -1)
+}
+
+// count notes that a client holds one more or one less.
+func (g *guests) count(of netip.Prefix, change int) {
+	was := g.held[of]
+	is := was + change
+	g.sizes[was]-- // nobody cares for how many hold none
+	g.sizes[is]++
+	if g.held[of] = is; is == 0 {
+		delete(g.held, of)
+	}
+	g.top = max(g.top, is)
+	for g.top > 0 && g.sizes[g.top] == 0 {
+		g.top--
 	}
 }
