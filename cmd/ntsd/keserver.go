@@ -235,7 +235,10 @@ func duplicate(ln *net.TCPListener) (*net.TCPListener, error) {
 func (k *keServer) Reload() error {
 	err := k.follow(nil)
 	if k.lan != nil {
-		err = errors.Join(err, k.lan.keep())
+		// Before the time is known the other certificates serve alone.
+		if bad := k.lan.keep(); !errors.Is(bad, responder.ErrNotYet) {
+			err = errors.Join(err, bad)
+		}
 	}
 	defer k.remind()
 	now := k.written()

@@ -65,7 +65,7 @@ func (l *lanServer) keep() error {
 	case err != nil && !l.failed:
 		l.log.Warn("the LAN's certificate authority cannot be saved: after a restart clients will have to trust another one", "reason", err)
 	}
-	l.failed = err != nil
+	l.failed = err != nil || l.failed && !l.Saved()
 	return nil
 }
 

@@ -109,6 +109,13 @@ func (a *Authority) Certificate() *tls.Certificate {
 	return a.server
 }
 
+// Saved reports whether everything is on flash.
+func (a *Authority) Saved() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.unsaved) == 0
+}
+
 // Keep reads or makes what is missing, and replaces the server's certificate
 // where it lacks one of the names or its time has come; believed says that now
 // is true. It reports whether the certificate is another one than before.

@@ -275,6 +275,9 @@ func TestReadOnly(t *testing.T) {
 			t.Errorf("changed %v, %v; want a certificate that is not saved", changed, err)
 		}
 		keep(t, a, june(), router(), false, "soon after")
+		if a.Saved() {
+			t.Error("taken for saved")
+		}
 		time.Sleep(saveAgain)
 		if _, err := a.Keep(june(), true, router()); err == nil {
 			t.Error("an hour later: not tried again")
@@ -284,6 +287,9 @@ func TestReadOnly(t *testing.T) {
 		}
 		time.Sleep(saveAgain)
 		keep(t, a, june(), router(), false, "flash is back")
+		if !a.Saved() {
+			t.Error("not saved")
+		}
 		b := New(dir, new(store.Flash))
 		keep(t, b, june(), router(), false, "after a restart")
 		if fingerprint(t, a) != fingerprint(t, b) {
