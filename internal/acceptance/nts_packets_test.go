@@ -136,8 +136,10 @@ func TestCheck63RefusalsAreSaid(t *testing.T) {
 	c := s.client(0)
 	c.until("four replies", func(r *report) bool { return r.Sources[0].Counters.Good >= 4 })
 	s.restart(func() {
-		if err := os.Remove(filepath.Join(s.w.run, "ntskeys")); err != nil {
-			t.Fatal(err)
+		for _, folder := range []string{s.w.run, filepath.Join(s.w.dir, "state")} {
+			if err := os.Remove(filepath.Join(folder, "ntskeys")); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 	var kiss *interop.KissError

@@ -120,7 +120,9 @@ func (s *ntsServer) client(number int) *daemon {
 	if err := w.ca.WritePEM(w.caFile()); err != nil {
 		s.t.Fatal(err)
 	}
-	return w.start(w.config(section("server", quick("hostname", "127.0.0.1", "nts", "yes", "ntsport", fmt.Sprint(s.ke))...)))
+	// Twice a second: eight lost replies are reason for new keys, and a restart
+	// of the server may take a second or two.
+	return w.start(w.config(section("server", "hostname", "127.0.0.1", "nts", "yes", "ntsport", fmt.Sprint(s.ke), "minpoll", "-1", "maxpoll", "-1")))
 }
 
 // stats returns the server's counters.
