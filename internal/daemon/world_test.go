@@ -300,7 +300,11 @@ func (w *world) run(cfg *config.Config, load func() (*config.Config, []config.Di
 	d := New(Options{
 		Config: cfg, Load: load, Clock: w, Network: w, KE: w, Resolver: w, Store: &w.files,
 		Rand: chacha(7), Log: slog.New(w.log), Version: "test",
-		Announce: func(a Announcement) { w.told = append(w.told, a) },
+		Announce: func(a Announcement) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.told = append(w.told, a)
+		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
