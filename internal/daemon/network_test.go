@@ -71,6 +71,8 @@ func TestAnnouncements(t *testing.T) {
 		d, stop := w.run(settings(t, "server one.example iburst maxpoll 6", "makestep 0.1 3", "maxdistance 0.05"), nil)
 		actions := func() string {
 			synctest.Wait()
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			var all []string
 			for _, a := range w.told {
 				all = append(all, fmt.Sprintf("%s/%d", a.Action, a.Stratum))
@@ -79,7 +81,10 @@ func TestAnnouncements(t *testing.T) {
 			return strings.Join(all, " ")
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.mu.Lock()
 		first := w.told
+		w.mu.Unlock()
 		if got := actions(); got != "step/16 stratum/2" {
 			t.Errorf("start: got %s", got)
 		}
@@ -90,12 +95,17 @@ func TestAnnouncements(t *testing.T) {
 		if got := actions(); got != "periodic/2 periodic/2 periodic/2" {
 			t.Errorf("half an hour: got %s", got)
 		}
-		p.silent = true
+		silence := func(on bool) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			p.silent = on
+		}
+		silence(true)
 		time.Sleep(48 * time.Hour)
 		if got := actions(); !strings.HasSuffix(got, "periodic/2 unsync/16") || strings.Count(got, "unsync") != 1 {
 			t.Errorf("a loss: got ... %s", got[max(0, len(got)-60):])
 		}
-		p.silent = false
+		silence(false)
 		time.Sleep(time.Hour)
 		if got := actions(); !strings.HasPrefix(got, "stratum/2 periodic/2") {
 			t.Errorf("and again: got %s", got)

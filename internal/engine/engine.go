@@ -40,7 +40,7 @@ type Engine struct {
 	sync     synchronisation
 	local    local
 	smooth   smooth.Smoother
-	grain    grain
+	grain    clock.Grain
 	exited   bool
 
 	ladder  *bootstrap.Ladder
@@ -198,10 +198,10 @@ func (e *Engine) prepare(now clock.Reading) {
 	e.env.Verify = e.verify(now)
 	e.env.Pivot = e.ladder.Floor()
 	e.env.Bounds = assoc.Bounds{On: e.ladder.Climbing(), Floor: e.ladder.Floor(), MaxTrip: bootstrap.MaxTrip}
-	e.grain.read(now.Mono)
+	e.grain.Read(now.Mono)
 	e.learn(now)
 	if e.env.Resolution = e.cfg.Precision; e.env.Resolution == 0 {
-		e.env.Resolution = e.grain.resolution()
+		e.env.Resolution = e.grain.Resolution()
 	}
 	e.followLeap(now)
 }

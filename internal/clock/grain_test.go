@@ -1,11 +1,9 @@
-package engine
+package clock
 
 import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"ntsd/internal/clock"
 )
 
 func TestGrain(t *testing.T) {
@@ -13,27 +11,27 @@ func TestGrain(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for _, step := range []time.Duration{1, 100, time.Microsecond, 10 * time.Microsecond, time.Millisecond, 4 * time.Millisecond, 10 * time.Millisecond} {
-		var g grain
+		var g Grain
 		for i := range 40 {
-			m := clock.Mono(rng.Int64N(1e15))
-			g.read(m - m%clock.Mono(step))
-			if i < grainReadings-1 && g.resolution() != 0 {
-				t.Errorf("steps of %v: resolution after %d readings: got %v, want unknown", step, i+1, g.resolution())
+			m := Mono(rng.Int64N(1e15))
+			g.Read(m - m%Mono(step))
+			if i < grainReadings-1 && g.Resolution() != 0 {
+				t.Errorf("steps of %v: resolution after %d readings: got %v, want unknown", step, i+1, g.Resolution())
 			}
 		}
 		want := step
 		if step <= time.Microsecond {
 			want = 0
 		}
-		if got := g.resolution(); got != want {
+		if got := g.Resolution(); got != want {
 			t.Errorf("steps of %v: resolution got %v, want %v", step, got, want)
 		}
 	}
-	var g grain
+	var g Grain
 	for i := range 9 {
-		g.read(clock.Mono(i+1) * clock.Mono(time.Second))
+		g.Read(Mono(i+1) * Mono(time.Second))
 	}
-	if got := g.resolution(); got != 0 {
+	if got := g.Resolution(); got != 0 {
 		t.Errorf("readings at whole seconds: resolution got %v, want unknown", got)
 	}
 }
