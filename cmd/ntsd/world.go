@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"ntsd/internal/clock"
@@ -115,6 +116,7 @@ func (k *keyExchange) Exchange(ctx context.Context, ke event.StartKE, trust daem
 func failedKE(ke event.StartKE, err error) event.KEDone {
 	return event.KEDone{
 		Source: ke.Source, Attempt: ke.Attempt, Failure: ntske.ClassOf(err), Reason: ntske.Reason(err),
+		NoRoute: errors.Is(err, syscall.ENETUNREACH),
 	}
 }
 

@@ -22,6 +22,9 @@ const (
 	// keNetworkMax bounds the wait after failures that cost the server
 	// nothing: no route, refused, no answer.
 	keNetworkMax = 15 * time.Minute
+	// keNoRoute is the wait after one that did not leave a machine that knows no
+	// time yet.
+	keNoRoute = 2 * time.Second
 	// keGrace is how long the poll of old cookies waits for a key
 	// establishment that has just begun.
 	keGrace = 5 * time.Second
@@ -165,6 +168,11 @@ func (a *Assoc) keFailed(now clock.Reading, ev event.KEDone, out []event.Action)
 		k.network = 0
 	}
 	k.notBefore = now.Mono.Add(a.backoff(k.class))
+	if ev.NoRoute && a.env.Bounds.On && k.network < maxKEFailures {
+		// A router that boots has no time until its line is up, and asking its
+		// own kernel costs nobody anything.
+		k.notBefore = min(k.notBefore, now.Mono.Add(keNoRoute))
+	}
 	out = a.saveBackoff(now, out)
 	k.reason = ev.Reason
 	if k.told != ev.Reason {

@@ -74,6 +74,7 @@ type KEDone struct {
 	Info    KEInfo
 	Failure nts.FailureClass
 	Reason  string
+	NoRoute bool // this machine has none: nothing left it
 }
 
 // Resolved answers a Resolve. Without addresses, Reason says why in one line;

@@ -157,6 +157,9 @@ func starts() []scenario {
 			w := lived(t, seed, 3)
 			r := w.Run(Life{Off: time.Hour, Mode: ladder, Network: time.Minute, Lasts: 5 * time.Minute})
 			w.expect(t, "reboot", r, want{within: time.Minute + time.Second + 50*time.Millisecond, kes: many, writes: 5})
+			w.disk.reserve = nil
+			r = w.Run(Life{Off: time.Hour, Mode: ladder, Network: time.Minute, Lasts: 5 * time.Minute})
+			w.expect(t, "without a reserve", r, want{within: time.Minute + 4*time.Second, kes: many, writes: 5})
 			return w
 		}},
 		{"no names", func(t *testing.T, seed uint64) *World {

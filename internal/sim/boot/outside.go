@@ -196,7 +196,7 @@ func (y *life) establish(a event.StartKE) {
 	done := event.KEDone{Source: a.Source, Attempt: a.Attempt}
 	s := y.w.at(a.Addr)
 	if s == nil || !y.online() || s.Dead {
-		done.Failure, done.Reason = nts.FailureNetwork, "no route"
+		done.Failure, done.Reason, done.NoRoute = nts.FailureNetwork, "no route", !y.online()
 		y.after(time.Millisecond, func() { y.perform(y.engine.HandleKEDone(y.now(), done, nil)) })
 		return
 	}
