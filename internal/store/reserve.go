@@ -12,7 +12,8 @@ import (
 )
 
 // ReserveCookies is how many cookies per server are set aside for the boot:
-// one may be lost with its reply.
+// one to spend, and one for the boot after it, should the power go before the
+// reserve is filled again.
 const ReserveCookies = 2
 
 // Why a session cannot lie in the reserve.
