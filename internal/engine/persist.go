@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
+	"ntsd/internal/selection"
 )
 
 // Implementation constants of what is written to flash.
@@ -41,6 +42,20 @@ func (e *Engine) trusted() bool {
 		return false
 	}
 	return e.sync.strict || !slices.ContainsFunc(e.sources, func(s *source) bool { return s.cfg.NTS })
+}
+
+// vouched reports whether a server with strict keys is among those that agree;
+// a near plain one may be followed all the same.
+func (e *Engine) vouched() bool {
+	for i, m := range e.selector.members {
+		switch e.selector.result.States[i] {
+		case selection.StateSelected, selection.StateCombined, selection.StateUnused, selection.StateOutlier:
+			if m.assoc.Authenticated() && m.assoc.Strict() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (e *Engine) keeperDeadline() clock.Mono {

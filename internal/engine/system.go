@@ -26,7 +26,7 @@ type synchronisation struct {
 	addr          netip.Addr
 	stratum       uint8 // our own
 	authenticated bool
-	strict        bool // by keys whose certificates were judged at a trusted time
+	strict        bool // keys whose certificates were judged at a trusted time vouch for it
 }
 
 // System is what a server may say about its own clock (RFC 5905 section 11.1).
@@ -78,7 +78,7 @@ func (e *Engine) synchronised(now clock.Reading, m *member, out []event.Action) 
 	y.reference, y.name, y.addr = m.assoc.ID(), src.cfg.Name, m.assoc.Addr()
 	y.stratum = min(m.assoc.Last().Header.Stratum+1, 15)
 	y.authenticated = m.assoc.Authenticated()
-	y.strict = y.authenticated && m.assoc.Strict()
+	y.strict = e.vouched()
 	e.local.ever, e.local.updated = true, now.Mono
 	if !y.on {
 		y.on, y.ever, y.since = true, true, now.Mono // the discipline gave the notice

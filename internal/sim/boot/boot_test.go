@@ -412,6 +412,17 @@ func liars() []scenario {
 			w.expect(t, "both are there", r, want{kes: many, writes: 3})
 			return w
 		}},
+		{"a near plain server is followed, and the strict ones vouch", func(t *testing.T, seed uint64) *World {
+			w := New(seed, start, 2)
+			near := w.Add(Server{Plain: true})
+			near.Trip = time.Millisecond
+			r := w.Run(Life{Mode: ladder, Lasts: time.Hour})
+			w.expect(t, "first boot", r, want{kes: 4, writes: 4})
+			if at := w.disk.state.Time; at < start.Add(59*time.Minute) || len(w.disk.reserve) != 2 {
+				t.Errorf("saved at the stop: %v, %d sessions in the reserve", at.Time(), len(w.disk.reserve))
+			}
+			return w
+		}},
 		{"no NTS at all", func(t *testing.T, seed uint64) *World {
 			w := New(seed, start, 0)
 			for i := range 3 {
