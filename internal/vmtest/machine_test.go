@@ -20,9 +20,6 @@ import (
 	"ntsd/internal/status"
 )
 
-// qemu emulates the machines.
-const qemu = "qemu-system-aarch64"
-
 // Implementation constants. Nothing is asserted by these times: they end what
 // hangs.
 const (
@@ -79,7 +76,7 @@ func boot(t testing.TB, spec machineSpec) *machine {
 	}
 	m := &machine{t: t, replies: make(chan string, 16), gone: make(chan struct{}), console: new(transcript)}
 	args := []string{
-		"-accel", "tcg", "-M", "virt", "-cpu", "cortex-a53", "-m", "192", "-nodefaults", "-no-user-config",
+		"-accel", "tcg", "-M", "virt", "-cpu", machineParts.board.cpu, "-m", "192", "-nodefaults", "-no-user-config",
 		"-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", machineParts.kernel, "-initrd", machineParts.initrd,
 		"-rtc", "base=" + base,
 		"-device", "virtio-blk-device,drive=d", "-netdev", "user,id=n", "-device", "virtio-net-device,netdev=n",
@@ -90,7 +87,7 @@ func boot(t testing.TB, spec machineSpec) *machine {
 			t.Fatal(err)
 		}
 	}
-	m.cmd = exec.Command(qemu, append(args, spec.drive()...)...)
+	m.cmd = exec.Command(machineParts.board.qemu, append(args, spec.drive()...)...)
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	m.cmd.Stderr = os.Stderr
 	stdout, err := m.cmd.StdoutPipe()

@@ -15,6 +15,9 @@ import (
 
 // What the environment says.
 const (
+	// wantedArch is the architecture of the machines, as Go calls it: arm64 if
+	// empty, or arm, whose kernel has 32 bits.
+	wantedArch = "NTSD_VM_ARCH"
 	// wanted is set by those who want machines to be started: "ci" for the
 	// quick scenarios, "all" for all.
 	wanted = "NTSD_VM"
@@ -22,8 +25,25 @@ const (
 	moved = "NTSD_VM_MOVED"
 )
 
+// board is a kind of machine.
+type board struct {
+	arch string // as Go calls it
+	qemu string
+	cpu  string
+}
+
+// boards are those that the tests know; the first is what they take if not told
+// otherwise.
+func boards() []board {
+	return []board{
+		{"arm64", "qemu-system-aarch64", "cortex-a53"},
+		{"arm", "qemu-system-arm", "cortex-a15"},
+	}
+}
+
 // parts are what machines are made of, the same for all tests.
 type parts struct {
+	board   board
 	kernel  string // path
 	initrd  string // path: init, drivers, programs
 	builtAt time.Time
@@ -92,11 +112,18 @@ func runTests(m *testing.M) (int, error) {
 
 // makeParts compiles the programs and puts the initial file system together.
 func makeParts(dir string) (parts, error) {
-	vm, err := filepath.Abs("../../build/vm")
+	b := boards()[0]
+	for _, other := range boards() {
+		if other.arch == os.Getenv(wantedArch) {
+			b = other
+		}
+	}
+	vm, err := filepath.Abs("../../build/vm-" + b.arch)
 	if err != nil {
 		return parts{}, err
 	}
 	p := parts{
+		board:  b,
 		kernel: filepath.Join(vm, "vmlinuz"),
 		initrd: filepath.Join(dir, "initrd"),
 		// Of the year before, so that the binary of the last run is found in
@@ -124,7 +151,7 @@ func makeParts(dir string) (parts, error) {
 		{"bin/udp.test", []string{"test", "-c", "./internal/linux/udp"}},
 	} {
 		path := filepath.Join(dir, filepath.Base(program.name))
-		if err := compile(path, program.args); err != nil {
+		if err := compile(b.arch, path, program.args); err != nil {
 			return parts{}, err
 		}
 		if err := a.addFile(program.name, path); err != nil {
@@ -135,13 +162,13 @@ func makeParts(dir string) (parts, error) {
 	return p, os.WriteFile(p.initrd, a.bytes(), 0o644)
 }
 
-// compile runs the go command for the machine's architecture.
-func compile(path string, args []string) error {
+// compile runs the go command for an architecture.
+func compile(arch, path string, args []string) error {
 	last := len(args) - 1
 	args = append(args[:last:last], "-trimpath", "-buildvcs=false", "-o", path, args[last])
 	build := exec.Command("go", args...)
 	build.Dir = "../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFIPS140=v1.0.0", "GOOS=linux", "GOARCH=arm64")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFIPS140=v1.0.0", "GOOS=linux", "GOARCH="+arch, "GOARM=7")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %v: %w: %s", args, err, out)
 	}
@@ -155,7 +182,7 @@ func need(t *testing.T) {
 	if os.Getenv(wanted) == "" {
 		t.Skip("starts virtual machines: make test-vm")
 	}
-	for _, tool := range []string{qemu, "mke2fs", "debugfs"} {
+	for _, tool := range []string{machineParts.board.qemu, "mke2fs", "debugfs"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			interop.Unavailable(t, "vmtest: %v", err)
 		}

@@ -123,6 +123,11 @@ func (r *router) off() {
 		return
 	default:
 	}
+	r.countWrites()
+	// It may count what failed, and what there was nothing to do for.
+	if n := int(r.report().Tracking.FlashWrites); n < r.w.figures.writes {
+		r.t.Errorf("flash: the daemon tells of %d writes, there were %d", n, r.w.figures.writes)
+	}
 	if got := r.do("stop", "ntsd"); got != "exit status 0" {
 		r.t.Errorf("the daemon's end: %s", got)
 	}
