@@ -41,6 +41,15 @@ func boards() []board {
 	}
 }
 
+func chooseBoard(arch string) (board, error) {
+	for _, b := range boards() {
+		if arch == "" || arch == b.arch {
+			return b, nil
+		}
+	}
+	return board{}, fmt.Errorf("%s=%s: no such machine", wantedArch, arch)
+}
+
 // parts are what machines are made of, the same for all tests.
 type parts struct {
 	board   board
@@ -112,11 +121,9 @@ func runTests(m *testing.M) (int, error) {
 
 // makeParts compiles the programs and puts the initial file system together.
 func makeParts(dir string) (parts, error) {
-	b := boards()[0]
-	for _, other := range boards() {
-		if other.arch == os.Getenv(wantedArch) {
-			b = other
-		}
+	b, err := chooseBoard(os.Getenv(wantedArch))
+	if err != nil {
+		return parts{}, err
 	}
 	vm, err := filepath.Abs("../../build/vm-" + b.arch)
 	if err != nil {
