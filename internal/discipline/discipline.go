@@ -84,6 +84,10 @@ type Discipline struct {
 	// referenceAt is when the reference itself brought the last one; 0: never.
 	referenceAt clock.Mono
 
+	// disturbed: somebody else has moved the clock since the last update, or Mono
+	// has stood still; target is not to be slewed to.
+	disturbed bool
+
 	slewEnd  clock.Mono // Never: no slew
 	statusAt clock.Mono // next SetStatus
 	savedAt  clock.Mono
@@ -133,7 +137,7 @@ func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Actio
 	d.account(now, line, offset, u.Companion)
 	d.adoptRate(now, u.Estimate)
 	line.Rate = d.freq
-	d.target, d.haveLine, d.last = line.From(now.Mono), true, u
+	d.target, d.haveLine, d.last, d.disturbed = line.From(now.Mono), true, u, false
 	allowed := d.cfg.Limit < 0 || d.stats.Updates < uint64(d.cfg.Limit)
 	if !u.OnTrial && (!u.Companion || d.stats.Updates == 0) {
 		d.stats.Updates++
@@ -211,7 +215,7 @@ func (d *Discipline) SaveDrift(out []event.Action) []event.Action {
 // MakeStep steps whatever is left of the correction now.
 func (d *Discipline) MakeStep(now clock.Reading, out []event.Action) []event.Action {
 	out = d.observe(now, out)
-	if offset := d.Correction(now); offset != 0 {
+	if offset := d.Correction(now); offset != 0 && !d.disturbed {
 		out = d.step(now, offset, out)
 		now.Wall = d.steered.At.Wall
 		out = d.status(now, out)

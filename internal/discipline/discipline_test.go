@@ -245,6 +245,26 @@ func TestInterference(t *testing.T) {
 	}
 }
 
+// TestWakesInSlew: a machine sleeps for an hour while its clock is being slewed.
+// What was believed before it slept is not slewed to, nor stepped.
+func TestWakesInSlew(t *testing.T) {
+	p := newPlant(t, makestep, 50*time.Millisecond, 10e-6, false)
+	p.update()
+	p.run(100 * time.Millisecond)
+	p.wall.At.Wall = p.wall.At.Wall.Add(time.Hour)
+	p.truth.At.Wall = p.truth.At.Wall.Add(time.Hour)
+	p.run(60 * time.Second)
+	p.do(p.d.MakeStep(p.reading(), nil))
+	if got := p.wrong(); got.Abs() > 50*time.Millisecond {
+		t.Errorf("a minute after waking: got an error of %v, want at most the 50ms from before", got.Duration())
+	}
+	p.update()
+	p.run(60 * time.Second)
+	if got := p.wrong(); got.Abs() > time.Microsecond || p.steps != 0 {
+		t.Errorf("after the next sample: got an error of %v and %d steps, want it slewed away", got.Duration(), p.steps)
+	}
+}
+
 // TestLeapSecond: the second that the kernel inserts is no interference and is
 // not slewed back.
 func TestLeapSecond(t *testing.T) {

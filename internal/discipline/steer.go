@@ -10,13 +10,15 @@ import (
 
 // observe compares the wall clock with where the steering must have brought
 // it. Somebody else's change is reported and then taken as it is: the next
-// correction starts from what the clock shows. It is not undone before: perhaps
-// the machine slept, and Mono has stood still.
+// correction starts from what the clock shows. It is not undone before the next
+// update, and a slew under way ends: perhaps the machine slept, and Mono has
+// stood still.
 func (d *Discipline) observe(now clock.Reading, out []event.Action) []event.Action {
 	d.Leaped(now)
 	moved := now.Wall.Sub(d.steered.WallAt(now.Mono))
 	if d.started && moved.Abs() > d.tolerance(now) {
 		out = append(out, event.Notice{Kind: event.NoticeInterference, Offset: moved})
+		d.disturbed = true
 	}
 	d.steered = clock.Line{At: now, Rate: d.steered.Rate}
 	d.change = 0
@@ -91,7 +93,7 @@ func (d *Discipline) step(now clock.Reading, offset clock.Offset, out []event.Ac
 // next one is slower; only the last short stretch is run to its end.
 func (d *Discipline) slew(now clock.Reading, out []event.Action) []event.Action {
 	left := d.Correction(now)
-	if left.Abs() <= negligible {
+	if left.Abs() <= negligible || d.disturbed {
 		d.slewEnd = clock.Never
 		return d.setRate(now, d.freq, out)
 	}
