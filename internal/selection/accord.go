@@ -13,10 +13,10 @@ const (
 	// 16000): what the bounds of a path hide comes on top.
 	likelySDs = 4
 	// closestSDs is where the search for a majority that measures the same begins,
-	// and doubles until likelySDs: two honest estimates differ by less than half
-	// the sum of their deviations twice in three times. Were only likelySDs looked
-	// at, a vague honest estimate would vouch for a liar four of its deviations
-	// away, while the others are right in its middle.
+	// and doubles until likelySDs: half of all pairs of equal honest estimates
+	// differ by less than half the sum of their deviations. Were only likelySDs
+	// looked at, a vague honest estimate would vouch for a liar four of its
+	// deviations away, while the others are right in its middle.
 	closestSDs = likelySDs / 16.0
 	// farthest keeps a product within the numbers: 146 years.
 	farthest = time.Duration(math.MaxInt64 / 2)
