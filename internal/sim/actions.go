@@ -60,15 +60,16 @@ func (c *client) station(a netip.Addr) *station {
 
 // send puts a request on its way, and its reply.
 func (c *client) send(t Instant, a event.Send) {
+	if a.From.IsValid() && a.From != c.local(t) {
+		c.refuse(t, a, true) // it has not left
+		return
+	}
 	c.result.Packets++
 	c.recorder.sent(t, a.Source)
 	c.open[a.Source] = a.Request
 	st := c.station(a.To.Addr())
 	if st == nil {
-		c.after(t+Instant(time.Millisecond), func(t Instant) {
-			c.carryOut(t, c.engine.HandleSendFailed(c.now(t),
-				event.SendFailed{Source: a.Source, Request: a.Request, Reason: "no route"}, c.actions[:0]))
-		})
+		c.refuse(t, a, false)
 		return
 	}
 	from := netip.AddrPortFrom(c.local(t), uint16(49152+c.rng.UintN(16384)))
@@ -105,6 +106,14 @@ func (c *client) send(t Instant, a event.Send) {
 			ev.Received.At = c.mono(t)
 			c.receive(t, a, st, ev, arrival)
 		})
+	})
+}
+
+// refuse tells the engine that a request cannot leave.
+func (c *client) refuse(t Instant, a event.Send, moved bool) {
+	c.after(t+Instant(time.Millisecond), func(t Instant) {
+		c.carryOut(t, c.engine.HandleSendFailed(c.now(t),
+			event.SendFailed{Source: a.Source, Request: a.Request, Reason: "no route", Unsent: moved, Moved: moved}, c.actions[:0]))
 	})
 }
 
