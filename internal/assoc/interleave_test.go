@@ -328,6 +328,25 @@ func TestInterleavedNonsense(t *testing.T) {
 	}
 }
 
+// What was asked about is forgotten before the reply comes: it is a reply, and
+// no sample.
+func TestInterleavedForgottenMeanwhile(t *testing.T) {
+	b := newBench(t, Config{XLeave: true})
+	s := newStamping(0)
+	for range 3 {
+		s.exchange(b, b.poll())
+	}
+	req := b.poll()
+	n := b.a.FilterStats().Samples
+	b.a.HandleLeap(0)
+	if v := s.exchange(b, req); v != VerdictStamp || b.a.FilterStats().Samples != n || b.a.Reach() != 0xf {
+		t.Errorf("%v, %d samples, reach %o; want %v, %d, 17", v, b.a.FilterStats().Samples, b.a.Reach(), VerdictStamp, n)
+	}
+	if v := s.exchange(b, b.poll()); v != VerdictAccepted || !b.a.Last().Interleaved {
+		t.Errorf("the next one: %v, interleaved %t", v, b.a.Last().Interleaved)
+	}
+}
+
 // The reference time of the server may be newer than the reply before.
 func TestInterleavedReferenceTime(t *testing.T) {
 	b := newBench(t, Config{XLeave: true})

@@ -69,7 +69,7 @@ func (d *Discipline) armLeap(now clock.Reading) {
 
 // leapDue is when the leap second that is ours to correct is due.
 func (d *Discipline) leapDue() clock.Mono {
-	if d.leap.at == 0 {
+	if d.leap.at == 0 || d.cfg.LeapMode == LeapSystem { // the mode may have changed since
 		return clock.Never
 	}
 	return d.target.MonoAt(d.leap.at)

@@ -167,6 +167,21 @@ func TestKernelLeapIsSeenAtOnce(t *testing.T) {
 	}
 }
 
+// TestModeChangesBeforeLeap: a leap second that was ours becomes the kernel's.
+func TestModeChangesBeforeLeap(t *testing.T) {
+	p := announced(t, LeapStep, event.LeapInsert)
+	p.until(-time.Minute)
+	p.d.HandleConfig(Config{LeapMode: LeapSystem})
+	n := 0
+	for end := p.now.Add(2 * time.Minute); p.now < end && n < 1000; n++ {
+		p.now = min(end, max(p.now, p.d.NextDeadline()))
+		p.do(p.d.HandleTimer(p.reading(), nil))
+	}
+	if n > 20 || p.steps != 0 {
+		t.Errorf("%d timers, %d steps; want a few, none", n, p.steps)
+	}
+}
+
 // TestTAI: the kernel gets TAI-UTC from the list, but not next to a midnight,
 // where it may be changing it.
 func TestTAI(t *testing.T) {
