@@ -108,8 +108,7 @@ func (c *Card) Close() error { return c.phc.Close() }
 func (c *Card) Local(stamp Time, monoAt func(clock.Wall) clock.Mono) (m clock.Mono, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, age, ok := c.mapping.newest(stamp)
-	if !ok || age > freshFor {
+	if age, ok := c.mapping.age(stamp); !ok || age > freshFor {
 		rs, err := c.phc.Read(readings)
 		if err != nil || len(rs) == 0 {
 			return 0, false
@@ -121,8 +120,7 @@ func (c *Card) Local(stamp Time, monoAt func(clock.Wall) clock.Mono) (m clock.Mo
 			}
 		}
 		middle := best.before.Add(best.after.Sub(best.before).Duration() / 2)
-		p = point{card: best.card, mono: monoAt(middle)}
-		c.mapping.add(p)
+		c.mapping.add(point{card: best.card, mono: monoAt(middle)})
 	}
 	return c.mapping.local(stamp), true
 }

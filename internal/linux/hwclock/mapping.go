@@ -55,13 +55,12 @@ func (m *mapping) add(p point) {
 	m.n++
 }
 
-// newest returns the newest point and how far a stamp lies from it.
-func (m *mapping) newest(stamp Time) (p point, age time.Duration, ok bool) {
+// age returns how far a stamp lies from the newest point.
+func (m *mapping) age(stamp Time) (age time.Duration, ok bool) {
 	if m.n == 0 {
-		return point{}, 0, false
+		return 0, false
 	}
-	p = m.last()
-	return p, time.Duration(stamp - p.card).Abs(), true
+	return time.Duration(stamp - m.last().card).Abs(), true
 }
 
 // rate is by how much the card's clock gains on the local one.

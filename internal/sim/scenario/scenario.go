@@ -29,8 +29,8 @@ const (
 )
 
 const (
-	second  sim.Instant = 1e9
-	ntpPort             = 123
+	second  = sim.Instant(1e9)
+	ntpPort = 123
 )
 
 // Scenario is a world described in a file, with the limits that its runs must
