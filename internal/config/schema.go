@@ -47,50 +47,62 @@ const (
 )
 
 // option returns the description of an option with one value in a field of S.
+// What it does is done by valueOption and listOption, which the sections share:
+// code for each option of each section would be 150 kB of the binary.
 func option[S, T any](st status, name string, k kind[T], standard, doc string, field func(*S) *T) Option {
-	_, flag := any(*new(T)).(bool)
-	return Option{
-		Name: name, Default: standard, Allowed: k.want, Doc: doc, Flag: flag, Acted: bool(st),
-		set: func(target any, values []string) (string, bool) {
-			v, ok := k.parse(values[0])
-			if ok {
-				*field(target.(*S)) = v
-			}
-			return values[0], ok
-		},
-		get: func(target any) []string {
-			if s := k.print(*field(target.(*S))); s != "" {
-				return []string{s}
-			}
-			return nil
-		},
-	}
+	return valueOption(Option{Name: name, Default: standard, Doc: doc, Acted: bool(st)}, k,
+		func(target any) *T { return field(target.(*S)) })
 }
 
 // list returns the description of an option with any number of values.
 func list[S, T any](st status, name string, k kind[T], standard, doc string, field func(*S) *[]T) Option {
-	return Option{
-		Name: name, Default: standard, Allowed: k.want, Doc: doc, List: true, Acted: bool(st),
-		set: func(target any, values []string) (string, bool) {
-			var vs []T
-			for _, s := range values {
-				v, ok := k.parse(s)
-				if !ok {
-					return s, false
-				}
-				vs = append(vs, v)
-			}
-			*field(target.(*S)) = vs
-			return "", true
-		},
-		get: func(target any) []string {
-			var values []string
-			for _, v := range *field(target.(*S)) {
-				values = append(values, k.print(v))
-			}
-			return values
-		},
+	return listOption(Option{Name: name, Default: standard, Doc: doc, List: true, Acted: bool(st)}, k,
+		func(target any) *[]T { return field(target.(*S)) })
+}
+
+//go:noinline
+func valueOption[T any](o Option, k kind[T], field func(target any) *T) Option {
+	_, o.Flag = any(*new(T)).(bool)
+	o.Allowed = k.want
+	o.set = func(target any, values []string) (string, bool) {
+		v, ok := k.parse(values[0])
+		if ok {
+			*field(target) = v
+		}
+		return values[0], ok
 	}
+	o.get = func(target any) []string {
+		if s := k.print(*field(target)); s != "" {
+			return []string{s}
+		}
+		return nil
+	}
+	return o
+}
+
+//go:noinline
+func listOption[T any](o Option, k kind[T], field func(target any) *[]T) Option {
+	o.Allowed = k.want
+	o.set = func(target any, values []string) (string, bool) {
+		var vs []T
+		for _, s := range values {
+			v, ok := k.parse(s)
+			if !ok {
+				return s, false
+			}
+			vs = append(vs, v)
+		}
+		*field(target) = vs
+		return "", true
+	}
+	o.get = func(target any) []string {
+		var values []string
+		for _, v := range *field(target) {
+			values = append(values, k.print(v))
+		}
+		return values
+	}
+	return o
 }
 
 // single returns the description of a section that is one field of Config.
