@@ -12,6 +12,15 @@ export GOFIPS140 := v1.0.0
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.builtAt=$(SOURCE_DATE_EPOCH)
 GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
+# What runs rarely is compiled without inlining for routers: 7 % less flash. What
+# answers packets, the estimators and the ciphers keep it (internal/adr).
+COLD     := crypto/tls crypto/x509 crypto/x509/pkix crypto/hpke encoding/json encoding/asn1 encoding/pem encoding/base64 \
+	encoding/hex log log/syslog log/slog log/slog/internal/buffer fmt flag net net/url os os/exec os/user os/signal io/fs \
+	path/filepath reflect internal/fmtsort math/big strconv internal/strconv vendor/golang.org/x/crypto/cryptobyte \
+	vendor/golang.org/x/net/dns/dnsmessage vendor/golang.org/x/crypto/chacha20poly1305 github.com/... ntsd/cmd/... \
+	$(addprefix ntsd/internal/,config uci control foreign bootstrap memory names engine assoc history status ctl daemon \
+	demo store lanca ntske linux/hwclock linux/links linux/sandbox ubus openwrt resolve)
+SMALL    := $(COLD:%=-gcflags=%=-l)
 TOOL     := $(GO) tool -modfile=scripts/tools/go.mod
 ARCHES   := arm64 arm mips mipsle amd64
 CROSS    := arm64 mips
@@ -121,7 +130,7 @@ size: $(SIZES) ## stripped binaries per architecture, and their BSS
 	@scripts/size.sh $(SIZES)
 $(BUILD)/ntsd-%: FORCE
 	@mkdir -p $(BUILD)
-	GOOS=linux GOARCH=$* GOMIPS=softfloat GOARM=7 $(GOBUILD) -o $@ ./cmd/ntsd
+	GOOS=linux GOARCH=$* GOMIPS=softfloat GOARM=7 $(GOBUILD) $(SMALL) -o $@ ./cmd/ntsd
 
 # The OpenWrt architectures whose CPU our five binaries suit.
 ROUTERS := arm64=aarch64_cortex-a53 mips=mips_24kc mipsle=mipsel_24kc arm=arm_cortex-a7_neon-vfpv4 amd64=x86_64
