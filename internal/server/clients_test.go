@@ -332,7 +332,7 @@ func BenchmarkInterleaved(b *testing.B) {
 	for b.Loop() {
 		req.Data = h.Append(data)
 		req.Received++
-		pkt, _ := v.s.Reply(buf, req, arrival(), goodSystem())
+		pkt, _ := v.s.Reply(buf, req, req.Received.Add(time.Microsecond), goodSystem())
 		reply, _ := wire.ParseHeader(pkt)
 		h.Origin = reply.Receive
 	}
