@@ -43,8 +43,11 @@ func startNTS(t *testing.T) (s *demo.Server, options []string) {
 func TestNTS(t *testing.T) {
 	s, options := startNTS(t)
 	for _, mode := range [][]string{
-		{"-mode", "nts15"}, {"-mode", "nts30", "-placeholders", "7"}, {"-mode", "nts15", "-rate", "200"},
-		{"-mode", "ke"}, {"-mode", "ke", "-group", "x25519mlkem768"},
+		{"-mode", "nts15"},
+		{"-mode", "nts30", "-placeholders", "7"},
+		{"-mode", "nts15", "-rate", "200"},
+		{"-mode", "ke"},
+		{"-mode", "ke", "-group", "x25519mlkem768"},
 	} {
 		var out, errs bytes.Buffer
 		if status := run(append(mode, options...), &out, &errs); status != 0 || !strings.Contains(out.String(), " wrong 0 ") {

@@ -29,7 +29,7 @@ const (
 // of all errors is larger than that.
 func drawOffsets(o *options, _ io.Writer) error {
 	if o.plot == "" || len(o.series) == 0 {
-		return errors.New("-mode plot needs -plot FILE and NAME=FILE...")
+		return errors.New("-mode plot needs -plot FILE, and NAME=FILE for each curve")
 	}
 	out := plot.New(o.title, plot.Top+plotHeight+plot.Gap)
 	panel := &plot.Panel{Top: plot.Top, Height: plotHeight, X0: leastError, X1: mostError, Y0: leastPart, Y1: 0}

@@ -88,10 +88,8 @@ func sockaddr(b *[unix.SizeofSockaddrInet6]byte, a netip.AddrPort) uint32 {
 	return unix.SizeofSockaddrInet6
 }
 
-// full reports whether flush must come before the next queue.
-func (s *socket) full() bool { return s.queued == burst }
-
-// buffer returns an empty slice to append the next packet to.
+// buffer returns an empty slice to append the next packet to, of at most burst
+// until flush.
 func (s *socket) buffer() []byte { return s.bufOut[s.queued][:0] }
 
 // queue sends, at the next flush, what was appended to buffer. from is the
