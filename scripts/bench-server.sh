@@ -21,6 +21,12 @@ if [ "$(nproc)" -lt 2 ]; then
 	echo "bench-server: needs two processors, one of them for the generator" >&2
 	exit 1
 fi
+for tool in ip nsenter taskset setpriv openssl; do
+	if ! command -v $tool >/dev/null; then
+		echo "bench-server: needs $tool" >&2
+		exit 1
+	fi
+done
 if [ -z "${BENCH_NETNS:-}" ]; then
 	export BENCH_NETNS=1
 	exec unshare --map-root-user --net "$0" "$@"

@@ -26,16 +26,20 @@ const (
 	// drift is how fast the error of a clock grows that nobody corrects (RFC
 	// 5905 section 7.2, PHI), between two words of the engine.
 	drift = 15 // ppm
-	// flight is how many replies leave by one system call. What they say of the
-	// time of their leaving is as good as the guess of how long the others take,
-	// and a worker that is interrupted spoils all of them; a call more for each
-	// four costs two per cent of what they cost.
+	// flight is how many replies leave by one system call where crowd requests
+	// or more were waiting; else each leaves alone. What a reply says of the
+	// time of its leaving is as good as the guess of how long those before it
+	// take, and an interruption spoils the whole flight; but under full load a
+	// call for each is four per cent of what a reply costs.
 	flight = 4
+	crowd  = 8
 	// maxPace bounds what it is thought to take to make or to send one reply.
 	maxPace = 50 * time.Microsecond
 	// learnEvery is in how many flights one is timed: reading the clock takes
 	// its time, too.
 	learnEvery = 16
+	// learnLeast is what a mean of 0 may begin to rise with.
+	learnLeast = time.Microsecond
 	// randomAhead is how much randomness is read at a time: an NTS reply needs
 	// 26 to 96 bytes, and a system call costs as much as sealing a cookie.
 	randomAhead = 1024
@@ -145,8 +149,12 @@ func (w *worker) batch(n int) {
 	if age := w.now.Mono.Sub(w.state.at); age > 0 {
 		w.system.RootDispersion += age * drift / 1e6
 	}
-	for first := 0; first < n; first += flight {
-		w.answer(first, min(first+flight, n))
+	size := 1
+	if n >= crowd {
+		size = flight
+	}
+	for first := 0; first < n; first += size {
+		w.answer(first, min(first+size, n))
 	}
 }
 
@@ -180,8 +188,11 @@ func (w *worker) answer(first, last int) {
 	}
 }
 
-// learn moves a running mean of durations towards the latest.
-func learn(mean *time.Duration, d time.Duration) { *mean += (min(max(d, 0), maxPace) - *mean) / 8 }
+// learn moves a running mean of durations towards the latest. What took far
+// longer was interrupted, and says little about the next.
+func learn(mean *time.Duration, d time.Duration) {
+	*mean += (min(max(d, 0), 2**mean+learnLeast, maxPace) - *mean) / 8
+}
 
 // adopt puts a new state in force.
 func (w *worker) adopt(s *state) {

@@ -77,12 +77,12 @@ func TestBatchAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestFlight: replies leave in small flights, and each says when it will leave
-// by what it took to make and to send others.
+// TestFlight: under load replies leave in small flights, else alone, and each
+// says when it will leave by what it took to make and to send others.
 func TestFlight(t *testing.T) {
-	w, p := still(t, 2*flight+1)
+	w, p := still(t, crowd+1)
 	for range 50 * learnEvery {
-		w.batch(2 * flight)
+		w.batch(crowd)
 	}
 	// The clock advances by 40 us whenever it is read.
 	const each = 40 * time.Microsecond / flight
@@ -93,18 +93,50 @@ func TestFlight(t *testing.T) {
 	}
 	p.said, p.writes = make([]ntptime.Timestamp, 0, flight), 0
 	began := p.now.Wall.Add(each * flight)
-	w.batch(flight)
+	w.batch(crowd)
 	for i, said := range p.said {
 		want := ntptime.FromWall(began.Add(flight*w.making + w.sending/2 + time.Duration(i)*w.sending))
 		if said != want {
 			t.Errorf("reply %d says %v, want %v", i, said, want)
 		}
 	}
-	if p.writes != 1 || len(p.said) != flight {
-		t.Errorf("%d replies in %d writes, want %d in one", len(p.said), p.writes, flight)
+	if p.writes != crowd/flight || len(p.said) != flight {
+		t.Errorf("%d replies in %d writes, want %d", crowd, p.writes, crowd/flight)
 	}
-	if w.batch(2*flight + 1); p.writes != 1+3 {
-		t.Errorf("%d writes, want 3", p.writes-1)
+	p.writes = 0
+	if w.batch(crowd + 1); p.writes != crowd/flight+1 {
+		t.Errorf("%d replies in %d writes, want %d", crowd+1, p.writes, crowd/flight+1)
+	}
+	p.writes = 0
+	if w.batch(crowd - 1); p.writes != crowd-1 {
+		t.Errorf("%d replies in %d writes, want as many", crowd-1, p.writes)
+	}
+}
+
+// TestLearn: what interrupts a worker now and then does not change what it
+// believes to take by much; what lasts does.
+func TestLearn(t *testing.T) {
+	mean := 2 * time.Microsecond
+	for range 100 {
+		learn(&mean, 10*time.Millisecond)
+		for range 20 {
+			learn(&mean, 2*time.Microsecond)
+		}
+	}
+	if mean < 1900*time.Nanosecond || mean > 2200*time.Nanosecond {
+		t.Errorf("after interruptions: got %v, want about 2us", mean)
+	}
+	for range 100 {
+		learn(&mean, 20*time.Microsecond)
+	}
+	if mean < 19*time.Microsecond || mean > 20*time.Microsecond {
+		t.Errorf("after a change: got %v, want 20us", mean)
+	}
+	for range 200 {
+		learn(&mean, time.Hour)
+	}
+	if mean > maxPace {
+		t.Errorf("got %v, want at most %v", mean, maxPace)
 	}
 }
 

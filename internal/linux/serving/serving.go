@@ -71,19 +71,19 @@ func NewClock(s Steered, own bool) *Clock { return &Clock{steered: s, own: own, 
 // Now returns the time, and what puts a timestamp that the kernel took a moment
 // ago on the same scale. The local time counts from NewClock.
 func (c *Clock) Now() (clock.Reading, clock.Offset) {
-	now := time.Now()
 	if p := c.plan.Load(); p != nil {
-		return c.smoothed(p, now.Sub(c.started))
+		return c.smoothed(p, time.Since(c.started))
 	}
+	shift := clock.Offset(0)
+	if c.own {
+		shift = c.ownShift(time.Since(c.started)) // before the time is read: it may take microseconds
+	}
+	now := time.Now()
 	kernel := clock.WallTime(now)
 	if !wideTime {
 		kernel = c.steered.KernelWall()
 	}
 	local := now.Sub(c.started) // by the monotonic clock
-	shift := clock.Offset(0)
-	if c.own {
-		shift = c.ownShift(local)
-	}
 	return clock.Reading{Mono: clock.Mono(local), Wall: kernel.Add(shift.Duration())}, shift
 }
 
