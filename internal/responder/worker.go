@@ -32,7 +32,7 @@ const (
 	// take, and an interruption spoils the whole flight; but under full load a
 	// call for each is four per cent of what a reply costs.
 	flight = 4
-	crowd  = 8
+	crowd  = 16
 	// maxPace bounds what it is thought to take to make or to send one reply.
 	maxPace = 50 * time.Microsecond
 	// learnEvery is in how many flights one is timed: reading the clock takes
