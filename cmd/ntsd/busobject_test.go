@@ -22,7 +22,7 @@ func TestBusObject(t *testing.T) {
 		case control.CmdRefresh:
 			return control.Fail(control.CodeFailed, "no")
 		case control.CmdReport:
-			return control.Reply(map[string]any{"a": 1, "b": 1.5, "c": nil, "d": []any{"x", true, nil, map[string]any{"e": 1 << 40}}})
+			return control.Reply(map[string]any{"a": 1, "b": 1.5, "c": nil, "d": []any{"x", true, nil, map[string]any{"e": int64(1) << 40}}})
 		}
 		return control.Done()
 	})
