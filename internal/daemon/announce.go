@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 )
 
@@ -58,7 +57,7 @@ func (d *Daemon) announce() {
 	now := d.opt.Clock.Read()
 	sys := d.engine.System(now)
 	stratum := sys.Stratum
-	if sys.Local || sys.Leap == event.LeapUnsynchronised {
+	if !sys.True() {
 		stratum = 0
 	}
 	action := ""

@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/discipline"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/local"
 	"ntsd/internal/selection"
 	"ntsd/internal/smooth"
 )
@@ -47,7 +48,7 @@ func translate(c *config.Config) engine.Config {
 			MaxDistance: c.Selection.MaxDistance, MaxJitter: maxJitter, CombineLimit: c.Selection.CombineLimit,
 			ReselectDist: c.Selection.ReselectDist, StratumWeight: c.Selection.StratumWeight,
 		},
-		Local: engine.Local{
+		Local: local.Config{
 			Enabled: c.Local.Enabled, Stratum: uint8(c.Local.Stratum), Orphan: c.Local.Orphan, Distance: c.Local.Distance,
 			Activate: c.Local.Activate, WaitSynced: c.Local.WaitSynced, WaitUnsynced: waitUnsynced(&c.Local),
 		},

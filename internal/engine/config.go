@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/discipline"
 	"ntsd/internal/event"
 	"ntsd/internal/leaplist"
+	"ntsd/internal/local"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/selection"
 	"ntsd/internal/siv"
@@ -27,7 +28,7 @@ const (
 type Config struct {
 	Sources   []Source
 	Selection selection.Config // but for Orphan, which follows from Local
-	Local     Local
+	Local     local.Config
 	Smooth    smooth.Config
 	LeapMode  discipline.LeapMode
 	Leaps     *leaplist.List // leap seconds that no server tells, TAI-UTC; nil: none

@@ -38,7 +38,7 @@ type Engine struct {
 
 	selector selector
 	sync     synchronisation
-	local    local
+	house    house
 	smooth   smooth.Smoother
 	grain    clock.Grain
 	exited   bool
@@ -199,7 +199,7 @@ func (e *Engine) prepare(now clock.Reading) {
 	e.env.Pivot = e.ladder.Floor()
 	e.env.Bounds = assoc.Bounds{On: e.ladder.Climbing(), Floor: e.ladder.Floor(), MaxTrip: bootstrap.MaxTrip}
 	e.grain.Read(now.Mono)
-	e.learn(now)
+	e.keepHouse(now)
 	if e.env.Resolution = e.cfg.Precision; e.env.Resolution == 0 {
 		e.env.Resolution = e.grain.Resolution()
 	}
@@ -217,7 +217,7 @@ func (e *Engine) verify(now clock.Reading) event.Verify {
 func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []event.Action {
 	out = e.maintain(now, out)
 	out = e.choose(now, out)
-	e.learn(now)
+	e.keepHouse(now)
 	e.smoothen(now, out[first:])
 	out = e.keep(now, out)
 	stepped := false

@@ -9,14 +9,17 @@ import (
 	"time"
 
 	"ntsd/internal/assoc"
+	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/local"
+	"ntsd/internal/selection"
 	ntpserver "ntsd/internal/server"
 )
 
-// house is a network of hosts that run an engine each, poll each other over
+// home is a network of hosts that run an engine each, poll each other over
 // real packets and answer with package server.
-type house struct {
+type home struct {
 	t     *testing.T
 	rng   *rand.Rand
 	now   time.Duration // true time since epoch
@@ -31,7 +34,7 @@ type visit struct {
 
 // host is a computer with an oscillator of its own.
 type host struct {
-	h     *house
+	h     *home
 	addr  netip.Addr
 	osc   clock.Rate // how fast the oscillator really runs
 	eng   *Engine
@@ -45,13 +48,13 @@ type host struct {
 	kernelLeap, leap event.Leap
 }
 
-func newHouse(t *testing.T, seed uint64) *house {
+func newHouse(t *testing.T, seed uint64) *home {
 	t.Helper()
 	t.Logf("seed %d", seed)
-	return &house{t: t, rng: rand.New(rand.NewPCG(seed, 9))}
+	return &home{t: t, rng: rand.New(rand.NewPCG(seed, 9))}
 }
 
-func (h *house) Read(b []byte) (int, error) {
+func (h *home) Read(b []byte) (int, error) {
 	for i := range b {
 		b[i] = byte(h.rng.Uint32())
 	}
@@ -59,7 +62,7 @@ func (h *house) Read(b []byte) (int, error) {
 }
 
 // add puts a host into the house, whose clock is off by err (positive: ahead).
-func (h *house) add(addr string, osc clock.Rate, err time.Duration) *host {
+func (h *home) add(addr string, osc clock.Rate, err time.Duration) *host {
 	x := &host{h: h, addr: netip.MustParseAddr(addr), osc: osc, srv: ntpserver.New(ntpserver.Config{})}
 	x.wall.At = clock.Reading{Mono: x.mono(), Wall: epoch.Add(h.now + err)}
 	h.hosts = append(h.hosts, x)
@@ -108,10 +111,10 @@ func (x *host) perform(actions []event.Action) {
 	}
 }
 
-func (h *house) after(d time.Duration, do func()) { h.queue = append(h.queue, visit{h.now + d, do}) }
+func (h *home) after(d time.Duration, do func()) { h.queue = append(h.queue, visit{h.now + d, do}) }
 
 // way is how long a packet takes.
-func (h *house) way() time.Duration {
+func (h *home) way() time.Duration {
 	return 200*time.Microsecond + time.Duration(h.rng.ExpFloat64()*float64(20*time.Microsecond))
 }
 
@@ -181,7 +184,7 @@ func (x *host) answer(from netip.Addr, data []byte) []byte {
 }
 
 // run lets d pass.
-func (h *house) run(d time.Duration) {
+func (h *home) run(d time.Duration) {
 	end := h.now + d
 	for {
 		var do func()
@@ -216,7 +219,7 @@ func (h *house) run(d time.Duration) {
 }
 
 // keepers are the hosts that serve their own time now.
-func (h *house) keepers() (found []string) {
+func (h *home) keepers() (found []string) {
 	for _, x := range h.hosts {
 		if !x.dead && x.eng != nil && x.eng.System(x.read()).Local {
 			found = append(found, x.addr.String())
@@ -226,7 +229,7 @@ func (h *house) keepers() (found []string) {
 }
 
 // spread is by how much the clocks of the living differ.
-func (h *house) spread() time.Duration {
+func (h *home) spread() time.Duration {
 	var least, most time.Duration
 	first := true
 	for _, x := range h.hosts {
@@ -249,7 +252,7 @@ func orphanage(addrs ...string) Config {
 		s = append(s, Source{Name: a, IBurst: true, MinPoll: 4, MaxPoll: 6})
 	}
 	cfg := sources(s...)
-	cfg.Local = Local{
+	cfg.Local = local.Config{
 		Enabled: true, Stratum: 10, Orphan: true, WaitSynced: 10 * time.Minute,
 		WaitUnsynced: 300 * time.Second,
 	}
@@ -309,7 +312,7 @@ func byReferenceID(x, y string) int {
 	return slices.Compare(a[:], b[:])
 }
 
-func (h *house) expect(keepers []string, spread time.Duration) {
+func (h *home) expect(keepers []string, spread time.Duration) {
 	h.t.Helper()
 	if got := h.keepers(); !slices.Equal(got, keepers) {
 		h.t.Errorf("after %v: got keepers %v, want %v", h.now, got, keepers)
@@ -336,7 +339,7 @@ func TestOrphansWithUpstream(t *testing.T) {
 		h.add(a, clock.RatePPM(float64(10*(1-i))), 0)
 	}
 	up := h.add("203.0.113.9", 0, 0)
-	up.start(Config{Local: Local{Enabled: true, Stratum: 2}})
+	up.start(Config{Local: local.Config{Enabled: true, Stratum: 2}})
 	for i, x := range h.hosts[:3] {
 		others := slices.Delete(slices.Clone(addrs), i, i+1)
 		if i == 2 { // the largest address has the line
@@ -362,21 +365,21 @@ func TestLocal(t *testing.T) {
 		local bool
 	}
 	for name, c := range map[string]struct {
-		l     Local
+		l     local.Config
 		steps []step
 	}{
-		"off":         {Local{Stratum: 10}, []step{{0, false, false}, {time.Minute, true, false}}},
-		"never known": {Local{Enabled: true, Stratum: 10, Distance: time.Second}, []step{{0, false, true}, {time.Minute, true, false}, {200 * time.Hour, false, true}}},
-		"a while before": {Local{Enabled: true, Stratum: 10, Distance: time.Second, WaitUnsynced: time.Minute}, []step{
+		"off":         {local.Config{Stratum: 10}, []step{{0, false, false}, {time.Minute, true, false}}},
+		"never known": {local.Config{Enabled: true, Stratum: 10, Distance: time.Second}, []step{{0, false, true}, {time.Minute, true, false}, {200 * time.Hour, false, true}}},
+		"a while before": {local.Config{Enabled: true, Stratum: 10, Distance: time.Second, WaitUnsynced: time.Minute}, []step{
 			{59 * time.Second, false, false}, {2 * time.Second, false, true},
 		}},
-		"a while after": {Local{Enabled: true, Stratum: 10, WaitSynced: time.Hour}, []step{
+		"a while after": {local.Config{Enabled: true, Stratum: 10, WaitSynced: time.Hour}, []step{
 			{0, false, true}, {10 * time.Minute, true, false}, {50 * time.Minute, false, false}, {70 * time.Minute, false, true},
 		}},
-		"not before it was near": {Local{Enabled: true, Stratum: 10, Activate: 50 * time.Millisecond, WaitSynced: time.Hour}, []step{
+		"not before it was near": {local.Config{Enabled: true, Stratum: 10, Activate: 50 * time.Millisecond, WaitSynced: time.Hour}, []step{
 			{time.Hour, false, false}, {10 * time.Minute, true, false}, {2 * time.Hour, false, true},
 		}},
-		"never near": {Local{Enabled: true, Stratum: 10, Activate: time.Millisecond, WaitSynced: time.Hour}, []step{
+		"never near": {local.Config{Enabled: true, Stratum: 10, Activate: time.Millisecond, WaitSynced: time.Hour}, []step{
 			{time.Hour, false, false}, {10 * time.Minute, true, false}, {3 * time.Hour, false, false},
 		}},
 	} {
@@ -391,7 +394,7 @@ func TestLocal(t *testing.T) {
 			w.run(step.after)
 			got := w.eng.System(w.now)
 			want := System{
-				Local: true, Stratum: 10, ReferenceID: localReferenceID(), ReferenceTime: w.now.Wall.Add(-64 * time.Second),
+				Local: true, Stratum: 10, ReferenceID: local.ReferenceID(), ReferenceTime: w.now.Wall.Add(-64 * time.Second),
 			}
 			if got.Local != step.local || step.local && got != want {
 				t.Errorf("%s, step %d: got %+v, want local %v", name, i, got, step.local)
@@ -402,5 +405,43 @@ func TestLocal(t *testing.T) {
 				t.Errorf("%s, step %d: tracking shows %+v", name, i, k)
 			}
 		}
+	}
+}
+
+// TestOrphansWithoutTrust: after a power cut the line stays down, so that no
+// authenticated time is to be had, and each clock shows something else. Where
+// the configuration lets plain sources do, the house agrees on one time, which
+// is believed by nobody: when the line comes back it is as if it had not been.
+func TestOrphansWithoutTrust(t *testing.T) {
+	h := newHouse(t, 64)
+	addrs := []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}
+	for i, a := range addrs {
+		h.add(a, clock.RatePPM(float64(10*(1-i))), time.Duration(i)*400*time.Millisecond)
+	}
+	for _, mode := range []selection.AuthMode{selection.AuthIgnore, selection.AuthMix} {
+		for i, x := range h.hosts {
+			cfg := orphanage(slices.Delete(slices.Clone(addrs), i, i+1)...)
+			cfg.Selection.AuthMode = mode
+			cfg.Bootstrap.Mode = bootstrap.ModeLadder
+			cfg.Sources = append(cfg.Sources, Source{Name: "203.0.113.9", NTS: true, Operator: "example.net", MinPoll: 6, MaxPoll: 6})
+			x.start(cfg)
+		}
+		h.run(time.Hour)
+		if mode == selection.AuthMix {
+			if got := h.keepers(); len(got) != len(addrs) {
+				t.Errorf("with authenticated sources required: got keepers %v, want each for itself", got)
+			}
+			continue
+		}
+		h.expect(addrs[:1], 2*time.Millisecond)
+		x := h.hosts[1]
+		sys, k := x.eng.System(x.read()), x.eng.Snapshot(x.read()).Tracking
+		if !sys.Orphan || sys.Stratum != 11 || k.Synchronised || !k.Local || k.ReferenceAddr != h.hosts[0].addr ||
+			x.eng.ladder.Phase() != bootstrap.PhaseSearching || x.eng.sync.ever {
+			t.Errorf("one that follows: %+v, tracking %+v; want it not to be synchronised", sys, k)
+		}
+		h.hosts[0].stop()
+		h.run(40 * time.Minute)
+		h.expect(addrs[1:2], 2*time.Millisecond)
 	}
 }

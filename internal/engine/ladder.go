@@ -138,7 +138,7 @@ func (e *Engine) admit() {
 	for i, m := range x.members {
 		in := !m.assoc.Authenticated() || m.assoc.Strict()
 		if l.Climbing() {
-			in = j.Agreed && j.In[i] && (j.Confirmed && m.assoc.Strict() || !j.Confirmed && l.Phase() == bootstrap.PhaseSearching)
+			in = !j.Agreed && e.mayFollow(i) || j.Agreed && j.In[i] && (j.Confirmed && m.assoc.Strict() || !j.Confirmed && l.Phase() == bootstrap.PhaseSearching)
 		}
 		if !in { // and nobody waits for it
 			x.candidates[i].Ready, x.candidates[i].Reachable = false, false

@@ -4,50 +4,37 @@ import (
 	"bytes"
 	"time"
 
+	"ntsd/internal/assoc"
+	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/local"
 	"ntsd/internal/selection"
-	"ntsd/internal/wire"
 )
 
-// Local is a server that goes on when its sources are gone, with chrony's
-// meaning: a house whose line is down keeps one time.
-type Local struct {
-	Enabled bool
-	Stratum uint8 // of the local clock, high enough that nobody prefers it
-	// Orphan lets servers of this stratum that poll each other agree on one.
-	Orphan bool
-	// Distance is the root distance up to which a synchronised clock speaks for
-	// itself.
-	Distance time.Duration
-	// Activate, if not 0: not before the root distance was once below it, so
-	// that a clock which never knew the time does not spread it.
-	Activate time.Duration
-	// WaitSynced is how long after the latest update to wait.
-	WaitSynced time.Duration
-	// WaitUnsynced is how long a clock that is not synchronised waits: sources
-	// get their chance.
-	WaitUnsynced time.Duration
+// house is the state of the local reference and of the election among orphans.
+type house struct {
+	local.State
+	minor bool // see selection.Orphan
+	// guest is the orphan whose time this host keeps while no authenticated time
+	// is to be had, 0: none. Nobody but its own clients is told: it proves
+	// nothing, no certificate is judged by it and nothing of it is saved.
+	guest event.SourceID
+	since clock.Mono // of the last change between guest and none
 }
 
-// local is the state of the local reference. The zero value is ready.
-type local struct {
-	near    bool       // the root distance was once below Activate
-	ever    bool       // there was an update
-	updated clock.Mono // the latest
-	minor   bool       // see selection.Orphan
+// guest reports whether the clock follows an orphan without being synchronised.
+func (e *Engine) guest() bool {
+	return e.house.guest != 0 && !e.sync.on && e.ladder.Phase() == bootstrap.PhaseSearching
 }
 
-// localRefresh is how far back the reference time of a local clock is said to
-// lie.
-const localRefresh = 64 * time.Second
-
-// localReferenceID is chrony's for a local reference: 127.127.1.1.
-func localReferenceID() wire.ReferenceID { return wire.ReferenceID{127, 127, 1, 1} }
-
-// learn notes how near to true time the synchronised clock is.
-func (e *Engine) learn(now clock.Reading) {
-	e.local.near = e.local.near || e.sync.on && e.distance(now) < e.cfg.Local.Activate
+// clockOfHouse describes the clock to package local.
+func (e *Engine) clockOfHouse(now clock.Reading) local.Clock {
+	c := local.Clock{At: now.Mono, Following: e.sync.on, Since: max(e.sync.since, e.house.since), Distance: e.distance(now)}
+	if e.guest() {
+		c.Following, c.Since = true, e.house.since
+	}
+	return c
 }
 
 // distance is the root distance of the clock.
@@ -55,31 +42,54 @@ func (e *Engine) distance(now clock.Reading) time.Duration {
 	return e.clock.RootDelay()/2 + e.clock.RootDispersion(now)
 }
 
-// mayBeLocal reports whether the clock may be its own reference, apart from
-// Distance.
-func (e *Engine) mayBeLocal(now clock.Reading) bool {
-	l, y := &e.cfg.Local, &e.local
-	switch {
-	case !l.Enabled,
-		l.Activate > 0 && !y.near,
-		y.ever && now.Mono.Sub(y.updated) < l.WaitSynced,
-		!e.sync.on && now.Mono.Sub(e.sync.since) < l.WaitUnsynced:
-		return false
-	}
-	return true
-}
-
 // isLocal reports whether the clock is its own reference now.
 func (e *Engine) isLocal(now clock.Reading) bool {
-	return e.mayBeLocal(now) && (!e.sync.on || e.distance(now) > e.cfg.Local.Distance)
+	return e.cfg.Local.Enabled && e.house.Is(&e.cfg.Local, e.clockOfHouse(now))
 }
 
-// localSystem is what a server says of a clock that is its own reference. Its
-// error is unknown: the stratum says so.
-func (e *Engine) localSystem(now clock.Reading) System {
+// followOrphan notes an update by an orphan while the ladder still searches for
+// authenticated time.
+func (e *Engine) followOrphan(now clock.Reading, m *member) {
+	if e.house.guest == 0 {
+		e.house.since = now.Mono
+	}
+	e.house.guest = m.assoc.ID()
+	e.house.Update(now.Mono)
+}
+
+// keepHouse draws the conclusions of an event: a guest whose error bound has
+// grown too far is its own reference.
+func (e *Engine) keepHouse(now clock.Reading) {
+	if !e.cfg.Local.Enabled {
+		return
+	}
+	e.house.Learn(&e.cfg.Local, e.clockOfHouse(now))
+	if e.house.guest != 0 && (!e.guest() || e.isLocal(now)) {
+		e.house.guest, e.house.since = 0, now.Mono
+	}
+}
+
+// mayFollow reports whether a candidate is an orphan that may be followed while
+// the ladder still searches.
+func (e *Engine) mayFollow(i int) bool {
+	l, x := &e.cfg.Local, &e.selector
+	s, _ := e.find(x.members[i].assoc.ID())
+	return l.Enabled && l.Orphan && !e.cfg.OneShot && e.ladder.Phase() == bootstrap.PhaseSearching &&
+		s.cfg.Kind == KindServer && x.candidates[i].Stratum >= l.Stratum
+}
+
+// houseSystem is what a server says of a clock that is its own reference, whose
+// error is unknown as the stratum says, or that follows an orphan without being
+// synchronised.
+func (e *Engine) houseSystem(now clock.Reading) System {
+	s := System{Local: true, Stratum: e.cfg.Local.Stratum, ReferenceID: local.ReferenceID(), ReferenceTime: now.Wall.Add(-local.Refresh)}
+	_, m := e.find(e.house.guest)
+	if e.isLocal(now) || m == nil {
+		return s
+	}
 	return System{
-		Local: true, Leap: event.LeapNone, Stratum: e.cfg.Local.Stratum,
-		ReferenceID: localReferenceID(), ReferenceTime: now.Wall.Add(-localRefresh),
+		Orphan: true, Stratum: s.Stratum + 1, ReferenceID: assoc.ReferenceID(m.assoc.Addr()),
+		ReferenceTime: e.clock.Stats().ReferenceTime, RootDelay: e.clock.RootDelay(), RootDispersion: e.clock.RootDispersion(now),
 	}
 }
 
@@ -89,8 +99,9 @@ func (e *Engine) orphan(now clock.Reading) selection.Orphan {
 	if !l.Enabled || !l.Orphan || e.cfg.OneShot {
 		return selection.Orphan{}
 	}
-	e.local.minor = !e.isLocal(now) && (!e.sync.on || e.local.minor && e.followsLarger())
-	return selection.Orphan{Stratum: l.Stratum, Minor: e.local.minor}
+	following := e.clockOfHouse(now).Following
+	e.house.minor = !e.isLocal(now) && (!following || e.house.minor && e.followsLarger())
+	return selection.Orphan{Stratum: l.Stratum, Minor: e.house.minor}
 }
 
 // followsLarger reports whether the source that was selected last has a larger

@@ -11,7 +11,7 @@ import (
 // Snapshot describes the whole state.
 func (e *Engine) Snapshot(now clock.Reading) Snapshot {
 	e.evaluate(now)
-	snap := Snapshot{Now: now, Tracking: e.tracking(now), Smoothing: e.smoothing(now)}
+	snap := Snapshot{Now: now, Tracking: e.tracking(now), Smoothing: e.smooth.Report(now.Mono)}
 	for _, s := range e.sources {
 		for _, m := range s.members {
 			snap.Sources = append(snap.Sources, e.sourceState(now, s, m))
@@ -39,6 +39,12 @@ func (e *Engine) tracking(now clock.Reading) Tracking {
 		t.ReferenceID, t.Reference = sys.ReferenceID, e.sync.reference
 		t.ReferenceName, t.ReferenceAddr = e.sync.name, e.sync.addr
 		t.Authenticated = e.sync.authenticated
+	}
+	if sys.Orphan && !e.sync.on {
+		t.Local, t.ReferenceID, t.ReferenceAddr = true, sys.ReferenceID, netip.Addr{}
+		if s, m := e.find(e.house.guest); m != nil {
+			t.Reference, t.ReferenceName, t.ReferenceAddr = e.house.guest, s.cfg.Name, m.assoc.Addr()
+		}
 	}
 	if sys.Local {
 		t.Synchronised, t.Local, t.Authenticated = false, true, false

@@ -245,6 +245,9 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 	}, out)
 	out = e.climb(now, out)
 	if e.ladder.Climbing() {
+		if e.mayFollow(x.result.Selected) {
+			e.followOrphan(now, best)
+		}
 		return out
 	}
 	return e.synchronised(now, best, out)

@@ -2,45 +2,14 @@ package engine
 
 import (
 	"errors"
-	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
-	"ntsd/internal/wire"
+	"ntsd/internal/smooth"
 )
 
 // ErrNotSmoothing says that smoothing is not configured.
 var ErrNotSmoothing = errors.New("engine: facility not enabled: section smoothtime")
-
-// smoothedVisibly is the offset from which the reference ID tells clients that
-// time is smoothed.
-const smoothedVisibly = time.Microsecond
-
-// smoothReferenceID is chrony's for smoothed time: 127.127.1.255.
-func smoothReferenceID() wire.ReferenceID { return wire.ReferenceID{127, 127, 1, 255} }
-
-// Smoothing describes how served time is smoothed; the fields are those of
-// chronyc smoothing.
-type Smoothing struct {
-	Enabled    bool
-	Active     bool
-	LeapOnly   bool
-	Offset     clock.Offset // what served time is ahead of true time
-	Rate       clock.Rate   // of that; positive: served time gains
-	Wander     clock.Rate   // change of Rate per second
-	LastUpdate time.Duration
-	Remaining  time.Duration
-}
-
-func (e *Engine) smoothing(now clock.Reading) Smoothing {
-	plan := e.smooth.Plan()
-	s := Smoothing{
-		Enabled: e.smooth.Enabled(), Active: plan.Active, LeapOnly: e.smooth.LeapOnly(),
-		Offset: plan.Offset(now.Mono), LastUpdate: plan.Since(now.Mono), Remaining: plan.Remaining(now.Mono),
-	}
-	s.Rate, s.Wander = plan.Motion(now.Mono)
-	return s
-}
 
 // followLeap takes note of a leap second: civil time has jumped, the servers'
 // like ours.
@@ -103,8 +72,8 @@ func (e *Engine) smoothed(now clock.Reading, s System) System {
 		return s
 	}
 	s.Leap = event.LeapNone // clients see no leap second
-	if offset := s.Served.Offset(now.Mono); offset.Abs() > smoothedVisibly {
-		s.ReferenceID = smoothReferenceID()
+	if offset := s.Served.Offset(now.Mono); offset.Abs() > smooth.Visible {
+		s.ReferenceID = smooth.ReferenceID()
 		s.ReferenceTime = s.ReferenceTime.Add(offset.Duration())
 		s.RootDispersion += offset.Abs()
 	}

@@ -9,19 +9,20 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/discipline"
 	"ntsd/internal/event"
+	"ntsd/internal/local"
 	"ntsd/internal/smooth"
 	"ntsd/internal/wire"
 )
 
 // chain is a server of true time, one of ours that has its time from it, and a
 // client of that one. It begins so long after epoch.
-func chain(t *testing.T, seed uint64, begin time.Duration, change func(*Config)) (h *house, up, mid, client *host) {
+func chain(t *testing.T, seed uint64, begin time.Duration, change func(*Config)) (h *home, up, mid, client *host) {
 	h = newHouse(t, seed)
 	h.now = begin
 	up = h.add("203.0.113.9", 0, 0)
 	mid = h.add("192.0.2.1", clock.RatePPM(20), 0)
 	client = h.add("192.0.2.9", clock.RatePPM(-30), 0)
-	up.start(Config{Local: Local{Enabled: true, Stratum: 1}})
+	up.start(Config{Local: local.Config{Enabled: true, Stratum: 1}})
 	ask := func(addr string) Config {
 		return sources(Source{Name: addr, IBurst: true, MinPoll: 4, MaxPoll: 6})
 	}
@@ -63,7 +64,7 @@ func TestSmoothedTime(t *testing.T) {
 	if s := mid.eng.Snapshot(mid.read()).Smoothing; !s.Active || !s.Enabled || s.LeapOnly {
 		t.Fatalf("after an hour: got %+v, want it active", s)
 	}
-	if sys := mid.eng.System(mid.read()); sys.ReferenceID == smoothReferenceID() && sys.RootDispersion < time.Microsecond {
+	if sys := mid.eng.System(mid.read()); sys.ReferenceID == smooth.ReferenceID() && sys.RootDispersion < time.Microsecond {
 		t.Errorf("nothing to smooth: got %+v", sys)
 	}
 	steps := client.steps
@@ -79,7 +80,7 @@ func TestSmoothedTime(t *testing.T) {
 		off := mid.served().Sub(mid.read().Wall)
 		if off.Abs() > 50*time.Millisecond {
 			sawFar = true
-			if sys.RootDispersion < off.Abs() || sys.ReferenceID != smoothReferenceID() || sys.Leap != event.LeapNone {
+			if sys.RootDispersion < off.Abs() || sys.ReferenceID != smooth.ReferenceID() || sys.Leap != event.LeapNone {
 				t.Errorf("served time is %v off, the reply says %+v", off.Duration(), sys)
 			}
 			s := mid.eng.Snapshot(mid.read()).Smoothing
@@ -139,7 +140,7 @@ func TestLeapSmear(t *testing.T) {
 		h.run(6250*time.Second - 8*time.Minute)
 		sys = mid.eng.System(mid.read())
 		if got := mid.served().Sub(mid.read().Wall); got.Abs() > time.Millisecond || sys.RootDispersion > 10*time.Millisecond ||
-			sys.ReferenceID == smoothReferenceID() {
+			sys.ReferenceID == smooth.ReferenceID() {
 			t.Errorf("mode %d: after the smear served time is %v off: %+v", mode, got.Duration(), sys)
 		}
 		if got := client.read().Wall.Sub(up.read().Wall); got.Abs() > time.Millisecond || client.steps != steps {
@@ -218,7 +219,7 @@ func TestSmoothCommands(t *testing.T) {
 	if err := do(event.CommandSmoothReset); err != nil || mid.served().Sub(mid.read().Wall).Abs() > time.Millisecond {
 		t.Errorf("reset: %v, served time is %v off", err, mid.served().Sub(mid.read().Wall).Duration())
 	}
-	if id := (wire.ReferenceID{127, 127, 1, 255}); smoothReferenceID() != id {
-		t.Errorf("reference ID %v", smoothReferenceID())
+	if id := (wire.ReferenceID{127, 127, 1, 255}); smooth.ReferenceID() != id {
+		t.Errorf("reference ID %v", smooth.ReferenceID())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/selection"
+	"ntsd/internal/smooth"
 	"ntsd/internal/wire"
 )
 
@@ -18,7 +19,7 @@ import (
 type Snapshot struct {
 	Now       clock.Reading
 	Tracking  Tracking
-	Smoothing Smoothing
+	Smoothing smooth.Report
 	Sources   []SourceState
 	// Unresolved counts configured sources that have no address yet.
 	Unresolved int
@@ -28,8 +29,10 @@ type Snapshot struct {
 // Tracking describes the local clock; the fields are those of chronyc
 // tracking.
 type Tracking struct {
-	Synchronised  bool
-	Local         bool       // the clock is its own reference; excludes Synchronised
+	Synchronised bool
+	// Local says that the clock is its own reference, or follows an orphan while
+	// no authenticated time is to be had; it excludes Synchronised.
+	Local         bool
 	Since         clock.Mono // of the last change between synchronised and not
 	ReferenceID   wire.ReferenceID
 	Reference     event.SourceID

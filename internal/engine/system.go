@@ -34,6 +34,7 @@ type synchronisation struct {
 // Stratum 0, unless it is its own reference.
 type System struct {
 	Local          bool // the clock is its own reference
+	Orphan         bool // it follows one that is
 	Leap           event.Leap
 	Stratum        uint8
 	ReferenceID    wire.ReferenceID
@@ -44,6 +45,10 @@ type System struct {
 	// All the rest is true of it.
 	Served smooth.Plan
 }
+
+// True reports whether the time is that of servers which know it: neither the
+// clock's own nor an orphan's.
+func (s *System) True() bool { return s.Leap != event.LeapUnsynchronised && !s.Local && !s.Orphan }
 
 // System returns what a server may say now.
 func (e *Engine) System(now clock.Reading) System {
@@ -56,8 +61,8 @@ func (e *Engine) System(now clock.Reading) System {
 }
 
 func (e *Engine) systemOfClock(now clock.Reading) System {
-	if e.isLocal(now) {
-		return e.localSystem(now)
+	if e.isLocal(now) || e.guest() {
+		return e.houseSystem(now)
 	}
 	s := System{
 		Leap: e.clock.Stats().Leap, Stratum: e.sync.stratum, ReferenceID: assoc.ReferenceID(e.sync.addr),
@@ -68,6 +73,7 @@ func (e *Engine) systemOfClock(now clock.Reading) System {
 	if !e.sync.on || s.RootDelay/2+s.RootDispersion >= maxRootDistance {
 		return System{Leap: event.LeapUnsynchronised}
 	}
+	s.Orphan = e.cfg.Local.Orphan && s.Stratum > e.cfg.Local.Stratum
 	return s
 }
 
@@ -79,7 +85,7 @@ func (e *Engine) synchronised(now clock.Reading, m *member, out []event.Action) 
 	y.stratum = min(m.assoc.Last().Header.Stratum+1, 15)
 	y.authenticated = m.assoc.Authenticated()
 	y.strict = e.vouched()
-	e.local.ever, e.local.updated = true, now.Mono
+	e.house.Update(now.Mono)
 	if !y.on {
 		y.on, y.ever, y.since = true, true, now.Mono // the discipline gave the notice
 	}

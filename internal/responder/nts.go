@@ -148,7 +148,7 @@ func (r *Responder) refreshNTS(cfg *config.Config, sys engine.System, now clock.
 	}
 	have := *r.nts.rotation
 	next := have
-	switch synchronised := sys.Leap != event.LeapUnsynchronised && !sys.Local; {
+	switch synchronised := sys.True(); {
 	case shared && (!synchronised || have.Made > now):
 		// Its time is not known, or not come.
 	case shared && len(have.Keys) > 0:

@@ -189,9 +189,12 @@ func TestCookieKeysAreKept(t *testing.T) {
 			b.sys = engine.System{Leap: event.LeapUnsynchronised}
 			b.cfg = withNTS(nil)
 		})
-		pass(50 * time.Hour)
-		if len(b.keys.saved) != 1 {
-			t.Errorf("rotated %d times without a known time", len(b.keys.saved)-1)
+		for _, unknown := range []engine.System{{Leap: event.LeapUnsynchronised}, {Local: true, Stratum: 10}, {Orphan: true, Stratum: 11}} {
+			b.change(func() { b.sys = unknown })
+			pass(time.Hour)
+			if len(b.keys.saved) != 1 {
+				t.Errorf("rotated %d times by the time of %+v", len(b.keys.saved)-1, unknown)
+			}
 		}
 		ring, err := nts.NewKeyring(old.Keys[0])
 		if err != nil {

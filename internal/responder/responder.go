@@ -12,7 +12,6 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
 	"ntsd/internal/engine"
-	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
 	"ntsd/internal/smooth"
@@ -230,7 +229,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 	if changed {
 		clear(r.said)
 	}
-	if synchronised := sys.Leap != event.LeapUnsynchronised; synchronised != r.synchronised {
+	if synchronised := sys.True(); synchronised != r.synchronised {
 		r.synchronised = synchronised
 		changed = true // some things waited for it
 	}
@@ -243,7 +242,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 	}
 	r.opt.Clock.Serve(sys.Served)
 	next.keys = r.refreshNTS(cfg, sys, now.Wall)
-	next.keysFile, next.rotate, next.waiting = r.nts.path, cfg.NTSServer.Rotate, sys.Leap == event.LeapUnsynchronised
+	next.keysFile, next.rotate, next.waiting = r.nts.path, cfg.NTSServer.Rotate, !sys.True()
 	next.shared = next.keysFile != ""
 	r.countdown--
 	if changed || r.nudged || r.countdown <= 0 {

@@ -62,9 +62,6 @@ func (s *Smoother) HandleConfig(now clock.Reading, cfg Config) {
 // Enabled reports whether smoothing is configured.
 func (s *Smoother) Enabled() bool { return s.cfg.Enabled() }
 
-// LeapOnly reports whether leap seconds alone are smoothed.
-func (s *Smoother) LeapOnly() bool { return s.cfg.LeapOnly }
-
 // Plan returns what is to be served.
 func (s *Smoother) Plan() Plan { return s.plan }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"ntsd/internal/engine"
+	"ntsd/internal/smooth"
 )
 
 // Smoothing describes how the time that clients are served is smoothed, as
@@ -22,7 +22,7 @@ type Smoothing struct {
 	RemainingS  float64 `json:"remaining_s"`
 }
 
-func smoothingFrom(s engine.Smoothing) Smoothing {
+func smoothingFrom(s smooth.Report) Smoothing {
 	return Smoothing{
 		Enabled: s.Enabled, Active: s.Active, LeapOnly: s.LeapOnly, OffsetS: seconds(s.Offset),
 		FreqPPM: millionths(s.Rate.PPM()), WanderPPM: s.Wander.PPM(),

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
+	"ntsd/internal/smooth"
 )
 
 // The example of chronyc's manual page.
 func TestSmoothingAsChronyc(t *testing.T) {
-	r := Report{Smoothing: smoothingFrom(engine.Smoothing{
+	r := Report{Smoothing: smoothingFrom(smooth.Report{
 		Enabled: true, Active: true, Offset: 1000268817, Rate: clock.RatePPM(-0.142859), Wander: clock.RatePPM(-0.01),
 		LastUpdate: 17800 * time.Millisecond, Remaining: 19988400 * time.Millisecond,
 	})}
