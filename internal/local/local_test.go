@@ -38,8 +38,10 @@ func TestIs(t *testing.T) {
 			{at: 0, following: true, distance: near}, {at: 1},
 		}},
 		{"waitsynced", with(func(c *Config) { c.WaitSynced = 300 * time.Second }), []step{
-			{at: 0, local: true}, {at: 1, following: true, distance: far, update: true},
-			{at: 299 * time.Second, following: true, distance: far}, {at: 300*time.Second + 1, following: true, distance: far, local: true},
+			{at: 0, local: true},
+			{at: 1, following: true, distance: far, update: true},
+			{at: 299 * time.Second, following: true, distance: far},
+			{at: 300*time.Second + 1, following: true, distance: far, local: true},
 		}},
 		{"waitunsynced", with(func(c *Config) { c.WaitUnsynced = 60 * time.Second }), []step{
 			{at: 59 * time.Second}, {at: 60 * time.Second, local: true}, {at: 61 * time.Second, following: true, distance: far, local: true},
