@@ -2,10 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
+	"time"
 
 	"ntsd/internal/linux/links"
 )
+
+// lookAgain is how often interfaces are looked at where the kernel, asked for
+// changes, gives nothing but errors.
+const lookAgain = 10 * time.Second
 
 // changes is where the time server hears that it should look again: at a new
 // configuration, at other interfaces.
@@ -40,7 +47,17 @@ func (c *changes) follow(ctx context.Context) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.links.Close() })
 	defer stop()
-	for c.links.Wait() == nil {
+	for {
+		err := c.links.Wait()
+		if errors.Is(err, os.ErrClosed) {
+			return
+		}
+		if err != nil { // it may never tell again: then it is as if it never had
+			select {
+			case <-time.After(lookAgain):
+			case <-ctx.Done():
+			}
+		}
 		c.nudge()
 	}
 }
