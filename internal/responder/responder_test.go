@@ -97,10 +97,30 @@ func (l *lockedRand) Read(b []byte) (int, error) {
 	return l.r.Read(b)
 }
 
+// logBuffer is a log that is read while it is written.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func (l *logBuffer) Len() int { return len(l.String()) }
+
 // bed is a responder with everything round it under the test's control.
 type bed struct {
 	*Responder
-	log    bytes.Buffer
+	log    logBuffer
 	cancel context.CancelFunc
 
 	mu         sync.Mutex
