@@ -15,7 +15,7 @@ func TestRequirementsNameTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	sources := map[string]string{} // the tests of a package
-	named := regexp.MustCompile("(?:([a-z]+) )?`((?:Test|Fuzz)\\w+)`")
+	named := regexp.MustCompile("(?:([a-z/]+) )?`((?:Test|Fuzz)\\w+)`")
 	n := 0
 	for line := range strings.Lines(string(doc)) {
 		cells := strings.Split(line, "|")
