@@ -67,7 +67,6 @@ func (h *held) hold(fd int) (err error) {
 	h.park = h.parkOnce
 	h.event = unix.EpollEvent{Events: unix.EPOLLIN}
 	h.polled = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-	h.brief = unix.NsecToTimespec(moment.Nanoseconds())
 	return nil
 }
 
@@ -87,6 +86,7 @@ func (h *held) leave() { h.mu.RUnlock() }
 // when close was called; or for no reason. One goroutine may wait at a time.
 func (h *held) wait() error {
 	if h.busy {
+		h.brief = unix.NsecToTimespec(moment.Nanoseconds()) // the kernel leaves what remained of it
 		// Without telling the scheduler: see moment.
 		n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&h.polled)), 1,
 			uintptr(unsafe.Pointer(&h.brief)), 0, 0, 0)
