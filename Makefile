@@ -31,7 +31,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest -e /vmtest)
 
-.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-vm test-vm-all vm-kernel bench bench-server bench-gc size packages repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-vm test-vm-all vm-kernel bench cost bench-server bench-gc size packages repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -117,6 +117,9 @@ vm-kernel: ## fetch Debian's kernel for VMARCH into build/vm-VMARCH
 
 bench: ## benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+cost: ## what a sample costs, beside the AES of its packet (SAMPLES=1350)
+	@scripts/cost.sh
 
 bench-server: build peers ## what serving costs, beside chronyd and ntpsec (user namespaces; some minutes)
 	$(GO) build -o $(BUILD)/ntsload ./cmd/ntsload

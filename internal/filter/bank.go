@@ -5,16 +5,6 @@ import (
 	"math/bits"
 )
 
-// shapes are the hypotheses about a path. Most are alike both ways.
-var shapes = [...]shape{
-	{lean: 1, prior: 0.5},
-	{lean: 10, side: 1, prior: 0.1},
-	{lean: 10, side: -1, prior: 0.1},
-	{lean: 100, side: 1, prior: 0.05},
-	{lean: 100, side: -1, prior: 0.05},
-	{lean: 0, prior: 0.2},
-}
-
 // wanderSquares are the hypotheses about the oscillator: the square of what its
 // rate wanders in one second ((ns/s)^2), in half decades from 3e-10 to 3e-7.
 var wanderSquares = [...]float64{0.09, 0.9, 9, 90, 900, 9000, 90000}
@@ -24,14 +14,35 @@ var wanderPriors = [...]float64{0.25, 0.25, 0.25, 0.15, 0.06, 0.03, 0.01}
 // size is the number of hypotheses: every shape with every wander.
 const size = len(shapes) * len(wanderSquares)
 
+// set is a set of members by their numbers.
+type set uint64
+
+const everybody set = 1<<size - 1
+
+func (s set) has(n int) bool { return s&(1<<n) != 0 }
+
+// each yields every number in the set.
+func (s set) each(yield func(n int) bool) {
+	for ; s != 0; s &= s - 1 {
+		if !yield(bits.TrailingZeros64(uint64(s))) {
+			return
+		}
+	}
+}
+
 // bank holds one member per hypothesis; number n has the shape n%len(shapes)
 // and the wander n/len(shapes). Those whose weight has become negligible rest:
 // they cost nothing, and every few samples each has its turn to show that its
 // time has come.
 type bank struct {
 	members [size]member
-	up      uint64 // bit n: member n is awake
-	turn    int    // of the resting
+	awake   set // the others rest
+	heavy   set // those that count for the estimate
+	lead    int // the one of the largest weight
+	// unlikely: the last sample was.
+	unlikely bool
+	calm     int // samples since one of the resting was called
+	turn     int // of the resting
 	// all is the whole bank's belief as one Gaussian, of weight 1, and wander the
 	// mean of the squares of its wanders.
 	all    member
@@ -40,43 +51,23 @@ type bank struct {
 
 // start gives every member the same belief: phase 0.
 func (b *bank) start(phaseSD, rate, rateSD float64) {
-	b.up = 1<<size - 1
+	b.awake = everybody
 	for n := range b.members {
 		w := shapes[n%len(shapes)].prior * wanderPriors[n/len(shapes)]
 		b.members[n] = member{f: rate, pxx: float64(phaseSD * phaseSD), pff: float64(rateSD * rateSD), w: w}
 	}
+	b.normalise(1)
 	b.blend()
 }
 
-// awake yields the number of every member that does not rest.
-func (b *bank) awake(yield func(n int) bool) {
-	for up := b.up; up != 0; up &= up - 1 {
-		if !yield(bits.TrailingZeros64(up)) {
-			return
-		}
+// predict carries all beliefs dt seconds on; all calls up whoever rests, too.
+func (b *bank) predict(dt float64, all bool) {
+	b.call(all)
+	s := newSpan(dt)
+	for n := range b.awake.each {
+		b.members[n].predict(&s, wanderSquares[n/len(shapes)])
 	}
-}
-
-// rouse calls up all that rest: something has happened that those awake did not
-// expect.
-func (b *bank) rouse() {
-	for n := range b.members {
-		if b.up&(1<<n) == 0 {
-			b.members[n] = b.all
-			b.members[n].w = 0
-		}
-	}
-	b.up = 1<<size - 1
-}
-
-// predict carries all beliefs dt seconds on, after a share of the weights has
-// moved.
-func (b *bank) predict(dt float64) {
-	b.mix()
-	for n := range b.awake {
-		b.members[n].predict(dt, wanderSquares[n/len(shapes)])
-	}
-	b.all.predict(dt, b.wander)
+	b.all.predict(&s, b.wander)
 }
 
 // observe lets every member learn from a sample and weighs them anew. It
@@ -84,115 +75,133 @@ func (b *bank) predict(dt float64) {
 func (b *bank) observe(z float64, p *path, excess, floor float64) bool {
 	// What obeys no model may lie anywhere within a wide span: far wider than
 	// what the bank foretells, or a vague forecast would make outliers of all.
-	foretold, _ := b.variance(0)
-	broad := outlierShare / (excess + float64(outlierQueues*p.queue) + floor + float64(outlierSDs*math.Sqrt(foretold)))
+	broad := add(add(excess, floor), add(mul(outlierQueues, p.queue), mul(outlierSDs, sqrt(b.all.pxx))))
+	broad = mul(outlierShare, recip(broad))
+	doubtful, hopeless := mul(outlierTrust/(1-outlierTrust), broad), mul(outlierTrust, broad)
 	var obeyed, total float64
-	var known [len(shapes)]bool
 	var likely [len(shapes)]likelihood
-	for n := range b.awake {
+	var known set
+	for n := range b.awake.each {
 		i := n % len(shapes)
-		if !known[i] {
-			likely[i], known[i] = newLikelihood(shapes[i], p, excess, floor), true
+		if !known.has(i) {
+			likely[i] = newLikelihood(&shapes[i], p, excess, floor)
+			known |= 1 << i
 		}
 		m := &b.members[n]
 		before := *m
 		evidence := m.observe(z, &likely[i])
-		sum := evidence + broad
-		trust := evidence / sum
-		if trust < outlierTrust {
-			m.soften(&before, trust)
+		sum := add(evidence, broad)
+		switch {
+		case !less(evidence, doubtful):
+		case less(evidence, hopeless):
+			*m = before
+		default:
+			m.soften(&before, mul(evidence, recip(sum)))
 		}
-		m.w = float64(m.w * sum)
-		total += m.w
-		obeyed += float64(m.w * trust)
+		obeyed = add(obeyed, mul(m.w, evidence))
+		m.w = mul(m.w, sum)
+		total = add(total, m.w)
 	}
+	b.unlikely = less(obeyed, mul(unlikely, likely[b.lead%len(shapes)].density))
 	b.normalise(total)
 	b.blend()
-	return obeyed/total > 0.5
+	return less(mul(0.5, total), obeyed)
 }
 
-// normalise makes weights of the given sum add up to 1, and puts to rest those
-// that hardly count.
+// normalise divides weights of the given sum into those that count, which add
+// up to 1 then, those that are only watched, and those that rest from now on.
 func (b *bank) normalise(total float64) {
-	kept := total
-	least := float64(restShare * total)
-	for n := range b.awake {
-		if w := b.members[n].w; w < least {
-			kept -= w
-			b.members[n].w = 0
-			b.up &^= 1 << n
+	rest, watch := mul(restShare, total), mul(watchShare, total)
+	b.heavy = 0
+	var kept, most float64
+	for n := range b.awake.each {
+		w := b.members[n].w
+		switch {
+		case less(w, rest):
+			b.awake &^= 1 << n
+		case !less(w, watch):
+			b.heavy |= 1 << n
+			kept = add(kept, w)
+			if less(most, w) {
+				b.lead, most = n, w
+			}
 		}
 	}
-	scale := 1 / kept
-	for n := range b.awake {
-		b.members[n].w = float64(b.members[n].w * scale)
+	scale := recip(kept)
+	for n := range b.awake.each {
+		b.members[n].w = mul(b.members[n].w, scale)
 	}
 }
 
-// mix lets a share of the weights move: the path or the oscillator may have
-// changed its nature. What moves takes the bank's common belief along, so that
-// a hypothesis that was wrong for long starts afresh when its time comes.
-func (b *bank) mix() {
-	all := b.all
-	inflow := changeShare / float64(size)
-	resting := size - bits.OnesCount64(b.up)
-	for n := range b.awake {
-		m := &b.members[n]
-		stay := float64((1 - changeShare) * m.w)
-		m.w = stay + inflow
-		if trust := stay / m.w; trust < mixTrust {
-			m.soften(&all, trust)
+// call wakes resting members: all of them when something has happened that
+// those awake did not expect; those that share the leading one's shape or its
+// wander when the last sample was unlikely; otherwise, now and then, one of all
+// in its turn.
+func (b *bank) call(all bool) {
+	switch {
+	case all || b.unlikely:
+		for n := range size {
+			if all || n%len(shapes) == b.lead%len(shapes) || n/len(shapes) == b.lead/len(shapes) {
+				b.wake(n)
+			}
 		}
+	case b.calm < callEvery:
+		b.calm++
+	default:
+		b.calm = 1
+		b.turn = (b.turn + 1) % size
+		for b.awake.has(b.turn) && b.awake != everybody {
+			b.turn = (b.turn + 1) % size
+		}
+		b.wake(b.turn)
 	}
-	// The share of all that rest goes to those whose turn it is.
-	called := min(calls, resting)
-	if called == 0 {
+}
+
+// wake calls a member that rests. It takes over the bank's common belief: a
+// hypothesis that was wrong for long starts afresh when its time comes.
+func (b *bank) wake(n int) {
+	if b.awake.has(n) {
 		return
 	}
-	all.w = float64(inflow * float64(resting) / float64(called))
-	for called > 0 {
-		b.turn = (b.turn + 1) % size
-		if b.up&(1<<b.turn) == 0 {
-			b.members[b.turn] = all
-			b.up |= 1 << b.turn
-			called--
-		}
-	}
+	b.awake |= 1 << n
+	b.members[n] = b.all
+	b.members[n].w = callShare
 }
 
-// blend works out what the whole bank believes.
+// blend works out what the bank believes: the members that count.
 func (b *bank) blend() {
 	all := member{w: 1}
-	for n := range b.awake {
+	for n := range b.heavy.each {
 		m := &b.members[n]
-		all.x += float64(m.w * m.x)
-		all.f += float64(m.w * m.f)
+		all.x = add(all.x, mul(m.w, m.x))
+		all.f = add(all.f, mul(m.w, m.f))
 	}
 	b.wander = 0
-	for n := range b.awake {
+	for n := range b.heavy.each {
 		m := &b.members[n]
-		dx, df := m.x-all.x, m.f-all.f
-		all.pxx += float64(m.w * (m.pxx + float64(dx*dx)))
-		all.pxf += float64(m.w * (m.pxf + float64(dx*df)))
-		all.pff += float64(m.w * (m.pff + float64(df*df)))
-		b.wander += float64(m.w * wanderSquares[n/len(shapes)])
+		dx, df := sub(m.x, all.x), sub(m.f, all.f)
+		all.pxx = add(all.pxx, mul(m.w, add(m.pxx, mul(dx, dx))))
+		all.pxf = add(all.pxf, mul(m.w, add(m.pxf, mul(dx, df))))
+		all.pff = add(all.pff, mul(m.w, add(m.pff, mul(df, df))))
+		b.wander = add(b.wander, mul(m.w, wanderSquares[n/len(shapes)]))
 	}
 	b.all = all
 }
 
 // mean returns the phase and rate of the whole bank, dt seconds on.
-func (b *bank) mean(dt float64) (x, f float64) { return b.all.x + float64(b.all.f*dt), b.all.f }
+func (b *bank) mean(dt float64) (x, f float64) { return add(b.all.x, mul(b.all.f, dt)), b.all.f }
 
 // variance returns the variance of phase and rate round mean.
 func (b *bank) variance(dt float64) (vx, vf float64) {
-	return b.all.varianceAfter(dt, b.wander), b.all.pff + float64(b.wander*math.Abs(dt))
+	s := newSpan(dt)
+	return add(b.all.pxx, b.all.growth(&s, b.wander)), add(b.all.pff, mul(b.wander, math.Abs(dt)))
 }
 
 // shift moves every phase by d.
 func (b *bank) shift(d float64) {
-	b.all.x += d
-	for n := range b.awake {
-		b.members[n].x += d
+	b.all.x = add(b.all.x, d)
+	for n := range b.awake.each {
+		b.members[n].x = add(b.members[n].x, d)
 	}
 }
 
@@ -200,8 +209,8 @@ func (b *bank) shift(d float64) {
 // about the path.
 func (b *bank) noise(p *path) float64 {
 	var sum float64
-	for n := range b.awake {
-		sum += float64(b.members[n].w * shapes[n%len(shapes)].noise(p))
+	for n := range b.heavy.each {
+		sum = add(sum, mul(b.members[n].w, shapes[n%len(shapes)].noise(p)))
 	}
 	return sum
 }
@@ -210,10 +219,11 @@ func (b *bank) noise(p *path) float64 {
 // than bound in dt seconds.
 func (b *bank) losing(dt, bound float64) float64 {
 	var p float64
-	for n := range b.awake {
-		m, q := &b.members[n], wanderSquares[n/len(shapes)]
-		if m.varianceAfter(dt, q)-m.pxx > bound {
-			p += m.w
+	s := newSpan(dt)
+	for n := range b.heavy.each {
+		m := &b.members[n]
+		if less(bound, m.growth(&s, wanderSquares[n/len(shapes)])) {
+			p = add(p, m.w)
 		}
 	}
 	return p
@@ -225,13 +235,13 @@ func (b *bank) losing(dt, bound float64) float64 {
 func (b *bank) sampleError(p *path, excess, floor float64) (mean, variance float64) {
 	var weights [len(shapes)]float64
 	best := 0
-	for n := range b.awake {
+	for n := range b.awake.each {
 		i := n % len(shapes)
-		weights[i] += b.members[n].w
-		if weights[i] > weights[best] {
+		weights[i] = add(weights[i], b.members[n].w)
+		if less(weights[best], weights[i]) {
 			best = i
 		}
 	}
-	l := newLikelihood(shapes[best], p, excess, floor)
-	return l.mean, l.noise
+	l := newLikelihood(&shapes[best], p, excess, floor)
+	return l.moments()
 }

@@ -37,7 +37,7 @@ func New(cfg Config) *Filter {
 // Reset forgets every sample.
 func (f *Filter) Reset() {
 	*f = Filter{cfg: f.cfg}
-	f.path.limit = float64(f.cfg.MinDelay)
+	f.path.limit = int64(f.cfg.MinDelay)
 	f.rateSD = priorRateSD
 	if f.cfg.RateSD > 0 {
 		f.rate, f.rateSD = float64(f.cfg.Rate)*1e9, float64(f.cfg.RateSD)*1e9
@@ -51,7 +51,7 @@ func (f *Filter) Update(s Sample) bool {
 	if f.n > 0 && s.At <= f.ring[(f.n-1)%window].At {
 		return false
 	}
-	changed := f.path.add(float64(s.Delay))
+	changed := f.path.add(int64(s.Delay))
 	f.ring[f.n%window] = s
 	f.n++
 	if f.n == 1 || changed && f.n <= replay {
@@ -64,10 +64,10 @@ func (f *Filter) Update(s Sample) bool {
 	}
 	if f.path.fell && f.contradicts(s) {
 		f.doubt()
+		f.strange, f.moved, f.fitted = 0, true, s.At
 		if !f.rerun(f.n) {
 			f.rerun(1)
 		}
-		f.strange, f.moved, f.fitted = 0, true, s.At
 		return true
 	}
 	if f.take(f.n - 1) {
@@ -85,8 +85,9 @@ func (f *Filter) Update(s Sample) bool {
 	} else {
 		f.rate, f.rateSD = float64(f.cfg.Rate)*1e9, priorRateSD
 	}
-	f.rerun(f.strange)
+	strange := f.strange
 	f.strange, f.fitting, f.moved, f.fitted = 0, 0, true, s.At
+	f.rerun(strange)
 	return true
 }
 
@@ -118,20 +119,26 @@ func (f *Filter) Ahead(s Sample, into *Filter) bool {
 // minimum, those samples say less. (A route that has become shorter again
 // contradicts nothing.)
 func (f *Filter) contradicts(s Sample) bool {
-	since := s.At.Sub(f.base.Mono)
-	x, _ := f.bank.mean(since.Seconds())
-	variance, _ := f.bank.variance(since.Seconds())
-	miss := float64(s.True.Sub(f.base.Wall)) - float64(since) - x
+	since := seconds(s.At.Sub(f.base.Mono))
+	x, _ := f.bank.mean(since)
+	variance, _ := f.bank.variance(since)
+	miss := f.phase(s) - x
 	edge := f.path.oldEdge + floor(s)
 	return float64(miss*miss) > float64(contradiction*contradiction)*(variance+float64(edge*edge))
 }
 
+// phase is what a sample measured, relative to the base line.
+func (f *Filter) phase(s Sample) float64 {
+	return fromInt(int64(s.True.Sub(f.base.Wall).Duration() - s.At.Sub(f.base.Mono)))
+}
+
+func seconds(d time.Duration) float64 { return mul(fromInt(int64(d)), 1e-9) }
+
 // doubt makes an estimate that begins anew begin with what is known of the
 // rate.
 func (f *Filter) doubt() {
-	_, f.rate = f.bank.mean(0)
-	_, variance := f.bank.variance(0)
-	f.rateSD = max(math.Sqrt(variance), doubtedRateSD)
+	f.rate = f.bank.all.f
+	f.rateSD = max(math.Sqrt(f.bank.all.pff), doubtedRateSD)
 }
 
 // rerun builds the estimate anew from the newest n samples. It reports whether
@@ -161,14 +168,11 @@ func (f *Filter) start(i int) {
 // it.
 func (f *Filter) take(i int) bool {
 	s := f.ring[i%window]
-	if f.strange > 0 {
-		f.bank.rouse()
-	}
-	f.bank.predict(s.At.Sub(f.base.Mono).Seconds())
-	z := float64(s.True.Sub(f.base.Wall)) - float64(s.At.Sub(f.base.Mono))
-	f.base = clock.Reading{Mono: s.At, Wall: f.base.Wall.Add(s.At.Sub(f.base.Mono))}
-	x, _ := f.bank.mean(0)
-	f.misses[i%window] = z - x
+	since := s.At.Sub(f.base.Mono)
+	f.bank.predict(seconds(since), f.strange > 0)
+	z := f.phase(s)
+	f.base = clock.Reading{Mono: s.At, Wall: f.base.Wall.Add(since)}
+	f.misses[i%window] = sub(z, f.bank.all.x)
 	ok := f.bank.observe(z, &f.path, excess(s, &f.path), floor(s))
 	f.rebase()
 	return ok
@@ -183,19 +187,18 @@ func (f *Filter) Shift(by clock.Offset) {
 	}
 }
 
-func excess(s Sample, p *path) float64 { return max(0, float64(s.Delay)-p.min) }
+func excess(s Sample, p *path) float64 { return fromInt(max(0, int64(s.Delay)-p.min)) }
 
 // floor is the deviation that no delay explains. The dispersion is a bound:
 // the usual error is a fraction of it.
-func floor(s Sample) float64 { return max(stampFloor, float64(s.Dispersion)/dispersionSDs) }
+func floor(s Sample) float64 { return fromInt(int64(max(stampFloor, s.Dispersion/dispersionSDs))) }
 
 // rebase moves the base line to the estimate, so that phases stay small and a
 // nanosecond counts whatever the year.
 func (f *Filter) rebase() {
-	x, _ := f.bank.mean(0)
-	whole := math.Round(x)
-	f.bank.shift(-whole)
-	f.base.Wall = f.base.Wall.Add(time.Duration(whole))
+	whole := time.Duration(math.Round(f.bank.all.x))
+	f.bank.shift(fromInt(int64(-whole)))
+	f.base.Wall = f.base.Wall.Add(whole)
 }
 
 // Estimate returns what is believed about the server's timescale, described
@@ -205,20 +208,19 @@ func (f *Filter) Estimate(at clock.Mono) (e Estimate, ok bool) {
 		return Estimate{}, false
 	}
 	since := at.Sub(f.base.Mono)
-	x, rate := f.bank.mean(since.Seconds())
-	vx, vr := f.bank.variance(since.Seconds())
+	x, rate := f.bank.mean(seconds(since))
+	vx, vr := f.bank.variance(seconds(since))
 	doubt, rateDoubt := f.surprise(at)
-	vx += float64(doubt * doubt)
-	vr += float64(rateDoubt * rateDoubt)
+	vx, vr = add(vx, mul(doubt, doubt)), add(vr, mul(rateDoubt, rateDoubt))
 	e = Estimate{
 		Line: clock.Line{
 			At:   clock.Reading{Mono: at, Wall: f.base.Wall.Add(since).Add(time.Duration(math.Round(x)))},
-			Rate: clock.Rate(rate * 1e-9),
+			Rate: clock.Rate(mul(rate, 1e-9)),
 		},
-		OffsetSD: time.Duration(math.Ceil(math.Sqrt(vx))),
-		RateSD:   clock.Rate(math.Sqrt(vr) * 1e-9),
-		Wander:   clock.Rate(math.Sqrt(f.bank.wander) * 1e-9),
-		MinDelay: f.path.minDelay(),
+		OffsetSD: time.Duration(math.Ceil(sqrt(vx))),
+		RateSD:   clock.Rate(mul(sqrt(vr), 1e-9)),
+		Wander:   clock.Rate(mul(sqrt(f.bank.wander), 1e-9)),
+		MinDelay: time.Duration(f.path.min),
 		Samples:  f.n,
 	}
 	return e, true
@@ -232,7 +234,7 @@ func (f *Filter) surprise(at clock.Mono) (phase, rate float64) {
 		return 0, 0
 	}
 	s := f.ring[(f.n-1)%window]
-	miss := math.Abs(f.misses[(f.n-1)%window])/boundSDs + excess(s, &f.path)/2 + f.path.edge(1)
+	miss := math.Abs(f.misses[(f.n-1)%window])/boundSDs + excess(s, &f.path)/2 + f.path.edge(&shapes[0])
 	miss = min(miss, farthest)
 	rate = 2 * miss / max(s.At.Sub(f.fitted).Seconds(), 1)
 	return min(miss+math.Abs(rate*at.Sub(s.At).Seconds()), farthest), rate

@@ -3,37 +3,39 @@ package filter
 import (
 	"math"
 	"slices"
-	"time"
 )
 
 // path keeps the statistics of the round trip: its minimum, and how far it
 // usually lies above.
 type path struct {
-	recent  [window]float64 // the newest round trips (ns), a ring
-	sorted  [window]float64 // the same in order
-	n       int             // of all that were added since the start or a change of route
-	buckets [minBuckets]float64
+	recent  [window]int64 // the newest round trips (ns), a ring
+	sorted  [window]int64 // the same in order
+	n       int           // of all that were added since the start or a change of route
+	buckets [minBuckets]int64
 	counts  [minBuckets]int
 
-	min  float64 // round trip free of queues (ns)
-	seen float64 // round trips behind min
+	min int64 // round trip free of queues (ns)
 	// fell: the newest made the minimum fall by far more than oldEdge, which edge
 	// was before: all the others had queued, or came by a longer route.
 	fell    bool
 	oldEdge float64
+	limit   int64   // configured lower bound
 	queue   float64 // mean queue of one direction
-	spread  float64 // standard deviation of the error if the excess says nothing
-	limit   float64 // configured lower bound
+	// perQueue is 1/queue, and perRoot 1/sqrt(n) of the n round trips behind min.
+	perQueue, perRoot float64
+	spread            float64 // standard deviation of the error if the excess says nothing
 }
 
 // add takes a round trip. It reports whether the minimum has fallen or the
 // route has changed, so that earlier excesses are no longer what they were.
-func (p *path) add(delay float64) (changed bool) {
+func (p *path) add(delay int64) (changed bool) {
+	delay = min(delay, longestDelay)
 	p.replace(delay)
 	changed = p.n == 1 || delay < p.min
-	if p.n > 0 {
-		p.oldEdge = p.edge(1)
-		p.fell = p.min-delay > float64(replayFall*2*p.oldEdge)
+	p.fell = false
+	if changed {
+		p.oldEdge = p.edge(&shapes[0])
+		p.fell = less(mul(2*replayFall, p.oldEdge), fromInt(p.min-delay))
 	}
 	if p.counts[0] >= window {
 		copy(p.buckets[1:], p.buckets[:minBuckets-1])
@@ -48,28 +50,31 @@ func (p *path) add(delay float64) (changed bool) {
 	if p.rerouted() {
 		p.restart()
 		changed = true
-		p.fell = false
 	}
 	return changed
 }
 
 // replace puts a round trip in the place of the oldest one.
-func (p *path) replace(delay float64) {
+func (p *path) replace(delay int64) {
 	k := min(p.n, window) // in order
+	from := k             // the place that is given up
 	if p.n >= window {
-		k--
-		i := p.rank(p.recent[p.n%window], window)
-		copy(p.sorted[i:k], p.sorted[i+1:])
+		from = p.rank(p.recent[p.n%window], k)
 	}
-	i := p.rank(delay, k)
-	copy(p.sorted[i+1:k+1], p.sorted[i:k])
-	p.sorted[i] = delay
+	to := p.rank(delay, k)
+	if to > from {
+		to--
+		copy(p.sorted[from:to], p.sorted[from+1:])
+	} else {
+		copy(p.sorted[to+1:from+1], p.sorted[to:])
+	}
+	p.sorted[to] = delay
 	p.recent[p.n%window] = delay
 	p.n++
 }
 
 // rank returns how many of the first n in order are smaller than delay.
-func (p *path) rank(delay float64, n int) int {
+func (p *path) rank(delay int64, n int) int {
 	i, _ := slices.BinarySearch(p.sorted[:n], delay)
 	return i
 }
@@ -88,29 +93,30 @@ func (p *path) measure() {
 		// The excess of a few samples says little: assume a part of the delay.
 		median = max(median, p.min/guessedQueue)
 	}
-	p.queue = max(median/medianOfTwo, smallestQueue)
+	p.queue = greater(mul(1/medianOfTwo, fromInt(median)), smallestQueue)
+	p.perQueue = recip(p.queue)
+	p.perRoot = rsqrt(fromInt(int64(n)))
 	// Var(e) = Var(delay)/4 whatever the distribution, if both ways are alike.
 	// And no normal variable lies so far below its median as a minimum does that
 	// was found once the queues were gone.
-	p.spread = max((p.sorted[min(k*3/4, k-1)]-p.sorted[k/4])/quartiles/2, p.queue/4, median/lowestNormal/2)
-	p.seen = float64(n)
+	p.spread = mul(1/quartiles/2, fromInt(p.sorted[min(k*3/4, k-1)]-p.sorted[k/4]))
+	p.spread = greater(greater(p.spread, mul(0.25, p.queue)), mul(1/lowestNormal/2, fromInt(median)))
 }
 
 // edge returns how far the minimum usually lies above the truth, as an offset
-// (half of the round trip), where one direction's queues are lean times the
-// other's.
-func (p *path) edge(lean float64) float64 {
+// (half of the round trip), where the queues divide as the shape says.
+func (p *path) edge(s *shape) float64 {
 	// The minimum of n sums of two exponential queues with the means a and b has
 	// a Rayleigh distribution of scale sqrt(a*b/n). Where b is tiny, it is an
 	// exponential variable of mean a/n.
-	scale := p.queue / math.Sqrt(p.seen)
-	if lean > 1 {
-		scale = float64(busyQueue*p.queue) / min(p.seen, math.Sqrt(float64(lean*p.seen)))
+	scale := mul(p.queue, p.perRoot)
+	if s.kind == leaning {
+		scale = mul(mul(busyQueue, scale), greater(p.perRoot, s.perRoot))
 	}
 	if p.limit > 0 {
-		scale = min(scale, max(0, p.min-p.limit))
+		scale = lesser(scale, fromInt(max(0, p.min-p.limit)))
 	}
-	return scale / 2
+	return mul(0.5, scale)
 }
 
 // rerouted reports whether the newest samples all lie so far above the minimum
@@ -119,32 +125,31 @@ func (p *path) rerouted() bool {
 	if p.n < 2*rerouteRun {
 		return false
 	}
-	lo, hi := math.MaxFloat64, 0.0
-	for i := p.n - rerouteRun; i < p.n; i++ {
+	lo, hi := int64(math.MaxInt64), int64(0)
+	for i := p.n - 1; i >= p.n-rerouteRun; i-- {
 		lo, hi = min(lo, p.recent[i%window]), max(hi, p.recent[i%window])
+		if lo-p.min <= rerouteFactor*(hi-lo) {
+			return false // more samples can only widen their range
+		}
 	}
-	above := lo - p.min
-	return above > rerouteFactor*(hi-lo) && above > float64(2*rerouteFactor*p.oldQueue())
+	return lo-p.min > 2*rerouteFactor*p.oldQueue()
 }
 
 // oldQueue is the mean queue before the newest rerouteRun samples.
-func (p *path) oldQueue() float64 {
-	var sorted [window]float64
+func (p *path) oldQueue() int64 {
+	var sorted [window]int64
 	k := 0
 	for i := max(p.n-window, 0); i < p.n-rerouteRun; i++ {
-		sorted[k] = p.recent[i%window] - p.min
+		sorted[k] = p.recent[i%window]
 		k++
 	}
-	if k == 0 {
-		return p.queue
-	}
 	slices.Sort(sorted[:k])
-	return sorted[k/2] / medianOfTwo
+	return int64(float64(sorted[k/2]-p.min) / medianOfTwo)
 }
 
 // restart keeps only the newest rerouteRun samples.
 func (p *path) restart() {
-	var keep [rerouteRun]float64
+	var keep [rerouteRun]int64
 	for i := range keep {
 		keep[i] = p.recent[(p.n-rerouteRun+i)%window]
 	}
@@ -153,6 +158,3 @@ func (p *path) restart() {
 		p.add(d)
 	}
 }
-
-// minDelay returns the round trip believed to be free of queues.
-func (p *path) minDelay() time.Duration { return time.Duration(math.Round(p.min)) }

@@ -15,8 +15,7 @@ func (f *Filter) Stats() Stats {
 		return Stats{}
 	}
 	first := f.n - n
-	_, rate := f.bank.mean(0)
-	_, variance := f.bank.variance(0)
+	rate, variance := f.bank.all.f, f.bank.all.pff
 	s := Stats{
 		Samples: n,
 		Runs:    1,
