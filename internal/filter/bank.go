@@ -77,7 +77,7 @@ func (b *bank) observe(z float64, p *path, excess, floor float64) bool {
 	// what the bank foretells, or a vague forecast would make outliers of all.
 	broad := add(add(excess, floor), add(mul(outlierQueues, p.queue), mul(outlierSDs, sqrt(b.all.pxx))))
 	broad = mul(outlierShare, recip(broad))
-	doubtful, hopeless := mul(outlierTrust/(1-outlierTrust), broad), mul(outlierTrust, broad)
+	doubtful, hopeless := mul(outlierTrust/(1-outlierTrust), broad), mul(hopelessTrust, broad)
 	var obeyed, total float64
 	var likely [len(shapes)]likelihood
 	var known set

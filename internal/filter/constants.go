@@ -77,6 +77,8 @@ const (
 	// outlierTrust: below this probability of obeying the model a sample's
 	// influence is shared with the prior; above, the model has it all.
 	outlierTrust = 0.9
+	// hopelessTrust: below this one it has none.
+	hopelessTrust = 0.003
 	// surprises in a row restart the estimate from the newest samples.
 	surprises = 4
 	// farthest (ns) is what a surprise is taken for at most, 30 years, so that its
