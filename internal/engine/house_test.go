@@ -333,7 +333,7 @@ func (h *home) expect(keepers []string, spread time.Duration) {
 // TestOrphansWithUpstream: one host has a server; the line goes down, the house
 // keeps the time that it had, and gives it up when the line is back.
 func TestOrphansWithUpstream(t *testing.T) {
-	h := newHouse(t, 62)
+	h := newHouse(t, 63)
 	addrs := []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}
 	for i, a := range addrs {
 		h.add(a, clock.RatePPM(float64(10*(1-i))), 0)
