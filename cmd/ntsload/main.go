@@ -1,3 +1,7 @@
+// As cmd/ntsd: whoever measures NTS needs what is not in FIPS 140.
+//
+//go:debug fips140=off
+
 // Command ntsload asks a time server as fast as it answers, or at a given rate,
 // and says what a request costs: a developer's tool. Every reply is verified.
 //
