@@ -331,7 +331,9 @@ func (h *home) expect(keepers []string, spread time.Duration) {
 }
 
 // TestOrphansWithUpstream: one host has a server; the line goes down, the house
-// keeps the time that it had, and gives it up when the line is back.
+// keeps the time that it had, and gives it up when the line is back. With six or
+// seven of the seeds 1 to 120 two hosts are in the middle of changing their
+// keeper when it is looked at.
 func TestOrphansWithUpstream(t *testing.T) {
 	h := newHouse(t, 63)
 	addrs := []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}

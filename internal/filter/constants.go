@@ -103,8 +103,9 @@ const (
 	// callEvery samples one of the resting is called: each has its turn after some
 	// 80, which is early enough for what comes slowly. These three and watchShare
 	// are a trade between the cost and rare wrong turns (four servers of which
-	// three are poor); of ten settings that were tried, the cheapest that made none
-	// in the accuracy table.
+	// three are poor). They were chosen among some seventeen settings with the
+	// cells of the accuracy table in view, so that table is no evidence for them;
+	// the worlds from 2001 on are (sim/README.md).
 	callEvery = 2
 	// unlikely: a sample at less than so much of the leading hypothesis' highest
 	// density calls its neighbours up at once: the oscillator or the path may
