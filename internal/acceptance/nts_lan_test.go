@@ -189,7 +189,7 @@ func TestKEInterface(t *testing.T) {
 	if os.Getenv(moved) == "" {
 		interop.Unavailable(t, "acceptance: no network of its own")
 	}
-	link("link", "add", "br-"+device, "type", "dummy")
+	link("link", "add", "br-"+device, "type", "bridge")
 	t.Cleanup(func() { _ = exec.CommandContext(context.Background(), "ip", "link", "del", "br-"+device).Run() })
 	link("link", "set", "br-"+device, "up")
 	link("addr", "add", "10.77.0.1/24", "dev", "br-"+device)
