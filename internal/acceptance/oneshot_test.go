@@ -106,12 +106,12 @@ func TestOneShotFailures(t *testing.T) {
 		exit       int
 		want       string
 	}{
-		"wrong CA":        {[]string{fmt.Sprintf("server %s nts iburst", host(untrusted)), "nosystemcert", "ntstrustedcerts " + caOf(w, newCA(t))}, 1, "CA"},
-		"no CA":           {[]string{fmt.Sprintf("server %s nts iburst", host(untrusted)), "nosystemcert"}, 1, "no CA certificate"},
-		"wrong name":      {[]string{"server wrong.invalid nts iburst"}, 1, "wrong.invalid"},
-		"expired":         {w.query(expired, "iburst"), 1, "expired"},
-		"no replies":      {w.query(deaf, "iburst"), 1, "no reply"},
-		"dead, NTS":       {[]string{"server " + dead + " nts iburst", "nosystemcert", "ntstrustedcerts " + w.caFile()}, 1, "refused the connection"},
+		"wrong CA":   {[]string{fmt.Sprintf("server %s nts iburst", host(untrusted)), "nosystemcert", "ntstrustedcerts " + caOf(w, newCA(t))}, 1, "CA"},
+		"no CA":      {[]string{fmt.Sprintf("server %s nts iburst", host(untrusted)), "nosystemcert"}, 1, "no CA certificate"},
+		"wrong name": {[]string{"server wrong.invalid nts iburst"}, 1, "wrong.invalid"},
+		"expired":    {w.query(expired, "iburst"), 1, "expired"},
+		"no replies": {w.query(deaf, "iburst"), 1, "no reply"},
+		"dead, NTS":  {[]string{"server " + dead + " nts iburst", "nosystemcert", "ntstrustedcerts " + w.caFile()}, 1, "refused the connection"},
 		// Not port 123, which other tests serve on all addresses.
 		"dead, plain":     {[]string{fmt.Sprintf("server %s port %d iburst", dead, freePort(t))}, 1, "refused"},
 		"no such keyword": {[]string{"server " + dead + " ntss"}, 2, "did you mean 'nts'?"},
