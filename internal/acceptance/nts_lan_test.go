@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,17 @@ import (
 // lanNTS returns the section of a server that makes its own certificate.
 func lanNTS(port uint16, more ...string) string {
 	return section("nts_server", append([]string{"enabled", "yes", "selfsigned", "yes", "port", fmt.Sprint(port)}, more...)...)
+}
+
+// interfaces belong to one test at a time: a certificate for the LAN names the
+// addresses that there are.
+var interfaces sync.Mutex //nolint:gochecknoglobals // there is one such network
+
+// ownInterfaces gives the test the network's interfaces until it ends.
+func ownInterfaces(t *testing.T) {
+	t.Helper()
+	interfaces.Lock()
+	t.Cleanup(interfaces.Unlock)
 }
 
 // authority returns what the daemon says of its authority.
@@ -52,6 +64,7 @@ func establishWith(t *testing.T, pem string, at netip.AddrPort) error {
 // no longer after it was renewed.
 func TestLANAuthority(t *testing.T) {
 	w := newWorld(t)
+	ownInterfaces(t)
 	s := &ntsServer{w: w, ke: newPort(t), ntp: freePort(t)}
 	s.text = w.config(source(w.nts(nil)), serving(s.ntp, "127.0.0.0/8"), lanNTS(s.ke))
 	s.daemon = w.start(s.text)
@@ -109,6 +122,7 @@ func TestLANAuthority(t *testing.T) {
 // believes; keys are established from the synchronisation on.
 func TestLANAuthorityWaits(t *testing.T) {
 	w := newWorld(t)
+	ownInterfaces(t)
 	up := w.nts(nil)
 	up.NoReply(true)
 	ke := newPort(t)
@@ -179,6 +193,7 @@ func TestKeyTable(t *testing.T) {
 // interfaces alone, as they come and go, and on each of the ports.
 func TestKEInterface(t *testing.T) {
 	w := newWorld(t)
+	ownInterfaces(t)
 	device := fmt.Sprintf("ke%d", os.Getpid()%10000)
 	link := func(args ...string) {
 		t.Helper()
@@ -229,6 +244,7 @@ func TestKEInterface(t *testing.T) {
 // boot, and the log says once what that means.
 func TestNoFlash(t *testing.T) {
 	w := newWorld(t)
+	ownInterfaces(t)
 	state := filepath.Join(w.dir, "state")
 	if err := os.Mkdir(state, 0o700); err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func TestInterleavedClient(t *testing.T) {
 			name, a.Stats.StdDevS*1e9, b.Stats.StdDevS*1e9, a.NTP.DelayS*1e6, b.NTP.DelayS*1e6)
 	}
 	s := d.untilSource(old.IPv4.String(), "replies", func(s *status.Source) bool { return s.Reach == 0o377 && verdict(s, "accepted") >= 8 })
-	if s.NTP.Interleaved || s.Counters.Received != s.Counters.Valid {
+	if late := s.Counters.Received - s.Counters.Valid; s.NTP.Interleaved || late > s.Counters.Received/8 {
 		t.Errorf("ntpsec: interleaved %t, %d of %d replies valid", s.NTP.Interleaved, s.Counters.Valid, s.Counters.Received)
 	}
 }
