@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/engine"
 	"ntsd/internal/ntptime"
 )
 
@@ -72,19 +73,19 @@ func (d *Daemon) announce() {
 		return
 	}
 	d.told = told{stratum: stratum, next: now.Mono.Add(announceEvery)}
-	t := d.engine.Snapshot(now).Tracking
-	d.opt.Announce(d.announcement(action, stratum, t.LastOffset))
+	snap := d.engine.Snapshot(now)
+	d.opt.Announce(announcement(&snap, action, stratum, snap.Tracking.LastOffset))
 }
 
 // announceStep tells of a step that was made.
 func (d *Daemon) announceStep(offset clock.Offset) {
 	if d.opt.Announce != nil {
-		d.opt.Announce(d.announcement("step", d.told.stratum, offset))
+		snap := d.engine.Snapshot(d.opt.Clock.Read())
+		d.opt.Announce(announcement(&snap, "step", d.told.stratum, offset))
 	}
 }
 
-func (d *Daemon) announcement(action string, stratum uint8, offset clock.Offset) Announcement {
-	snap := d.engine.Snapshot(d.opt.Clock.Read())
+func announcement(snap *engine.Snapshot, action string, stratum uint8, offset clock.Offset) Announcement {
 	a := Announcement{Action: action, Stratum: stratum, Frequency: -snap.Tracking.Frequency, Offset: offset}
 	if stratum == 0 {
 		a.Stratum = unsynchronised

@@ -111,7 +111,8 @@ func TestAnnouncements(t *testing.T) {
 			t.Errorf("and again: got %s", got)
 		}
 		want := []string{"ACTION=stratum", "stratum=2", "freq_drift_ppm=30", "poll_interval=64", "offset=0.000000", "NTSD=1"}
-		env := d.announcement("stratum", 2, 0).Env()
+		snap := d.engine.Snapshot(w.Read())
+		env := announcement(&snap, "stratum", 2, 0).Env()
 		if !slices.Equal(env, want) {
 			t.Errorf("variables: got %v, want %v", env, want)
 		}
