@@ -23,6 +23,7 @@ import (
 	"ntsd/internal/foreign"
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/store"
+	"ntsd/internal/timeserver"
 )
 
 // daemonMain is ntsd itself.
@@ -166,7 +167,11 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	parts, out := assemble(o, cfg, clk, dry, level, journal)
 	d := daemon.New(parts)
 	d.Describe(diagnostics)
-	served, err := newTimeServer(d, clk, dry, cfg, out, log)
+	given := givenSockets()
+	served, err := timeserver.New(timeserver.Options{
+		Daemon: d, Config: cfg, Clock: clk, DryRun: dry, Network: out.router, Flash: out.flash, Changes: out.changed, Log: log,
+		Listeners: given.listeners, Files: given.files,
+	})
 	if err != nil {
 		return err
 	}
@@ -199,16 +204,23 @@ func ended(log *slog.Logger, err error) error {
 	return err
 }
 
+// outlets are what the time server shares with the daemon.
+type outlets struct {
+	router  *routerLink
+	flash   *store.Flash
+	changed *timeserver.Changes
+}
+
 // assemble returns what the daemon is made of, and what it shares with the
 // server beside it.
 func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.LevelVar, journal *daemon.Journal) (daemon.Options, *outlets) {
 	log := slog.New(journal)
-	out := &outlets{router: newRouterLink(log), flash: new(store.Flash), changed: newChanges(log)}
+	out := &outlets{router: newRouterLink(log), flash: new(store.Flash), changed: timeserver.NewChanges(log)}
 	parts := outside(cfg, clk, log)
 	parts.Clock, parts.Network = kept{clk, cfg.Main.RTCSync}, network{clk, openCards(cfg, log)}
 	parts.Store, parts.Flash = &files{dir: cfg.Main.RunDir}, &flashFiles{dir: cfg.Main.StateDir, count: out.flash}
 	parts.Restore, parts.Leaps = o.restore, readLeaps
-	parts.Announce, parts.Applied = out.router.Announce, out.changed.nudge
+	parts.Announce, parts.Applied = out.router.Announce, out.changed.Nudge
 	parts.Journal, parts.DryRun = journal, dry
 	parts.Load = func() (*config.Config, []config.Diagnostic) {
 		next, diags := o.load()
@@ -220,7 +232,7 @@ func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.
 }
 
 // startBeside starts what runs beside the daemon until ctx ends.
-func startBeside(ctx context.Context, d *daemon.Daemon, served *timeServer, out *outlets, listener net.Listener, hangup <-chan os.Signal, log *slog.Logger) *sync.WaitGroup {
+func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Server, out *outlets, listener net.Listener, hangup <-chan os.Signal, log *slog.Logger) *sync.WaitGroup {
 	beside := new(sync.WaitGroup)
 	answer := served.Answering(d.Answer)
 	beside.Go(func() {
@@ -230,7 +242,7 @@ func startBeside(ctx context.Context, d *daemon.Daemon, served *timeServer, out 
 	})
 	beside.Go(func() { reloadOnHangup(ctx, d, hangup) })
 	beside.Go(func() { tellSystemd(ctx, d) })
-	beside.Go(func() { out.router.Run(ctx, d, answer, out.changed.nudge) })
+	beside.Go(func() { out.router.Run(ctx, d, answer, out.changed.Nudge) })
 	beside.Go(func() { served.Run(ctx) })
 	return beside
 }

@@ -59,7 +59,7 @@ func (f *flashFiles) TakeReserve(rest []nts.Session) error {
 
 // Persist writes the state, and the reserve if it is to be filled.
 func (f *flashFiles) Persist(p event.Persist) error {
-	if err := store.MakeDir(f.dir, stateDirPerm); err != nil {
+	if err := store.MakeDir(f.dir, store.StateDirPerm); err != nil {
 		return err
 	}
 	s := store.State{

@@ -79,6 +79,9 @@ const (
 	PublicPerm  fs.FileMode = 0o644 // drift, process id
 )
 
+// StateDirPerm are the permissions of the folder on flash.
+const StateDirPerm = 0o700
+
 // MakeDir makes the folder path and those above it that are missing, and sets
 // the permissions of the last: 0700 where private files lie, 0750 where a group
 // may enter. One that exists stays as it is.

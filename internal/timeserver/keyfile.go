@@ -1,4 +1,4 @@
-package main
+package timeserver
 
 import (
 	"errors"
@@ -23,7 +23,6 @@ const (
 	keysRest = 6 * time.Hour
 	// flashOfOthers is what the keys leave of the day's writes to flash.
 	flashOfOthers = store.FlashWrites / 2
-	stateDirPerm  = 0o700
 )
 
 // keyFile is where a server's own cookie keys are kept: in the run-time folder
@@ -89,7 +88,7 @@ func (f *keyFile) Flush() {
 	}
 	f.written = time.Now()
 	err := f.flash.Try(flashOfOthers, func() error {
-		if err := store.MakeDir(filepath.Dir(f.state), stateDirPerm); err != nil {
+		if err := store.MakeDir(filepath.Dir(f.state), store.StateDirPerm); err != nil {
 			return err
 		}
 		return store.SaveCookieKeys(f.state, *f.pending)

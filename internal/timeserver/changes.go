@@ -1,4 +1,4 @@
-package main
+package timeserver
 
 import (
 	"context"
@@ -14,15 +14,16 @@ import (
 // changes, gives nothing but errors.
 const lookAgain = 10 * time.Second
 
-// changes is where the time server hears that it should look again: at a new
+// Changes is where the time server hears that it should look again: at a new
 // configuration, at other interfaces.
-type changes struct {
+type Changes struct {
 	word  chan struct{}  // room for one
 	links *links.Watcher // nil: the kernel does not tell
 }
 
-func newChanges(log *slog.Logger) *changes {
-	c := &changes{word: make(chan struct{}, 1)}
+// NewChanges returns what hears from the kernel, if that tells of interfaces.
+func NewChanges(log *slog.Logger) *Changes {
+	c := &Changes{word: make(chan struct{}, 1)}
 	w, err := links.Watch()
 	if err != nil {
 		log.Debug("interfaces are not followed but looked at every 10 s", "reason", err)
@@ -32,8 +33,8 @@ func newChanges(log *slog.Logger) *changes {
 	return c
 }
 
-// nudge says that something may have changed. It never waits.
-func (c *changes) nudge() {
+// Nudge says that something may have changed. It never waits.
+func (c *Changes) Nudge() {
 	select {
 	case c.word <- struct{}{}:
 	default: // it is going to look anyway
@@ -41,7 +42,7 @@ func (c *changes) nudge() {
 }
 
 // follow passes on what the kernel tells of interfaces, until ctx ends.
-func (c *changes) follow(ctx context.Context) {
+func (c *Changes) follow(ctx context.Context) {
 	if c.links == nil {
 		return
 	}
@@ -58,6 +59,6 @@ func (c *changes) follow(ctx context.Context) {
 			case <-ctx.Done():
 			}
 		}
-		c.nudge()
+		c.Nudge()
 	}
 }
