@@ -147,7 +147,7 @@ repro: ## build twice in two folders and compare
 
 # What runs on the router runs under busybox's ash: dash's rules, but for
 # "local" (SC3043), with the variables that rc.common and procd read or set.
-ASH := files/router/etc/init.d/ntsd $(wildcard files/router/usr/share/ntsd/* files/router/etc/hotplug.d/*/* files/router/etc/uci-defaults/*) scripts/package/*-pkg
+ASH := files/router/etc/init.d/ntsd $(wildcard files/router/usr/share/ntsd/* files/router/etc/hotplug.d/*/* files/router/etc/uci-defaults/*) scripts/package/*-pkg luci/luci-app-ntsd/root/usr/libexec/rpcd/*
 ASH_RULES := -e SC3043,SC1091,SC2034,SC2154,SC2317
 
 shell: ## shellcheck

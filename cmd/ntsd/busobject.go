@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"ntsd/internal/control"
+	"ntsd/internal/rpcd"
 	"ntsd/internal/ubus"
 )
 
@@ -36,14 +35,6 @@ func busMethods() map[string]ubus.Table {
 	}
 }
 
-// busActions are the commands that "action" passes on.
-func busActions() []string {
-	return []string{
-		control.CmdBurst, control.CmdRekey, control.CmdMakeStep, control.CmdRefresh, control.CmdReload,
-		control.CmdOnline, control.CmdOffline, control.CmdOnOffline, control.CmdDump,
-	}
-}
-
 // busObject returns the object that shows the daemon to LuCI.
 func busObject(ctx context.Context, answer control.Handler) *ubus.Object {
 	return &ubus.Object{
@@ -62,26 +53,10 @@ func busObject(ctx context.Context, answer control.Handler) *ubus.Object {
 
 // busRequest puts a call into the terms of the control socket.
 func busRequest(method string, args ubus.Table) (control.Request, bool) {
-	var words []string
-	switch method {
-	case "status":
-		method = control.CmdReport
-	case "history":
-		if span := args.String("span"); span != "" {
-			words = []string{span}
-		}
-	case "clients":
-		words = []string{fmt.Sprint(max(0, args.Int("least")))}
-	case "action":
-		method = args.String("command")
-		if !slices.Contains(busActions(), method) {
-			return control.Request{}, false
-		}
-		if a := args.String("argument"); a != "" {
-			words = []string{a}
-		}
-	}
-	return control.Request{Cmd: method, Args: words}, true
+	return rpcd.Request(method, rpcd.Args{
+		Span: args.String("span"), Least: int(args.Int("least")),
+		Command: args.String("command"), Argument: args.String("argument"),
+	})
 }
 
 // busAnswer turns an answer of the control socket into one of the bus. A command
