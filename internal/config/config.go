@@ -45,6 +45,7 @@ type Config struct {
 	Monitor     Monitor
 	Keys        []Key
 	RefClocks   []RefClock
+	Digest      string // of the file's text, see Digest; empty: not from a file
 }
 
 // Main is the section `ntsd 'main'`.

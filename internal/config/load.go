@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -17,15 +19,28 @@ func Load(dir string, read func(name string) ([]byte, error)) (*Config, []Diagno
 
 // LoadFile is Load for a file of any name.
 func LoadFile(file string, read func(name string) ([]byte, error)) (*Config, []Diagnostic) {
-	p, diagnostics := parseFile(file, read)
+	var digest string
+	p, diagnostics := parseFile(file, func(name string) ([]byte, error) {
+		text, err := read(name)
+		digest = Digest(text)
+		return text, err
+	})
 	if p == nil {
 		return nil, diagnostics
 	}
 	c, diagnostics := FromUCI(p)
+	c.Digest = digest
 	if c.Main.UseSystemServers {
 		diagnostics = append(diagnostics, addSystem(c, file, read)...)
 	}
 	return c, diagnostics
+}
+
+// Digest tells texts of configurations apart: whoever has the text can see whether
+// it is the one in force.
+func Digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }
 
 // parseFile reads a UCI file; without a Package there is one diagnostic, an Error.

@@ -59,6 +59,7 @@ func actions() []Command {
 		{"dump", "", "write the state files now", "", "ntsctl dump", 0, 0, (*invocation).action},
 		{"import", "FILE [batch]", "turn another daemon's configuration into ours", "FILE is a chrony.conf, an ntp.conf, or the word chrony or system for OpenWrt's\nfiles. The result goes to standard output, for uci import; with batch as\ncommands for uci batch, which add to what is there. What has no equivalent is\nnamed.", "ntsctl import chrony | uci import ntsd", 1, 2, (*invocation).imports},
 		{"rpcd", "list | call METHOD", "answer rpcd for LuCI's pages", "What the daemon's ubus object does, where that is not there: rpcd's plugin calls\nthis with the arguments as JSON on standard input.", "echo '{\"span\":\"day\"}' | ntsctl rpcd call history", 1, 2, (*invocation).rpcd},
+		{"options", "[SECTION]", "what can stand in /etc/config/ntsd", "Each option with its default; for one type of section also which values it may\nhave. --json has all of it.", "ntsctl options server", 0, 1, (*invocation).options},
 		{"help", "[COMMAND]", "this, or one command with an example", "", "ntsctl help waitsync", 0, 1, (*invocation).help},
 		{"completion", "", "print the completion for bash", "", `eval "$(ntsctl completion)"`, 0, 0, (*invocation).completion},
 		{"version", "", "print the version", "", "ntsctl version", 0, 0, (*invocation).version},

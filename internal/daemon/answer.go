@@ -71,6 +71,7 @@ func (d *Daemon) Report(ctx context.Context) (status.Report, error) {
 		r = status.FromSnapshot(d.engine.Snapshot(now), status.Info{
 			Version: d.opt.Version, PID: os.Getpid(), Started: now.Wall.Add(-uptime), Uptime: uptime,
 			DryRun: d.opt.DryRun, Warnings: append([]string(nil), d.warnings...), Log: log, FlashDay: day, FlashTotal: total,
+			Config: d.configuration(now),
 		})
 	})
 	return r, err

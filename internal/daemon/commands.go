@@ -140,6 +140,7 @@ func (d *Daemon) Describe(diagnostics []config.Diagnostic) {
 // surprise.
 func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []config.Diagnostic) error {
 	d.Describe(diagnostics)
+	d.reading.last, d.reading.refused = d.opt.Clock.Read().Mono, true
 	if !config.HasErrors(diagnostics) && !cfg.Main.Enabled {
 		d.opt.Log.Info("switched off by option 'enabled' of section 'ntsd'")
 		d.off = true
@@ -160,6 +161,7 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 		d.opt.Log.Warn("options run_dir, state_dir, clock and rtcsync take effect at the next start")
 	}
 	d.applied = cfg
+	d.reading.applied, d.reading.refused = d.reading.last, false
 	d.readLeaps()
 	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), d.engineConfig(), nil))
 	if d.opt.Applied != nil {

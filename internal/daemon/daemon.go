@@ -52,6 +52,7 @@ type Daemon struct {
 	ended    chan struct{} // closed when Run has returned
 	started  clock.Mono
 	applied  *config.Config
+	reading  reading        // of the configuration
 	leaps    *leaplist.List // in force; nil: none
 	warnings []string       // of the configuration in force
 	failing  map[string]bool
@@ -138,6 +139,7 @@ func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Actio
 func (d *Daemon) start(ctx context.Context) {
 	now := d.opt.Clock.Read()
 	d.started = now.Mono
+	d.reading = reading{last: now.Mono, applied: now.Mono}
 	var reserve []nts.Session
 	if d.opt.Flash != nil {
 		reserve = d.load()

@@ -182,8 +182,10 @@ func TestReload(t *testing.T) {
 		d, stop := w.run(next, func() (*config.Config, []config.Diagnostic) { return next, diagnostics })
 		time.Sleep(10 * time.Minute)
 		sent := w.requests()
+		began := w.report(d).Daemon.Config
 
 		next = settings(t, "server one.example iburst nts", "server two.example iburst nts")
+		next.Digest = "second"
 		if err := d.Reload(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -195,6 +197,10 @@ func TestReload(t *testing.T) {
 		if len(w.report(d).Sources) != 2 || w.requests() <= sent {
 			t.Errorf("sources after reload: %+v", w.report(d).Sources)
 		}
+		took := w.report(d).Daemon.Config
+		if took.Digest != "second" || took.Refused || took.Since <= began.Since || took.Read != took.Since {
+			t.Errorf("configuration after a reload: %+v, before: %+v", took, began)
+		}
 
 		next, diagnostics = config.Default(), []config.Diagnostic{{Severity: config.Error, File: "ntsd", Line: 3, Message: "broken"}}
 		err := d.Reload(context.Background())
@@ -203,6 +209,9 @@ func TestReload(t *testing.T) {
 		}
 		if n := len(w.report(d).Sources); n != 2 {
 			t.Errorf("%d sources after a refused reload, want 2", n)
+		}
+		if c := w.report(d).Daemon.Config; c.Digest != "second" || !c.Refused || c.Read <= c.Since {
+			t.Errorf("configuration after a refused reload: %+v", c)
 		}
 		stop()
 	})

@@ -29,7 +29,8 @@ type Info struct {
 	Started  clock.Wall
 	Uptime   time.Duration
 	DryRun   bool
-	Warnings []string  // about the configuration
+	Warnings []string // about the configuration
+	Config   Config
 	Log      []LogLine // newest last; the daemon bounds it
 	// FlashDay and FlashTotal count the files written to flash within a day and
 	// since the start.
@@ -46,7 +47,7 @@ func FromSnapshot(s engine.Snapshot, info Info) Report {
 		Daemon: Daemon{
 			Version: info.Version, PID: info.PID, Started: Time(info.Started),
 			UptimeS: seconds(info.Uptime), DryRun: info.DryRun,
-			Warnings: cleanAll(info.Warnings), Log: cleanLog(info.Log),
+			Warnings: cleanAll(info.Warnings), Log: cleanLog(info.Log), Config: info.Config,
 		},
 		Tracking: trackingFrom(s), Smoothing: smoothingFrom(s.Smoothing),
 		Sources: make([]Source, 0, len(s.Sources)),

@@ -21,7 +21,16 @@ type Daemon struct {
 	UptimeS  float64   `json:"uptime_s"`
 	DryRun   bool      `json:"dry_run"` // -x: the system clock is left alone
 	Warnings []string  `json:"config_warnings,omitempty"`
+	Config   Config    `json:"config"`
 	Log      []LogLine `json:"log,omitempty"` // newest last
+}
+
+// Config tells which configuration is in force.
+type Config struct {
+	Digest  string `json:"digest,omitempty"` // of the file's text
+	Since   Time   `json:"since"`
+	Read    Time   `json:"read"`    // when a file was last read
+	Refused bool   `json:"refused"` // that one had errors, and the one before stayed
 }
 
 // LogLine is one recent message of the daemon.
