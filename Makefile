@@ -14,13 +14,7 @@ LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.builtAt=$(SOURCE_DATE_EPOCH
 GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 # What runs rarely is compiled without inlining for routers: 7 % less flash. What
 # answers packets, the estimators and the ciphers keep it (internal/adr).
-COLD     := crypto/tls crypto/x509 crypto/x509/pkix crypto/hpke encoding/json encoding/asn1 encoding/pem encoding/base64 \
-	encoding/hex log log/syslog log/slog log/slog/internal/buffer fmt flag net net/url os os/exec os/user os/signal io/fs \
-	path/filepath reflect internal/fmtsort math/big strconv internal/strconv vendor/golang.org/x/crypto/cryptobyte \
-	vendor/golang.org/x/net/dns/dnsmessage vendor/golang.org/x/crypto/chacha20poly1305 github.com/... ntsd/cmd/... \
-	$(addprefix ntsd/internal/,config uci control foreign bootstrap memory names engine assoc history status ctl daemon \
-	demo store lanca ntske linux/hwclock linux/links linux/sandbox ubus openwrt resolve)
-SMALL    := $(COLD:%=-gcflags=%=-l)
+SMALL    := $(patsubst %,-gcflags=%=-l,$(file <scripts/package/cold))
 TOOL     := $(GO) tool -modfile=scripts/tools/go.mod
 ARCHES   := arm64 arm mips mipsle amd64
 CROSS    := arm64 mips
