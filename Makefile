@@ -98,7 +98,8 @@ peers: ## fetch Debian's chrony and ntpsec into build/peers
 acceptance: build ## the guides' numbered checks on the built binary
 	$(GO) test -count=1 -v ./internal/acceptance
 
-# VMARCH=arm has a kernel of 32 bits.
+# VMARCH=arm has a kernel of 32 bits; VMARCH=mips needs one of yours, as
+# build/vm-mips/vmlinuz.
 VMARCH   ?= arm64
 test-vm: vm-kernel ## routers in virtual machines: the kernel's clock, and six starts without one (VMARCH=arm64)
 	NTSD_VM=ci NTSD_VM_ARCH=$(VMARCH) $(GO) test -count=1 -v -timeout 20m ./internal/vmtest

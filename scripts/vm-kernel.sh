@@ -11,6 +11,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "${2:-$top/build/vm-$arch}"
 vm=$(cd "${2:-$top/build/vm-$arch}" && pwd)
 [ ! -f "$vm/complete" ] || exit 0
+[ "$arch" != mips ] || [ ! -f "$vm/vmlinuz" ] || exit 0
 
 # In the order in which they are loaded.
 modules="virtio_ring virtio virtio_mmio virtio_blk failover net_failover virtio_net"
@@ -18,6 +19,7 @@ case $arch in
 	arm64) debian=arm64 image=linux-image-cloud-arm64 ;;
 	arm) debian=armhf image=linux-image-armmp-lpae
 		modules="crc16 crc32c_generic mbcache jbd2 ext4 $modules" ;;
+	mips) echo "vm-kernel: Debian has none: put one of your own there, as $vm/vmlinuz" >&2 && exit 2 ;;
 	*) echo "vm-kernel: no kernel is known for $arch" >&2 && exit 2 ;;
 esac
 

@@ -68,18 +68,19 @@ type machine struct {
 // boot starts a machine and waits until it takes commands.
 func boot(t testing.TB, spec machineSpec) *machine {
 	t.Helper()
-	kernel, base := "console=ttyAMA0 quiet panic=-1 ntsd.guest ", "1970-01-01T00:00:00"
+	b := machineParts.board
+	kernel, base := "console="+b.serial+" quiet panic=-1 ntsd.guest ", "1970-01-01T00:00:00"
 	if spec.rtc.IsZero() {
-		kernel += "initcall_blacklist=pl031_driver_init"
+		kernel += "initcall_blacklist=" + b.chip
 	} else {
 		base = spec.rtc.UTC().Format("2006-01-02T15:04:05")
 	}
 	m := &machine{t: t, replies: make(chan string, 16), gone: make(chan struct{}), console: new(transcript)}
 	args := []string{
-		"-accel", "tcg", "-M", "virt", "-cpu", machineParts.board.cpu, "-m", "192", "-nodefaults", "-no-user-config",
+		"-accel", "tcg", "-M", b.machine, "-cpu", b.cpu, "-m", "192", "-nodefaults", "-no-user-config",
 		"-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", machineParts.kernel, "-initrd", machineParts.initrd,
 		"-rtc", "base=" + base,
-		"-device", "virtio-blk-device,drive=d", "-netdev", "user,id=n", "-device", "virtio-net-device,netdev=n",
+		"-device", "virtio-blk-" + b.bus + ",drive=d", "-netdev", "user,id=n", "-device", "virtio-net-" + b.bus + ",netdev=n",
 		"-append", kernel,
 	}
 	if spec.log != "" {
@@ -87,7 +88,7 @@ func boot(t testing.TB, spec machineSpec) *machine {
 			t.Fatal(err)
 		}
 	}
-	m.cmd = exec.Command(machineParts.board.qemu, append(args, spec.drive()...)...)
+	m.cmd = exec.Command(b.qemu, append(args, spec.drive()...)...)
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	m.cmd.Stderr = os.Stderr
 	stdout, err := m.cmd.StdoutPipe()

@@ -22,7 +22,7 @@ import (
 )
 
 // serialPort is the line to the test, which the kernel uses as its console.
-const serialPort = "/dev/ttyAMA0"
+const serialPort = "/dev/console"
 
 // maxLine bounds a command.
 const maxLine = 1 << 16
