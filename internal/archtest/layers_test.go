@@ -18,7 +18,7 @@ type layer struct {
 func layers() []layer {
 	return []layer{
 		{"L0 the values", []string{"clock", "ntptime"}},
-		{"L1 the formats", []string{"siv", "wire", "nts", "uci", "leaplist", "hostname"}},
+		{"L1 the formats", []string{"cmac", "siv", "wire", "mac", "nts", "uci", "leaplist", "hostname"}},
 		{"L2 the decisions", []string{"event", "filter", "selection", "discipline", "assoc", "smooth", "local", "memory", "names", "bootstrap", "engine", "server"}},
 		{"L3 the daemon", []string{"config", "foreign", "history", "status", "control", "rpcd", "ctl", "daemon", "responder"}},
 		{"L4 the world", []string{"linux/sysclock", "linux/udp", "linux/hwclock", "linux/serving", "linux/links", "linux/sandbox", "linux/resident", "ntske", "resolve", "store", "lanca", "ubus", "openwrt"}},

@@ -6,6 +6,8 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
+
+	"ntsd/internal/cmac"
 )
 
 // Implementation constants.
@@ -15,33 +17,18 @@ const (
 	scratchSize = 8 * blockSize
 )
 
-// block is one AES block. Those that a cipher reads or writes are fields of
-// the AEAD, not local variables: through an interface they would escape to the
-// heap at each call.
-type block [blockSize]byte
-
-// double multiplies b by x in GF(2^128), the dbl() of RFC 5297 §2.3.
-func (b *block) double() {
-	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
-	carry := -(hi >> 63) // all ones when the top bit falls out
-	binary.BigEndian.PutUint64(b[:8], hi<<1|lo>>63)
-	binary.BigEndian.PutUint64(b[8:], lo<<1^carry&0x87)
-}
-
-// xor adds p, of at most 16 octets, into b.
-func (b *block) xor(p []byte) { subtle.XORBytes(b[:], b[:len(p)], p) }
+// block is one AES block.
+type block = cmac.Block
 
 // cmacSIV is AES-SIV-CMAC, RFC 5297.
 type cmacSIV struct {
 	algorithm Algorithm
-	mac       cipher.Block // under K1, for S2V
+	mac       cmac.CMAC    // under K1, for S2V
 	stream    cipher.Block // under K2, for CTR; nil: not needed so far
 	streamKey [32]byte     // K2, as long as the algorithm wants it
-	whole     block        // CMAC subkey for a message of whole blocks
-	padded    block        // CMAC subkey for a message that needs padding
 	start     block        // CMAC(zero), where S2V begins
 	bare      block        // S2V's D after empty additional data; zero: not made yet
-	d, sum    block        // S2V's running D, and the last CMAC
+	d         block        // S2V's running D
 	scratch   [scratchSize]byte
 }
 
@@ -53,15 +40,10 @@ func newCMACSIV(a Algorithm, key []byte) (*cmacSIV, error) {
 	if err != nil {
 		return nil, fmt.Errorf("siv: cipher of S2V: %w", err)
 	}
-	x := &cmacSIV{algorithm: a, mac: mac}
+	x := &cmacSIV{algorithm: a, mac: cmac.New(mac)}
 	copy(x.streamKey[:], key[half:])
-	// RFC 4493 §2.3: the subkeys are E(0)*x and E(0)*x^2.
-	mac.Encrypt(x.whole[:], x.whole[:])
-	x.whole.double()
-	x.padded = x.whole
-	x.padded.double()
-	x.cmac(x.start[:], nil)
-	x.start = x.sum
+	x.mac.Compute(x.start[:], nil)
+	x.start = x.mac.Sum
 	return x, nil
 }
 
@@ -76,8 +58,8 @@ func (x *cmacSIV) Seal(dst, nonce, additional, plaintext []byte) []byte {
 	// copy is right for any overlap.
 	text := out[blockSize:]
 	copy(text, plaintext)
-	copy(out, x.sum[:])
-	x.xorKeyStream(text, x.sum)
+	copy(out, x.mac.Sum[:])
+	x.xorKeyStream(text, x.mac.Sum)
 	return all
 }
 
@@ -91,14 +73,14 @@ func (x *cmacSIV) Open(dst, nonce, additional, ciphertext []byte) ([]byte, error
 	copy(text, ciphertext[blockSize:])
 	x.xorKeyStream(text, tag)
 	x.s2v(text, additional, nonce)
-	if subtle.ConstantTimeCompare(tag[:], x.sum[:]) != 1 {
+	if subtle.ConstantTimeCompare(tag[:], x.mac.Sum[:]) != 1 {
 		clear(text)
 		return nil, ErrOpen
 	}
 	return all, nil
 }
 
-// s2v leaves S2V(components..., plaintext) in x.sum, RFC 5297 §2.4. NTS gives
+// s2v leaves S2V(components..., plaintext) in x.mac.Sum, RFC 5297 §2.4. NTS gives
 // it the additional data and the nonce. RFC 5297 §3: a nonce is a component
 // like any other, so an empty one (and an empty additional) still counts.
 func (x *cmacSIV) s2v(plaintext []byte, components ...[]byte) {
@@ -116,55 +98,20 @@ func (x *cmacSIV) s2v(plaintext []byte, components ...[]byte) {
 		x.mix(c)
 	}
 	if len(plaintext) >= blockSize {
-		x.cmac(plaintext, &x.d)
+		x.mac.Compute(plaintext, &x.d)
 		return
 	}
-	x.d.double()
-	x.d.xor(plaintext)
+	x.d.Double()
+	x.d.XOR(plaintext)
 	x.d[len(plaintext)] ^= 0x80
-	x.cmac(x.d[:], nil)
+	x.mac.Compute(x.d[:], nil)
 }
 
 // mix takes one component into x.d.
 func (x *cmacSIV) mix(component []byte) {
-	x.cmac(component, nil)
-	x.d.double()
-	x.d.xor(x.sum[:])
-}
-
-// cmac leaves AES-CMAC(message) in x.sum, RFC 4493. With end, message has at
-// least 16 octets and end is first added to its last 16 (RFC 5297's xorend).
-func (x *cmacSIV) cmac(message []byte, end *block) {
-	x.sum = block{}
-	for len(message) > 2*blockSize {
-		x.absorb(message[:blockSize])
-		message = message[blockSize:]
-	}
-	// The last two blocks: end lies in them, wherever the message ends.
-	var tail [2 * blockSize]byte
-	n := copy(tail[:], message)
-	if end != nil {
-		last := tail[n-blockSize : n]
-		subtle.XORBytes(last, last, end[:])
-	}
-	subkey := &x.whole
-	if n == 0 || n%blockSize != 0 {
-		subkey = &x.padded
-		tail[n] = 0x80
-		n += blockSize - n%blockSize
-	}
-	if n > blockSize {
-		x.absorb(tail[:blockSize])
-	}
-	x.sum.xor(subkey[:])
-	x.absorb(tail[n-blockSize : n])
-}
-
-// absorb takes one block into the CMAC. The library's CBC does the same for
-// many blocks in one call, in the same time, for a copy of the key schedule.
-func (x *cmacSIV) absorb(b []byte) {
-	x.sum.xor(b)
-	x.mac.Encrypt(x.sum[:], x.sum[:])
+	x.mac.Compute(component, nil)
+	x.d.Double()
+	x.d.XOR(x.mac.Sum[:])
 }
 
 // xorKeyStream encrypts or decrypts text in place with CTR from tag on.

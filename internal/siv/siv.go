@@ -2,7 +2,7 @@
 // (RFC 5297) and AES-128-GCM-SIV (RFC 8452), built on crypto/aes alone and
 // behind one small interface.
 //
-// It is layer 1: besides the standard library it imports only
+// It is layer 1: besides the standard library and package cmac it imports only
 // golang.org/x/sys/cpu, to ask for carry-less multiplication. It reads no
 // randomness and no clock, takes no locks and logs nothing. The nonce is always
 // the caller's. Why it is not one of the existing packages:
