@@ -58,6 +58,8 @@ type Env struct {
 	Bounds Bounds       // of what an authenticated reply may say
 	// Resolution is that of the local clock, 0 when it is too fine to matter.
 	Resolution time.Duration
+	// NTS is counted by the associations, those that have ended included.
+	NTS NTSCounts
 }
 
 // Assoc is one association. It is not safe for concurrent use; make one with

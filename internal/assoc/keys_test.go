@@ -291,3 +291,31 @@ func TestHastyPollsDoNotHammerTheKEServer(t *testing.T) {
 		t.Errorf("%d key establishments in a minute, want one in 10 s at most", n)
 	}
 }
+
+// TestNTSCounts: what ntpq -c nts shows of the client. A reply that does not
+// verify is an error, a NAK too; what is no reply to this request is neither.
+func TestNTSCounts(t *testing.T) {
+	b := newBench(t, Config{NTS: true})
+	b.ke()
+	req := b.poll()
+	r := mustParse(t, req)
+	b.reply(req, b.header(req).Append(nil))
+	b.reply(req, nts.AppendKiss(nil, b.header(req), &r, wire.KissNTSN))
+	stray := b.header(req)
+	stray.Origin++
+	b.reply(req, b.authentic(req, stray))
+	b.reply(req, b.authentic(req, b.header(req)))
+	b.reply(req, b.authentic(req, b.header(req))) // a duplicate
+	b.poll()
+	if got, want := b.a.env.NTS, (NTSCounts{Sent: 2, Good: 1, Bad: 2, KEGood: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	b = newBench(t, Config{NTS: true})
+	b.pass(startSpread)
+	b.take(b.a.HandleTimer(b.now, nil))
+	ke := last[event.StartKE](b)
+	b.take(b.a.HandleKEDone(b.now, event.KEDone{Attempt: ke.Attempt, Failure: nts.FailureTLS, Reason: "no"}, nil))
+	if got, want := b.a.env.NTS, (NTSCounts{KEBad: 1}); got != want {
+		t.Errorf("after a failure: got %+v, want %+v", got, want)
+	}
+}

@@ -30,6 +30,11 @@ func (a *Assoc) receive(now clock.Reading, ev event.Received, out []event.Action
 	var fresh [][]byte
 	if a.cfg.NTS {
 		rep, v := a.authenticate(ev.Data)
+		if v == VerdictAccepted {
+			a.env.NTS.Good++
+		} else {
+			a.env.NTS.Bad++
+		}
 		if v == VerdictKiss {
 			return a.unauthenticatedKiss(ev.Data, out)
 		} else if v != VerdictAccepted {

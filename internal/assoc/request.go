@@ -64,6 +64,7 @@ func (a *Assoc) send(now clock.Reading, out []event.Action) []event.Action {
 	from := a.interleave(&hdr)
 	data := make([]byte, 0, wire.HeaderLen)
 	if a.cfg.NTS {
+		a.env.NTS.Sent++
 		data, out = a.appendNTS(hdr, out)
 	} else {
 		data = hdr.Append(data)

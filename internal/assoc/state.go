@@ -38,6 +38,23 @@ type Counters struct {
 	Verdicts                    []VerdictCount // those that occurred
 }
 
+// NTSCounts says what NTS came to as a client, over all associations.
+type NTSCounts struct {
+	Sent          uint64 // authenticated requests
+	Good          uint64 // replies that verified
+	Bad           uint64 // replies to such a request that did not, NAKs among them
+	KEGood, KEBad uint64 // key establishments
+}
+
+// count counts the outcome of a key establishment.
+func (n *NTSCounts) count(f nts.FailureClass) {
+	if f == nts.FailureNone {
+		n.KEGood++
+	} else {
+		n.KEBad++
+	}
+}
+
 // VerdictCount is how often replies met one fate.
 type VerdictCount struct {
 	Name  string

@@ -25,7 +25,7 @@ func (c Command) usage() string { return strings.TrimSpace(c.Name + " " + c.Args
 
 // Commands lists what this version can do, in the order of help.
 func Commands() []Command {
-	return slices.Concat(views(), serving(), actions())
+	return slices.Concat(views(), inNtpqsWords(), serving(), actions())
 }
 
 func views() []Command {
@@ -70,7 +70,7 @@ func actions() []Command {
 // program's kind know and a later version will have.
 func isLater(name string) bool {
 	return slices.Contains([]string{
-		"rtcdata", "nts", "peers",
+		"rtcdata",
 		"metrics", "test", "add", "delete",
 	}, name)
 }

@@ -98,6 +98,9 @@ func (f *fakeDaemon) answer(_ context.Context, req control.Request) control.Resp
 		}
 		return control.Reply(r)
 	}
+	if req.Cmd == control.CmdServerStats {
+		return control.Reply(status.ServerStats{Authenticated: 3})
+	}
 	if req.Cmd == control.CmdClients {
 		return control.Reply([]status.Client{})
 	}

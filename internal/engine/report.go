@@ -11,7 +11,7 @@ import (
 // Snapshot describes the whole state.
 func (e *Engine) Snapshot(now clock.Reading) Snapshot {
 	e.evaluate(now)
-	snap := Snapshot{Now: now, Tracking: e.tracking(now), Smoothing: e.smooth.Report(now.Mono)}
+	snap := Snapshot{Now: now, Tracking: e.tracking(now), Smoothing: e.smooth.Report(now.Mono), NTS: e.env.NTS}
 	for _, s := range e.sources {
 		for _, m := range s.members {
 			snap.Sources = append(snap.Sources, e.sourceState(now, s, m))

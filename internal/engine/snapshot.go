@@ -21,6 +21,7 @@ type Snapshot struct {
 	Tracking  Tracking
 	Smoothing smooth.Report
 	Sources   []SourceState
+	NTS       assoc.NTSCounts // since the start, of sources that are gone too
 	// Unresolved counts configured sources that have no address yet.
 	Unresolved int
 	Bootstrap  bootstrap.Status

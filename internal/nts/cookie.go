@@ -64,7 +64,8 @@ type CookieKey struct {
 // reusable: Keyring.Open overwrites it. The zero value holds nothing.
 type Keys struct {
 	Algorithm siv.Algorithm
-	Old       bool // sealed under a key other than the current one
+	Old       bool   // sealed under a key other than the current one
+	Age       uint32 // how many keys before the current one; 0: that one, or the next
 
 	buf    [2 * maxKeyLen]byte
 	keyLen int
@@ -148,7 +149,10 @@ func (r *Keyring) Open(cookie []byte, keys *Keys) error {
 		// guessed from the length.
 		keys.Algorithm = siv.Algorithm(binary.BigEndian.Uint16(cookie[cookieIDLen:]))
 		keys.keyLen = keys.Algorithm.KeySize()
-		keys.Old = i != 0
+		keys.Old, keys.Age = i != 0, 0
+		if current := r.keys[0].id; id < current {
+			keys.Age = current - id
+		}
 		if keys.keyLen == 0 || len(cookie) != CookieLen(keys.Algorithm) {
 			return ErrCookie
 		}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
@@ -55,7 +56,8 @@ type KE interface {
 // Grants is what an NTS-KE server asks for. Its methods may be called from any
 // goroutine.
 type Grants struct {
-	r *Responder
+	r    *Responder
+	made atomic.Uint64 // cookies
 
 	mu    sync.Mutex
 	ring  *nts.Keyring
@@ -118,6 +120,7 @@ func (g *Grants) AppendCookie(dst []byte, alg siv.Algorithm, c2s, s2c []byte) ([
 	if g.ring == nil {
 		return nil, errNoKeys
 	}
+	g.made.Add(1)
 	return g.ring.Seal(dst, alg, c2s, s2c, nonce), nil
 }
 

@@ -36,7 +36,7 @@ func (r *Responder) policy(cfg *config.Config) *server.Policy {
 	if err != nil {
 		r.once("interfaces cannot be read, their subnets are not allowed", "", "reason", err.Error())
 	}
-	p := &server.Policy{Interleaved: cfg.Serve.Interleaved}
+	p := &server.Policy{Interleaved: cfg.Serve.Interleaved, Control: r.answersControl(cfg)}
 	if l := cfg.Serve.RateLimit; l.Enabled {
 		p.RateLimit = server.RateLimit{
 			Enabled: true, Interval: l.Interval, Burst: uint8(l.Burst), Leak: uint8(l.Leak), Kiss: kiss,

@@ -56,6 +56,8 @@ type Port interface {
 	// Reply answers the i-th request with it. A tag that is not 0 asks when the
 	// reply leaves.
 	Reply(i int, reply []byte, tag uint64)
+	// Send answers a request beside the batches. One other goroutine may do so.
+	Send(req *server.Request, reply []byte) error
 	// Write sends the replies and returns how many left.
 	Write() (int, error)
 	// EachSent calls f for the tagged replies of which the latest Read learnt
@@ -71,6 +73,11 @@ type Options struct {
 	// Listen opens a UDP port for n workers: for each family n sockets, as far
 	// as the system has the family.
 	Listen func(port uint16, n int) ([]Port, error)
+	// ListenLocal opens a UDP port on the loopback addresses only.
+	ListenLocal func(port uint16) ([]Port, error)
+	// Control answers a question of mode 6 with any number of datagrams. It is
+	// called from one goroutine, and with questions from this machine only.
+	Control func(ctx context.Context, question []byte) [][]byte
 	// Interfaces calls f for each network interface that is up.
 	Interfaces func(f func(name string, index uint32, subnets []netip.Prefix)) error
 	// InForce returns what may be said of the clock, and the configuration.
@@ -98,14 +105,16 @@ type Responder struct {
 	state atomic.Pointer[state]
 
 	mu      sync.Mutex // guards what follows, which Run changes
-	workers map[uint16][]*worker
+	workers map[spot][]*worker
 	past    tally // of workers that have ended
 	nts     ntsServer
 	joined  sync.WaitGroup
 
+	questions chan question // full: the next is dropped, and ntpq asks again
+
 	// Of Run alone.
 	applied   *config.Config
-	failing   map[uint16]bool
+	failing   map[spot]bool
 	said      map[string]bool
 	countdown int  // refreshes until the next survey
 	nudged    bool // something may have changed
@@ -158,7 +167,8 @@ func (t *table) stripe(a netip.Addr) *stripe { return &t.stripes[t.seed.Stripe(a
 // New returns a Responder that does not listen yet. The error is that of Rand.
 func New(opt Options) (*Responder, error) {
 	r := &Responder{
-		opt: opt, workers: make(map[uint16][]*worker), failing: make(map[uint16]bool), said: make(map[string]bool),
+		opt: opt, workers: make(map[spot][]*worker), failing: make(map[spot]bool), said: make(map[string]bool),
+		questions: make(chan question, maxQuestions),
 	}
 	var b [16]byte
 	if _, err := io.ReadFull(opt.Rand, b[:]); err != nil {
@@ -178,6 +188,7 @@ func (r *Responder) Run(ctx context.Context) {
 	defer r.joined.Wait()
 	defer r.closeAll()
 	defer r.closeKE()
+	r.joined.Go(func() { r.answerQuestions(ctx) })
 	timer := time.NewTimer(refresh)
 	defer timer.Stop()
 	for {
@@ -197,7 +208,7 @@ func (r *Responder) Run(ctx context.Context) {
 // nothing is done until something changes.
 func (r *Responder) serving() bool {
 	n := &r.applied.NTSServer
-	return len(wantedPorts(r.applied)) > 0 || n.Enabled || n.KeysFile != ""
+	return len(r.wantedSpots(r.applied)) > 0 || n.Enabled || n.KeysFile != ""
 }
 
 // wait waits for the next refresh; false: there will be none. A change is
@@ -254,7 +265,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 		next.table = r.table(cfg, next.table)
 		r.applied = cfg
 		r.state.Store(&next)
-		r.open(wantedPorts(cfg))
+		r.open(r.wantedSpots(cfg))
 		r.surveyNTS(cfg)
 		return nil
 	}

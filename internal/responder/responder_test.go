@@ -83,6 +83,11 @@ func (p *fakePort) EachSent(f func(uint64, clock.Wall)) {
 	clear(p.sent)
 }
 
+func (p *fakePort) Send(req *server.Request, reply []byte) error {
+	p.left <- []fakeReply{{req.From, bytes.Clone(reply), 0}}
+	return nil
+}
+
 func (p *fakePort) Close() error { close(p.closed); return nil }
 
 // lockedRand may be read from several goroutines.

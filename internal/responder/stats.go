@@ -1,7 +1,6 @@
 package responder
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -14,14 +13,15 @@ import (
 // ServerStats returns what has been counted since the start.
 func (r *Responder) ServerStats() status.ServerStats {
 	t, ports := r.tally()
+	asked := t.counts.Requests() - t.counts[server.Control]
 	s := status.ServerStats{
-		Ports: ports, Received: t.counts.Requests(), Dropped: t.counts.Requests() - t.counts.Replies(),
+		Ports: ports, Received: asked, Dropped: asked - t.counts.Replies(),
 		Authenticated: t.counts[server.AnsweredNTS] + t.counts[server.AnsweredNTSInterleaved],
 		Interleaved:   t.counts[server.AnsweredInterleaved] + t.counts[server.AnsweredNTSInterleaved],
 		KernelRX:      t.kernelRx, DaemonRX: t.daemonRx,
 		KernelTX: t.kernelTx, DaemonTX: t.counts.Replies() - min(t.counts.Replies(), t.kernelTx),
 		KEAccepted: t.keAccepted, KEDropped: t.keDropped, KE: t.ke,
-		Unsent: t.unsent, Verdicts: make(map[string]uint64, server.Verdicts),
+		Unsent: t.unsent, Cookies: cookies(&t.cookies), Verdicts: make(map[string]uint64, server.Verdicts),
 	}
 	for v := range server.Verdicts {
 		s.Verdicts[server.Verdict(v).String()] = t.counts[v]
@@ -40,10 +40,10 @@ func (r *Responder) ServerStats() status.ServerStats {
 }
 
 // tally sums up over the workers, and names the ports that are served.
-func (r *Responder) tally() (tally, []uint16) {
+func (r *Responder) tally() (t tally, ports []uint16) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.past
+	t = r.past
 	for _, workers := range r.workers {
 		for _, w := range workers {
 			w.tally(&t)
@@ -54,7 +54,22 @@ func (r *Responder) tally() (tally, []uint16) {
 			t.addKE(ke)
 		}
 	}
-	return t, slices.Sorted(maps.Keys(r.workers))
+	t.cookies.Made += r.nts.grants.made.Load()
+	for s := range r.workers {
+		if !s.local {
+			ports = append(ports, s.port)
+		}
+	}
+	slices.Sort(ports)
+	return t, ports
+}
+
+// cookies puts the counts of cookies into the words of the status.
+func cookies(c *server.CookieCounts) status.CookieCounts {
+	return status.CookieCounts{
+		Made: c.Made, Opened: c.Opened[0], OpenedOld: c.Opened[1], OpenedOld2: c.Opened[2], OpenedOlder: c.Opened[3],
+		Expired: c.Expired, Bad: c.Bad,
+	}
 }
 
 func (t *table) held(i int) (int, time.Duration) {

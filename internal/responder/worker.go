@@ -53,8 +53,10 @@ const (
 type tally struct {
 	counts             server.Counts
 	kernelRx, daemonRx uint64
-	kernelTx           uint64     // replies of which the kernel said when they left
-	unsent             uint64     // replies that could not leave
+	kernelTx           uint64 // replies of which the kernel said when they left
+	unsent             uint64 // replies that could not leave
+	unasked            uint64 // questions of mode 6 that there was no room for
+	cookies            server.CookieCounts
 	refused            netip.Addr // the latest client that is not allowed
 	// Of the NTS-KE server; not the workers'.
 	keAccepted, keDropped uint64
@@ -67,6 +69,8 @@ func (t *tally) add(u *tally) {
 	t.daemonRx += u.daemonRx
 	t.kernelTx += u.kernelTx
 	t.unsent += u.unsent
+	t.unasked += u.unasked
+	t.cookies.Add(&u.cookies)
 	if u.refused.IsValid() {
 		t.refused = u.refused
 	}
@@ -218,8 +222,11 @@ func (w *worker) judge(i int, now clock.Wall) bool {
 	}
 	reply, v := w.reply(&req, now)
 	if !v.Replies() {
-		if v == server.DropAccess {
+		switch v {
+		case server.DropAccess:
 			w.own.refused = req.From.Addr()
+		case server.Control:
+			w.ask(&req)
 		}
 		return false
 	}
@@ -272,6 +279,6 @@ func (w *worker) note(tag uint64, at clock.Wall) {
 func (w *worker) tally(t *tally) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.own.counts = w.server.Counts()
+	w.own.counts, w.own.cookies = w.server.Counts(), w.server.Cookies()
 	t.add(&w.own)
 }

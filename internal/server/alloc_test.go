@@ -25,6 +25,7 @@ type path struct {
 	random  io.Reader // nil: one that does not fail
 	noNTS   bool
 	from    string // default: a client that is allowed
+	local   string // default: an address of ours
 	// request returns the datagram; the server has answered first already.
 	request func(t testing.TB, b *pathBed) []byte
 }
@@ -87,6 +88,9 @@ func paths() []path {
 		{name: "old cookie", verdict: NAK, policy: open, request: secure(siv.AES128GCMSIV, 7, func(c []byte) { c[0] ^= 1 })},
 		{name: "kiss", verdict: KissRate, policy: kissing, request: plain},
 		{name: "kiss nts", verdict: KissRate, policy: kissing, request: secure(siv.AESSIVCMAC256, 0, whole)},
+		{name: "control", verdict: Control, policy: Policy{Control: true}, local: "127.0.0.1", from: "127.0.0.1:40000", request: func(testing.TB, *pathBed) []byte {
+			return []byte{2<<3 | 6, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}
+		}},
 		{name: "short", verdict: DropShort, policy: open, request: func(testing.TB, *pathBed) []byte { return make([]byte, 47) }},
 		{name: "version", verdict: DropVersion, policy: open, request: header(func(h *wire.Header) { h.Version = 5 })},
 		{name: "mode", verdict: DropMode, policy: open, request: header(func(h *wire.Header) { h.Mode = wire.ModeServer })},
@@ -142,6 +146,9 @@ func (p *path) bed(t testing.TB) *pathBed {
 	b.req = from(source)
 	b.req.From = netip.MustParseAddrPort(source)
 	b.req.Interface, b.req.Clients = 3, b.clients
+	if p.local != "" {
+		b.req.Local = netip.MustParseAddr(p.local)
+	}
 	b.req.Data = bytes.Clone(p.request(t, b))
 	b.buf = make([]byte, 0, 2048)
 	return b

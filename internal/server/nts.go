@@ -32,7 +32,9 @@ func (s *Server) replyNTS(dst []byte, req *nts.ServerRequest, a *answer) ([]byte
 	// RFC 8915 §5.7: "If the server is unable to validate the cookie or
 	// authenticate the request, it SHOULD respond with a Kiss-o'-Death (KoD)
 	// packet ... with kiss code NTSN".
-	if err := s.cfg.Cookies.Open(req.Cookie, keys); err != nil {
+	err := s.cfg.Cookies.Open(req.Cookie, keys)
+	s.cookies.opened(keys, err)
+	if err != nil {
 		return nts.AppendKiss(dst, a.out, req, wire.KissNTSN), NAK
 	}
 	c2s, s2c, err := s.schedules.of(keys)
@@ -73,6 +75,7 @@ func (s *Server) newCookies(n int) (nonce, cookies []byte, ok bool) {
 	for ; len(random) > 0; random = random[nts.CookieNonceLen:] {
 		cookies = s.cfg.Cookies.Seal(cookies, keys.Algorithm, keys.C2S(), keys.S2C(),
 			[nts.CookieNonceLen]byte(random))
+		s.cookies.Made++
 	}
 	return nonce, cookies, true
 }

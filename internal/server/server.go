@@ -45,6 +45,9 @@ type Policy struct {
 	Interfaces  []uint32  // the indices of those to serve on; empty: all
 	RateLimit   RateLimit // needs Request.Clients
 	Interleaved bool      // likewise: RFC 9769
+	// Control has questions of mode 6 (RFC 9327) from this machine to itself be
+	// told apart, not dropped: Verdict Control.
+	Control bool
 }
 
 // Server answers requests and counts what became of them. It is for one
@@ -52,6 +55,7 @@ type Policy struct {
 type Server struct {
 	cfg       Config
 	counts    Counts
+	cookies   CookieCounts
 	nts       scratch
 	schedules schedules
 }
@@ -123,14 +127,14 @@ func (s *Server) reply(dst []byte, req *Request, now clock.Wall, sys *System) ([
 	var err error
 	a.in, err = wire.ParseHeader(req.Data)
 	if err != nil {
-		return dst, DropShort
+		return dst, s.control(req, DropShort)
 	}
 	if a.in.Version < minVersion || a.in.Version > maxVersion {
 		return dst, DropVersion
 	}
 	mode, ok := replyMode(&a.in, req.From.Port())
 	if !ok {
-		return dst, DropMode
+		return dst, s.control(req, DropMode)
 	}
 	if v := s.cfg.Policy.judge(req); v != Answered {
 		return dst, v

@@ -11,6 +11,7 @@ const (
 	AnsweredNTSInterleaved                // the same in interleaved mode
 	NAK                                   // NTS NAK: the cookie or the request did not open
 	KissRate                              // told to poll less often
+	Control                               // a question of mode 6, for the caller to answer
 	DropShort                             // no room for a header
 	DropVersion                           // not NTPv1 to NTPv4
 	DropMode                              // not a client's request
@@ -44,6 +45,7 @@ func (v Verdict) String() string {
 		AnsweredNTSInterleaved: "answered_nts_interleaved",
 		NAK:                    "nak",
 		KissRate:               "kiss_rate",
+		Control:                "control",
 		DropShort:              "drop_short",
 		DropVersion:            "drop_version",
 		DropMode:               "drop_mode",

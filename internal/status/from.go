@@ -49,7 +49,7 @@ func FromSnapshot(s engine.Snapshot, info Info) Report {
 			UptimeS: seconds(info.Uptime), DryRun: info.DryRun,
 			Warnings: cleanAll(info.Warnings), Log: cleanLog(info.Log), Config: info.Config,
 		},
-		Tracking: trackingFrom(s), Smoothing: smoothingFrom(s.Smoothing),
+		Tracking: trackingFrom(s), Smoothing: smoothingFrom(s.Smoothing), NTS: NTSClient(s.NTS),
 		Sources: make([]Source, 0, len(s.Sources)),
 	}
 	// A selection is made with each new sample, so the newest one tells when
@@ -59,7 +59,12 @@ func FromSnapshot(s engine.Snapshot, info Info) Report {
 		selected = max(selected, s.Sources[i].LastRx)
 	}
 	for i := range s.Sources {
-		r.Sources = append(r.Sources, sourceFrom(&s.Sources[i], s.Now.Mono, selected))
+		src := sourceFrom(&s.Sources[i], s.Now.Mono, selected)
+		if n := src.NTP; n != nil {
+			n.Transmitted = Time(s.Sources[i].Last.Header.Transmit.Wall(s.Now.Wall))
+			n.Arrived = Time(s.Now.Wall.Add(s.Sources[i].LastRx.Sub(s.Now.Mono)))
+		}
+		r.Sources = append(r.Sources, src)
 	}
 	r.Activity, r.Bootstrap = activityFrom(s), bootstrapFrom(&s)
 	r.Tracking.FlashDay, r.Tracking.FlashWrites = info.FlashDay, info.FlashTotal

@@ -55,7 +55,7 @@ func (t table) write(w io.Writer, r Report, o Options) error {
 			writeCSV(b, t.csv(s, name))
 			continue
 		}
-		fmt.Fprintln(b, o.paint(s.Mark, t.row(s, name)))
+		fmt.Fprintln(b, o.Paint(s.Mark, t.row(s, name)))
 		if o.Verbose {
 			for _, line := range t.words(&r, s) {
 				fmt.Fprintf(b, "     %s\n", line)
@@ -103,8 +103,8 @@ func writeCSV(b *bufio.Writer, fields []string) {
 	b.WriteByte('\n')
 }
 
-// paint colours a row by the source's mark.
-func (o Options) paint(mark, line string) string {
+// Paint colours a row by the source's mark.
+func (o Options) Paint(mark, line string) string {
 	if !o.Color {
 		return line
 	}

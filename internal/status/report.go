@@ -11,6 +11,17 @@ type Report struct {
 	Smoothing Smoothing `json:"smoothing"`
 	Sources   []Source  `json:"sources"`
 	Bootstrap Bootstrap `json:"bootstrap"`
+	NTS       NTSClient `json:"nts"`
+}
+
+// NTSClient counts what NTS came to as a client since the start, sources that
+// are gone included.
+type NTSClient struct {
+	Sent   uint64 `json:"tx"`
+	Good   uint64 `json:"rx_good"`
+	Bad    uint64 `json:"rx_bad"` // did not verify, NAKs among them
+	KEGood uint64 `json:"ke_good"`
+	KEBad  uint64 `json:"ke_bad"`
 }
 
 // Daemon describes the process.
@@ -202,6 +213,8 @@ type NTPData struct {
 	RootDispersionS float64 `json:"root_dispersion_s"`
 	ReferenceID     string  `json:"reference_id"` // eight hexadecimal digits
 	ReferenceTime   Time    `json:"reference_time"`
+	Transmitted     Time    `json:"transmit_time"` // by the server's clock
+	Arrived         Time    `json:"arrival_time"`  // of the last sample, by ours as it is now
 	OffsetS         float64 `json:"offset_s"`
 	DelayS          float64 `json:"delay_s"`
 	DispersionS     float64 `json:"dispersion_s"`

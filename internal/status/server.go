@@ -30,6 +30,19 @@ type ServerStats struct {
 	// Verdicts says of each what became of how many requests.
 	Verdicts map[string]uint64 `json:"verdicts"`
 	KE       KECounts          `json:"ke"`
+	Cookies  CookieCounts      `json:"cookies"`
+}
+
+// CookieCounts says what became of NTS cookies: how many were made, and of those
+// that clients sent how many keys before the current one they were made under.
+type CookieCounts struct {
+	Made        uint64 `json:"made"`
+	Opened      uint64 `json:"opened"`
+	OpenedOld   uint64 `json:"opened_old"`
+	OpenedOld2  uint64 `json:"opened_old2"`
+	OpenedOlder uint64 `json:"opened_older"`
+	Expired     uint64 `json:"expired"` // their key is kept no more
+	Bad         uint64 `json:"bad"`
 }
 
 // KECounts says what became of the connections of key establishment: of those

@@ -181,6 +181,30 @@ func Listen(port uint16, n int, c *Clock, given []*os.File) ([]*Port, error) {
 	return ports, nil
 }
 
+// ListenLocal opens a UDP port on the loopback address of each family that the
+// system has.
+func ListenLocal(port uint16, c *Clock) ([]*Port, error) {
+	var ports []*Port
+	for _, a := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+		s, err := udp.Listen(netip.AddrPortFrom(a, port), udp.ListenConfig{Now: c.steered.KernelWall})
+		switch {
+		case err == nil:
+			ports = append(ports, &Port{socket: s, batch: udp.NewBatch()})
+		case errors.Is(err, syscall.EAFNOSUPPORT), errors.Is(err, syscall.EADDRNOTAVAIL):
+			continue // IPv6 may be switched off, also on one interface
+		default:
+			for _, p := range ports {
+				_ = p.Close()
+			}
+			return nil, explain(err)
+		}
+	}
+	if len(ports) == 0 {
+		return nil, errors.New("serving: no loopback address")
+	}
+	return ports, nil
+}
+
 // open returns the sockets of a port; also those that are open when an error
 // occurs.
 func open(port uint16, n int, config udp.ListenConfig, given []*os.File) (all []*udp.Server, err error) {
@@ -252,6 +276,11 @@ func (p *Port) Buffer() []byte { return p.batch.Buffer() }
 
 // Reply answers the i-th request; a tag that is not 0 asks when it leaves.
 func (p *Port) Reply(i int, reply []byte, tag uint64) { p.batch.SetReply(i, reply, tag) }
+
+// Send answers a request beside the batches. One other goroutine may do so.
+func (p *Port) Send(req *server.Request, reply []byte) error {
+	return p.socket.WriteTo(reply, udp.Request{From: req.From, Local: req.Local, IfIndex: req.Interface})
+}
 
 // Write sends the replies and returns how many left.
 func (p *Port) Write() (int, error) { return p.socket.WriteBatch(p.batch) }
