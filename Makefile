@@ -25,7 +25,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest -e /vmtest)
 
-.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-vm test-vm-all vm-kernel bench cost bench-server bench-gc size packages repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-luci test-vm test-vm-all vm-kernel bench cost bench-server bench-gc size packages repro shell man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -97,6 +97,11 @@ peers: ## fetch Debian's chrony and ntpsec into build/peers
 
 acceptance: build ## the guides' numbered checks on the built binary
 	$(GO) test -count=1 -v ./internal/acceptance
+
+test-luci: build ## LuCI's pages in a headless browser (chromium, node, npm; LUCI_DIR=LuCI's own sources for its own runtime)
+	$(GO) build -o $(BUILD)/luci-world ./luci/test/world
+	@cd luci/test && { cmp -s package-lock.json node_modules/.from || { npm ci --silent --no-audit --no-fund --ignore-scripts && cp package-lock.json node_modules/.from; }; }
+	cd luci/test && node --test test.mjs
 
 # VMARCH=arm has a kernel of 32 bits; VMARCH=mips needs one of yours, as
 # build/vm-mips/vmlinuz.

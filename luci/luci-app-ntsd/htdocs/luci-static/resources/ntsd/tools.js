@@ -1,0 +1,67 @@
+'use strict';
+'require baseclass';
+'require rpc';
+
+/*
+ * What the pages of ntsd share: the daemon's answers. The daemon publishes the
+ * object "ntsd" on the bus; where it cannot (an old release, a jail), rpcd's
+ * plugin "luci.ntsd" gives the same answers.
+ */
+
+var objects = [ 'ntsd', 'luci.ntsd' ];
+
+function declare(method, params) {
+	return objects.map(function(object) {
+		return rpc.declare({ object: object, method: method, params: params || [], reject: true });
+	});
+}
+
+var calls = {
+	status: declare('status'),
+	history: declare('history', [ 'span' ]),
+	serverstats: declare('serverstats'),
+	clients: declare('clients', [ 'least' ]),
+	ntskeys: declare('ntskeys'),
+	action: declare('action', [ 'command', 'argument' ])
+};
+
+/* The init script's part: no daemon, no object of its own. */
+var callStart = rpc.declare({ object: 'luci.ntsd', method: 'start', reject: true });
+
+return baseclass.extend({
+	/* The object that answered last is asked first. */
+	first: 0,
+
+	/* Asks the daemon: an object, or a rejection with the reason. An answer with
+	 * "error" is a rejection too: the daemon has refused. */
+	ask: function(method) {
+		var self = this, at = self.first, args = Array.prototype.slice.call(arguments, 1);
+		function attempt(i) {
+			var call = calls[method][i];
+			return call.apply(null, args).then(function(answer) {
+				if (!L.isObject(answer))
+					throw new Error(_('No answer'));
+				self.first = i;
+				if (answer.error) {
+					var e = new Error(answer.error);
+					e.refused = true;
+					throw e;
+				}
+				return answer;
+			});
+		}
+		return attempt(at).catch(function(e) {
+			if (e.refused)
+				throw e;
+			return attempt(1 - at);
+		});
+	},
+
+	/* Starts the daemon that does not run. */
+	start: function() {
+		return callStart().then(function(answer) {
+			if (answer.error)
+				throw new Error(answer.error);
+		});
+	}
+});

@@ -1,0 +1,12 @@
+// All suites in one process, so that they share one daemon and one browser.
+// NTSD_LUCI_SUITES="status config" runs only these.
+import { after } from 'node:test';
+import fs from 'node:fs';
+import { stopHarness } from './harness/harness.mjs';
+
+const dir = new URL('./suites/', import.meta.url);
+const wanted = (process.env.NTSD_LUCI_SUITES ?? '').split(/\s+/).filter(Boolean);
+for (const file of fs.readdirSync(dir).filter((f) => f.endsWith('.mjs')).sort()) {
+	if (wanted.length === 0 || wanted.includes(file.replace('.mjs', ''))) await import(new URL(file, dir));
+}
+after(stopHarness);
