@@ -25,7 +25,7 @@ SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # emulation with sockets and namespaces.
 UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest -e /vmtest)
 
-.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-luci test-vm test-vm-all vm-kernel bench cost bench-server bench-gc size packages repro shell man deps clean
+.PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-luci test-vm test-vm-all vm-kernel bench cost bench-server bench-gc size packages repro shell po man deps clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
@@ -151,8 +151,12 @@ ASH := files/router/etc/init.d/ntsd $(wildcard files/router/usr/share/ntsd/* fil
 ASH_RULES := -e SC3043,SC1091,SC2034,SC2154,SC2317
 
 shell: ## shellcheck
-	shellcheck scripts/*.sh .ci/run
+	shellcheck scripts/*.sh scripts/package/*.sh .ci/run
 	shellcheck -s dash $(ASH) $(ASH_RULES)
+
+po: ## translations of LuCI's pages: the template and the languages by what the pages say
+	$(GO) run ./cmd/ntspo update luci/luci-app-ntsd
+	$(GO) run ./cmd/ntspo check luci/luci-app-ntsd
 
 man: ## mandoc's lint
 	mandoc -T lint -W warning cmd/ntsd/*.[0-9]

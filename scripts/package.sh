@@ -3,6 +3,7 @@
 # size" left, without an OpenWrt SDK, and the same bytes each time:
 #   build/packages/ARCH/ntsd-go_VERSION_ARCH.ipk   OpenWrt up to 24.10, GL-iNet
 #   build/packages/ARCH/ntsd-go-VERSION.apk        OpenWrt from 25.12, where apk is installed here
+#   build/packages/all/luci-*                      LuCI's pages and their languages, also in each feed
 #   build/packages/ntsd-go_VERSION_ARCH.deb        other Linux, where dpkg-deb is
 #   build/packages/ARCH/Packages, .gz, .sig        a feed, signed where usign or signify-openbsd is
 # usage: scripts/package.sh VERSION GOARCH=ROUTERARCH...
@@ -184,15 +185,20 @@ sign() {
 	fi
 }
 
+. "$here/scripts/package/luci.sh"
+
 rm -rf "$out"
+luci_packages
 for pair in "$@"; do
 	goarch=${pair%%=*}
 	arch=${pair#*=}
 	router_tree "$goarch" "$work/tree.$arch"
 	ipk "$arch" "$work/tree.$arch"
+	cp "$out"/all/*.ipk "$out/$arch"
 	feed "$arch"
 	if apk --version 2>/dev/null | grep -q "^apk-tools 3"; then
 		apk_package "$arch" "$work/tree.$arch"
+		cp "$out"/all/*.apk "$out/$arch"
 	fi
 done
 if command -v dpkg-deb >/dev/null; then

@@ -23,7 +23,7 @@ func layers() []layer {
 		{"L3 the daemon", []string{"config", "foreign", "history", "status", "ntpq", "control", "rpcd", "ctl", "daemon", "responder"}},
 		{"L4 the world", []string{"linux/sysclock", "linux/udp", "linux/hwclock", "linux/serving", "linux/links", "linux/sandbox", "linux/resident", "ntske", "resolve", "store", "lanca", "ubus", "openwrt"}},
 		{"L5 the assembly", []string{"timeserver"}},
-		{"tests and demonstration", []string{"plot", "demo", "sim", "sim/scenario", "sim/boot", "archtest", "interop", "acceptance", "vmtest", "vmtest/guest", "ubus/tape", "router", "router/standin"}},
+		{"tests and demonstration", []string{"plot", "po", "demo", "sim", "sim/scenario", "sim/boot", "archtest", "interop", "acceptance", "vmtest", "vmtest/guest", "ubus/tape", "router", "router/standin"}},
 	}
 }
 

@@ -1,0 +1,115 @@
+# Sourced by scripts/package.sh: LuCI's pages, and each of their languages, as
+# packages for all architectures in $out/all. They are laid out as luci.mk does.
+# shellcheck shell=sh disable=SC2154
+
+luci=$here/luci/luci-app-ntsd
+
+# on_router NAME: how scripts of OpenWrt's packages begin.
+on_router() {
+	cat <<-'END'
+		#!/bin/sh
+		[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0
+		[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
+		. "${IPKG_INSTROOT}/lib/functions.sh"
+	END
+}
+
+# LuCI keeps its menu, rpcd its access lists and plugins, until they are told.
+# shellcheck disable=SC2016 # expanded on the router
+reload='[ -n "${IPKG_INSTROOT}" ] || {
+	rm -f /tmp/luci-indexcache*
+	rm -rf /tmp/luci-modulecache/
+	/etc/init.d/rpcd reload 2>/dev/null
+	exit 0
+}'
+
+# luci_ipk NAME DEPENDS DESCRIPTION TREE
+luci_ipk() {
+	folder=$work/ipk.$1
+	mkdir -p "$folder/control" "$out/all"
+	cat >"$folder/control/control" <<-END
+		Package: $1
+		Version: $version
+		Depends: $2
+		Source: feeds/luci/applications/luci-app-ntsd
+		SourceName: luci-app-ntsd
+		License: Apache-2.0
+		Section: luci
+		SourceDateEpoch: $epoch
+		Architecture: all
+		Installed-Size: $(size_of "$4")
+		Description: $3
+	END
+	on_router >"$folder/control/postinst"
+	# shellcheck disable=SC2016 # expanded on the router
+	echo 'default_postinst "$0" "$@"' >>"$folder/control/postinst"
+	on_router >"$folder/control/prerm"
+	# shellcheck disable=SC2016
+	echo 'default_prerm "$0" "$@"' >>"$folder/control/prerm"
+	if [ "$1" = luci-app-ntsd ]; then
+		printf '#!/bin/sh\n%s\n' "$reload" >"$folder/control/postinst-pkg"
+		cp "$folder/control/postinst-pkg" "$folder/control/postrm"
+	fi
+	chmod 0755 "$folder/control/p"*
+	chmod 0644 "$folder/control/control"
+	archive "$4" . >"$folder/data.tar.gz"
+	archive "$folder/control" . >"$folder/control.tar.gz"
+	echo 2.0 >"$folder/debian-binary"
+	archive "$folder" ./debian-binary ./data.tar.gz ./control.tar.gz >"$out/all/${1}_${version}_all.ipk"
+}
+
+# luci_apk NAME DEPENDS DESCRIPTION TREE: adds to the tree what apk's scripts on
+# the router read.
+luci_apk() {
+	scripts=$work/apk.$1
+	mkdir -p "$scripts" "$4/lib/apk/packages" "$out/all"
+	(cd "$4" && find . -type f -o -type l | sed 's/^\.//' | sort) >"$4/lib/apk/packages/$1.list"
+	# shellcheck disable=SC2016 # expanded on the router
+	printf '%s\nexport root="${IPKG_INSTROOT}" pkgname=%s\ndefault_postinst\n' "$(on_router)" "$1" >"$scripts/post-install"
+	[ "$1" = luci-app-ntsd ] && printf '%s\n' "$reload" >>"$scripts/post-install"
+	sed '1a export PKG_UPGRADE=1' "$scripts/post-install" >"$scripts/post-upgrade"
+	find "$4" -exec touch -h -d "@$epoch" {} +
+	SOURCE_DATE_EPOCH=$epoch apk mkpkg --info "name:$1" --info "version:$version" --info arch:noarch \
+		--info license:Apache-2.0 --info origin:feeds/luci/applications/luci-app-ntsd --info "description:$3" \
+		--info "depends:$2" --script "post-install:$scripts/post-install" \
+		--script "post-upgrade:$scripts/post-upgrade" --files "$4" --output "$out/all/$1-$version.apk"
+}
+
+# luci_package NAME DEPENDS DESCRIPTION TREE
+luci_package() {
+	find "$4" -type d -exec chmod 0755 {} +
+	find "$4" -type f -exec chmod 0644 {} +
+	[ -d "$4/usr/libexec" ] && chmod 0755 "$4/usr/libexec/rpcd/"*
+	luci_ipk "$1" "$(echo "$2" | sed 's/ /, /g')" "$3" "$4"
+	if apk --version 2>/dev/null | grep -q "^apk-tools 3"; then
+		luci_apk "$@"
+	fi
+}
+
+# luci_language FOLDER: one of po/*, under the name that LuCI gives it.
+luci_language() {
+	tree=$work/luci.$1
+	case $1 in
+		zh_Hans) lang=zh-cn ;;
+		*) lang=$1 ;;
+	esac
+	mkdir -p "$tree/etc/uci-defaults" "$tree/usr/lib/lua/luci/i18n"
+	"$work/ntspo" lmo "$luci/po/$1/ntsd.po" "$tree/usr/lib/lua/luci/i18n/ntsd.$lang.lmo"
+	title=$(sed -n 's/^"X-LuCI-Name: \(.*\)\\n"$/\1/p' "$luci/po/$1/ntsd.po")
+	echo "uci set luci.languages.$(echo "$lang" | tr - _)='$title'; uci commit luci" >"$tree/etc/uci-defaults/luci-i18n-ntsd-$lang"
+	luci_package "luci-i18n-ntsd-$lang" luci-app-ntsd "Translation for luci-app-ntsd - $title" "$tree"
+}
+
+luci_packages() {
+	tree=$work/luci
+	mkdir -p "$tree/www"
+	cp -R "$luci/root/." "$tree"
+	[ -d "$luci/htdocs" ] && cp -R "$luci/htdocs/." "$tree/www"
+	luci_package luci-app-ntsd "luci-base ntsd-go" "LuCI pages of the time daemon ntsd" "$tree"
+	(cd "$here" && go build -o "$work/ntspo" ./cmd/ntspo)
+	for po in "$luci"/po/*/ntsd.po; do
+		[ -f "$po" ] || continue
+		po=${po%/*}
+		luci_language "${po##*/}"
+	done
+}
