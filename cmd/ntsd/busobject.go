@@ -31,7 +31,10 @@ func busMethods() map[string]ubus.Table {
 		"serverstats": {},
 		"clients":     {"least": int64(busInt)},
 		"ntskeys":     {},
-		"action":      {"command": int64(busString), "argument": int64(busString)},
+		// Answers at once, with running true while the test goes on: ask again
+		// with the id of the answer. The fields are those of probe.Result.
+		"test":   {"server": int64(busString), "id": int64(busInt)},
+		"action": {"command": int64(busString), "argument": int64(busString)},
 	}
 }
 
@@ -55,7 +58,7 @@ func busObject(ctx context.Context, answer control.Handler) *ubus.Object {
 func busRequest(method string, args ubus.Table) (control.Request, bool) {
 	return rpcd.Request(method, rpcd.Args{
 		Span: args.String("span"), Least: int(args.Int("least")),
-		Command: args.String("command"), Argument: args.String("argument"),
+		Command: args.String("command"), Argument: args.String("argument"), Server: args.String("server"), ID: args.Int("id"),
 	})
 }
 

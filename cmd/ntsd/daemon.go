@@ -22,6 +22,7 @@ import (
 	"ntsd/internal/daemon"
 	"ntsd/internal/foreign"
 	"ntsd/internal/linux/udp"
+	"ntsd/internal/probe"
 	"ntsd/internal/store"
 	"ntsd/internal/timeserver"
 )
@@ -188,7 +189,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		return err
 	}
 	defer control.Remove(socket)
-	beside := startBeside(ctx, d, served, out, listener, hangup, log)
+	beside := startBeside(ctx, d, served, newDesk(d, clk), out, listener, hangup, log)
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()
@@ -232,9 +233,9 @@ func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.
 }
 
 // startBeside starts what runs beside the daemon until ctx ends.
-func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Server, out *outlets, listener net.Listener, hangup <-chan os.Signal, log *slog.Logger) *sync.WaitGroup {
+func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Server, desk *probe.Desk, out *outlets, listener net.Listener, hangup <-chan os.Signal, log *slog.Logger) *sync.WaitGroup {
 	beside := new(sync.WaitGroup)
-	answer := served.Answering(d.Answer)
+	answer := desk.Answering(served.Answering(d.Answer))
 	beside.Go(func() {
 		if err := control.NewServer(answer).Serve(ctx, listener); err != nil {
 			log.Error("the control socket is closed: ntsctl does not work until the next start", "reason", err)
@@ -244,6 +245,7 @@ func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Serve
 	beside.Go(func() { tellSystemd(ctx, d) })
 	beside.Go(func() { out.router.Run(ctx, d, answer, out.changed.Nudge) })
 	beside.Go(func() { served.Run(ctx) })
+	beside.Go(func() { desk.Run(ctx) })
 	return beside
 }
 

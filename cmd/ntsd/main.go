@@ -54,11 +54,12 @@ func main() {
 // run chooses by the name it was called under, then by the first argument.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	name, args := filepath.Base(args[0]), args[1:]
+	client := ctl.Program{Stdin: stdin, Stdout: stdout, Stderr: stderr, Version: version, Test: testAlone}
 	switch {
 	case name == "ntsctl":
-		return ctl.Main(args, stdin, stdout, stderr, version)
+		return ctl.Main(args, client)
 	case len(args) > 0 && args[0] == "ctl":
-		return ctl.Main(args[1:], stdin, stdout, stderr, version)
+		return ctl.Main(args[1:], client)
 	case len(args) > 0 && args[0] == "demo":
 		return demoMain(args[1:], stdout, stderr)
 	}

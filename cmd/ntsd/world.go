@@ -94,6 +94,10 @@ type keyExchange struct {
 
 // Exchange runs one key establishment.
 func (k *keyExchange) Exchange(ctx context.Context, ke event.StartKE, trust daemon.Trust) event.KEDone {
+	return k.exchange(ctx, ke, trust, nil)
+}
+
+func (k *keyExchange) exchange(ctx context.Context, ke event.StartKE, trust daemon.Trust, trace *event.KETrace) event.KEDone {
 	k.acquire()
 	defer k.release()
 	pool, err := k.pool(ke, trust)
@@ -102,7 +106,7 @@ func (k *keyExchange) Exchange(ctx context.Context, ke event.StartKE, trust daem
 	}
 	result, err := k.client.Exchange(ctx, ntske.Request{
 		Name: ke.Name, Addr: netip.AddrPortFrom(ke.Addr, ke.Port), AEADs: ke.AEADs, Roots: pool,
-		NoVal: ke.NoVal, Verify: ke.Verify,
+		NoVal: ke.NoVal, Verify: ke.Verify, Trace: trace,
 	})
 	if err != nil {
 		return failedKE(ke, err)

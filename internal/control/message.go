@@ -41,6 +41,10 @@ const (
 	CmdReload     = "reload"     // reads the configuration again
 	CmdDump       = "dump"       // writes the state files now
 	CmdSmoothTime = "smoothtime" // activate, or reset
+	// CmdTest takes what probe.ParseTarget reads, or ArgTestID and the number
+	// of a test, and answers with a probe.Result.
+	CmdTest   = "test"
+	ArgTestID = "id"
 )
 
 // Errors of ParseRequest and Request.Event.

@@ -57,6 +57,7 @@ func actions() []Command {
 		{"rekey", "[SOURCE]", "establish new NTS keys", target, "ntsctl rekey", 0, 1, (*invocation).action},
 		{"reload", "", "read the configuration again", "Sources that did not change keep their samples and keys.", "ntsctl reload", 0, 0, (*invocation).action},
 		{"dump", "", "write the state files now", "", "ntsctl dump", 0, 0, (*invocation).action},
+		{"test", "[-4 | -6] SERVER", "ask a server once, and show all there is to know", "SERVER is a name or an address, with :PORT where key establishment has another\nport than 4460, or a directive as in chrony.conf: 'server HOST', without nts,\ntests plain NTP. A server of the configuration is tested with its options.\nThe clock is left alone; it works without a daemon, too.", "ntsctl test time.cloudflare.com", 1, 64, (*invocation).test},
 		{"import", "FILE [batch]", "turn another daemon's configuration into ours", "FILE is a chrony.conf, an ntp.conf, or the word chrony or system for OpenWrt's\nfiles. The result goes to standard output, for uci import; with batch as\ncommands for uci batch, which add to what is there. What has no equivalent is\nnamed.", "ntsctl import chrony | uci import ntsd", 1, 2, (*invocation).imports},
 		{"rpcd", "list | call METHOD", "answer rpcd for LuCI's pages", "What the daemon's ubus object does, where that is not there: rpcd's plugin calls\nthis with the arguments as JSON on standard input.", "echo '{\"span\":\"day\"}' | ntsctl rpcd call history", 1, 2, (*invocation).rpcd},
 		{"options", "[SECTION]", "what can stand in /etc/config/ntsd", "Each option with its default; for one type of section also which values it may\nhave. --json has all of it.", "ntsctl options server", 0, 1, (*invocation).options},
@@ -71,7 +72,7 @@ func actions() []Command {
 func isLater(name string) bool {
 	return slices.Contains([]string{
 		"rtcdata",
-		"metrics", "test", "add", "delete",
+		"metrics", "add", "delete",
 	}, name)
 }
 

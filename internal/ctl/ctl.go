@@ -16,6 +16,7 @@ import (
 
 	"ntsd/internal/config"
 	"ntsd/internal/control"
+	"ntsd/internal/probe"
 	"ntsd/internal/status"
 )
 
@@ -34,6 +35,15 @@ const (
 	defaultSocket = config.DefaultRunDir + "/" + SocketName
 )
 
+// Program is what ntsctl needs of the program that it is a part of.
+type Program struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Version        string
+	// Test tests a server without a daemon.
+	Test func(ctx context.Context, t probe.Target, tell func(probe.Result)) probe.Result
+}
+
 // invocation is one run of ntsctl.
 type invocation struct {
 	stdin          io.Reader
@@ -41,6 +51,7 @@ type invocation struct {
 	opts           options
 	client         Client
 	release        string // the program's version
+	probe          func(ctx context.Context, t probe.Target, tell func(probe.Result)) probe.Result
 }
 
 // options are ntsctl's flags, which may stand before or after the command.
@@ -69,14 +80,14 @@ func failf(status int, format string, args ...any) error {
 }
 
 // Main runs ntsctl and returns its exit status.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, version string) int {
-	c := &invocation{stdin: stdin, stdout: stdout, stderr: stderr, release: version}
+func Main(args []string, p Program) int {
+	c := &invocation{stdin: p.Stdin, stdout: p.Stdout, stderr: p.Stderr, release: p.Version, probe: p.Test}
 	err := c.run(args)
 	if err == nil {
 		return ExitDone
 	}
 	// What a file, a server or a user wrote is in it: one line, and no escapes.
-	fmt.Fprintf(stderr, "ntsctl: %s\n", status.Printable(strings.ReplaceAll(err.Error(), "\n", " ")))
+	fmt.Fprintf(p.Stderr, "ntsctl: %s\n", status.Printable(strings.ReplaceAll(err.Error(), "\n", " ")))
 	var f *failure
 	if errors.As(err, &f) {
 		return f.status

@@ -129,7 +129,7 @@ func (f *fakeDaemon) ntsctl(args ...string) (status int, stdout, stderr string) 
 
 func ntsctl(args ...string) (status int, stdout, stderr string) {
 	var out, errs strings.Builder
-	status = Main(args, strings.NewReader(""), &out, &errs, testVersion)
+	status = Main(args, Program{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Version: testVersion})
 	return status, out.String(), errs.String()
 }
 

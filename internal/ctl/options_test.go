@@ -38,7 +38,7 @@ func TestOptions(t *testing.T) {
 
 func TestOptionsOfUnknownSection(t *testing.T) {
 	var out, errs strings.Builder
-	if got := Main([]string{"options", "sever"}, strings.NewReader(""), &out, &errs, "1"); got != ExitUsage {
+	if got := Main([]string{"options", "sever"}, Program{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Version: "1"}); got != ExitUsage {
 		t.Errorf("exit status %d, want %d", got, ExitUsage)
 	}
 	if !strings.Contains(errs.String(), "did you mean 'server'") {
@@ -49,7 +49,7 @@ func TestOptionsOfUnknownSection(t *testing.T) {
 func runCtl(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs strings.Builder
-	if got := Main(args, strings.NewReader(""), &out, &errs, "1"); got != ExitDone {
+	if got := Main(args, Program{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Version: "1"}); got != ExitDone {
 		t.Fatalf("%q: exit status %d: %s", args, got, errs.String())
 	}
 	return out.String()

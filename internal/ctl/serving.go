@@ -29,6 +29,9 @@ const clientsFlags = "kpr"
 // ownFlags reports whether an argument, as in "-kr", has only flags that belong
 // to the command.
 func ownFlags(command, arg string) bool {
+	if command == control.CmdTest {
+		return arg == "-4" || arg == "-6"
+	}
 	return command == control.CmdClients && len(arg) > 1 && arg[0] == '-' && strings.Trim(arg[1:], clientsFlags) == ""
 }
 

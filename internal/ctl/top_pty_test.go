@@ -163,7 +163,7 @@ func TestMakestepAsks(t *testing.T) {
 		x := openTerminal(t, 24, 80)
 		_, _ = x.person.WriteString(c.answer)
 		var errs strings.Builder
-		code := Main(append([]string{"-h", f.socket}, c.args...), x.tty, x.tty, &errs, testVersion)
+		code := Main(append([]string{"-h", f.socket}, c.args...), Program{Stdin: x.tty, Stdout: x.tty, Stderr: &errs, Version: testVersion})
 		steps := strings.Count(strings.Join(f.asked, ","), "makestep")
 		if code != c.code || steps != c.steps {
 			t.Errorf("%v, answer %q: got status %d, %d steps (%s); want %d, %d", c.args, c.answer, code, steps, errs.String(), c.code, c.steps)
@@ -178,7 +178,7 @@ func TestMakestepWarns(t *testing.T) {
 	x := openTerminal(t, 24, 200)
 	_, _ = x.person.WriteString("n\n")
 	var errs strings.Builder
-	if code := Main([]string{"-h", f.socket, "makestep"}, x.tty, x.tty, &errs, testVersion); code != ExitFailed {
+	if code := Main([]string{"-h", f.socket, "makestep"}, Program{Stdin: x.tty, Stdout: x.tty, Stderr: &errs, Version: testVersion}); code != ExitFailed {
 		t.Errorf("got status %d", code)
 	}
 	got := x.readUntil(t, "now? [y/N]")

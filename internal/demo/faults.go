@@ -23,12 +23,19 @@ type faults struct {
 	tampers   atomic.Int64 // replies still to change
 	wallError atomic.Int64 // clock.Offset
 	delay     atomic.Int64 // time.Duration
+	longest   atomic.Int64 // bytes of a request that arrives; 0: any
 }
 
 func (f *faults) offset() clock.Offset { return clock.Offset(f.wallError.Load()) }
 
 // withhold reports whether the next reply is to be lost.
 func (f *faults) withhold() bool { return f.silent.Load() || countDown(&f.drops) }
+
+// swallowed reports whether a request of that length never arrives.
+func (f *faults) swallowed(length int) bool {
+	longest := f.longest.Load()
+	return longest > 0 && int64(length) > longest
+}
 
 // tamper changes reply if the next one is to be changed.
 func (f *faults) tamper(reply []byte) bool {
@@ -76,6 +83,10 @@ func (s *Server) useKeys(current nts.CookieKey, others ...nts.CookieKey) error {
 	s.core.SetCookies(ring)
 	return nil
 }
+
+// DropLonger loses all requests of more than n bytes on their way, as some
+// networks do; 0 ends it.
+func (s *Server) DropLonger(n int) { s.faults.longest.Store(int64(n)) }
 
 // SetDelay holds replies back for so long on their way, as an attacker on the
 // path can.

@@ -184,7 +184,7 @@ func (s *Server) answer(dst []byte, req server.Request) []byte {
 	if s.cfg.Seen != nil {
 		s.cfg.Seen(req.Data)
 	}
-	if s.faults.paused.Load() {
+	if s.faults.paused.Load() || s.faults.swallowed(len(req.Data)) {
 		return dst
 	}
 	now := s.now()

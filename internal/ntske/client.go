@@ -44,6 +44,9 @@ type Request struct {
 	Roots  *x509.CertPool
 	NoVal  bool // do not check the name
 	Verify event.Verify
+	// Trace, if it is not nil, tells what the exchange came across, also when
+	// it fails.
+	Trace *event.KETrace
 }
 
 // Result is a successful key establishment.
@@ -77,10 +80,12 @@ func (c *Client) Exchange(ctx context.Context, req Request) (*Result, error) {
 		req.Roots = roots
 	}
 	start := time.Now()
+	watch := stopwatch{trace: req.Trace, last: start}
 	raw, err := c.dial(ctx, req.Addr)
 	if err != nil {
 		return fail(StageConnect, err)
 	}
+	watch.connected()
 	// Closing is what makes a blocked read or write return; deadlines would
 	// need the wall clock.
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
@@ -88,7 +93,7 @@ func (c *Client) Exchange(ctx context.Context, req Request) (*Result, error) {
 	defer raw.Close()
 
 	name := strings.TrimSuffix(req.Name, ".")
-	v := &verifier{policy: req.Verify, name: name, roots: req.Roots, noVal: req.NoVal}
+	v := &verifier{policy: req.Verify, name: name, roots: req.Roots, noVal: req.NoVal, watch: watch}
 	conn := tls.Client(raw, clientConfig(req, v))
 	if err := handshake(ctx, conn); err != nil {
 		return fail(stageOf(err), err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -275,6 +276,48 @@ func TestCertificates(t *testing.T) {
 }
 
 // The shared validity is what an authenticated time must lie in.
+// TestTrace: what an exchange came across is told as far as it came, with the
+// judgement on the chain.
+func TestTrace(t *testing.T) {
+	w := newWorld(t)
+	inter := newCA(t, w.ca, "Test Intermediate")
+	good := serve(t, serverTLS(leaf(t, inter, nil).tls()), sends(nts.AppendError(nil, nts.CodeInternal)))
+	refused := listen(t, func(net.Conn) {})
+	for _, c := range []struct {
+		name             string
+		at               netip.AddrPort
+		edit             func(*Request)
+		connected, shook bool
+		verified         bool
+		refusal          string
+	}{
+		{"all but the response", good, func(*Request) {}, true, true, true, ""},
+		{"refused", good, func(r *Request) { r.Name = "other.test" }, true, true, false, "the certificate is for nts.test, 127.0.0.1, not for other.test"},
+		{"unchecked", good, func(r *Request) { r.NoVal = true }, true, true, false, ""},
+		{"hung up on", refused, func(*Request) {}, true, false, false, ""},
+	} {
+		w := w
+		var trace event.KETrace
+		w.req.Trace = &trace
+		c.edit(&w.req)
+		if _, err := w.exchange(t, c.at); err == nil {
+			t.Errorf("%s: got no error", c.name)
+		}
+		if (trace.Connect > 0) != c.connected || (trace.Handshake > 0) != c.shook || trace.Verified != c.verified || trace.Refused != c.refusal {
+			t.Errorf("%s: got %+v", c.name, trace)
+		}
+		if !c.shook {
+			continue
+		}
+		if len(trace.Chain) != 2 || trace.Chain[0].Subject != "CN=nts.test" || trace.Chain[0].Key != "ECDSA P-256" || trace.Chain[1].Subject != "CN=Test Intermediate" {
+			t.Errorf("%s: got the chain %+v", c.name, trace.Chain)
+		}
+		if !slices.Equal(trace.Chain[0].Names, []string{"nts.test", "127.0.0.1"}) || trace.TLSVersion != "TLS 1.3" || trace.ALPN != nts.ALPN || trace.Group == "" {
+			t.Errorf("%s: got %+v", c.name, trace)
+		}
+	}
+}
+
 func TestSharedValidity(t *testing.T) {
 	w := newWorld(t)
 	short := issue(t, w.ca, x509.Certificate{

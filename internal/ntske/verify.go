@@ -19,6 +19,7 @@ type verifier struct {
 	name   string         // without final dot; host name or address literal
 	roots  *x509.CertPool // nil: nothing is checked, allowed only with noVal
 	noVal  bool           // do not check the name
+	watch  stopwatch
 
 	// The outcome: the validity that all certificates of the chain share.
 	notBefore, notAfter clock.Wall
@@ -43,6 +44,7 @@ func (e *certError) Unwrap() error { return e.err }
 // verify is tls.Config.VerifyConnection.
 func (v *verifier) verify(cs tls.ConnectionState) error {
 	err := v.check(cs.PeerCertificates)
+	v.watch.handshake(&cs, v.roots != nil && !v.noVal, err)
 	var ce *certError
 	if err != nil && !errors.As(err, &ce) {
 		return &certError{err: err}

@@ -35,6 +35,8 @@ type Args struct {
 	Config   string `json:"config"`   // check: the text of a file
 	From     string `json:"from"`     // import: chrony, system or text
 	Text     string `json:"text"`     // import: a chrony.conf or ntp.conf
+	Server   string `json:"server"`   // test: what "ntsctl test" takes
+	ID       int64  `json:"id"`       // test: of one under way, instead
 }
 
 // Actions are the commands that "action" passes on.
@@ -60,6 +62,11 @@ func Request(method string, a Args) (req control.Request, ok bool) {
 		req = control.Request{Cmd: method, Args: []string{fmt.Sprint(max(0, a.Least))}}
 	case "serverstats", "ntskeys":
 		req.Cmd = method
+	case "test":
+		req = control.Request{Cmd: control.CmdTest, Args: []string{a.Server}}
+		if a.ID != 0 {
+			req.Args = []string{control.ArgTestID, fmt.Sprint(a.ID)}
+		}
 	case "action":
 		req.Cmd = a.Command
 		if words := strings.Fields(a.Argument); len(words) > 0 {
@@ -89,6 +96,7 @@ func parameters() map[string]map[string]any {
 		"clients":     {"least": 0},
 		"ntskeys":     {},
 		"action":      {"command": "burst", "argument": "4/8"},
+		"test":        {"server": "time.example", "id": 0},
 		"start":       {}, // by the plugin itself
 		"check":       {"config": "text"},
 		"import":      {"from": "chrony", "text": "text"},
