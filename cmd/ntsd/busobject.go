@@ -49,7 +49,7 @@ func busObject(ctx context.Context, answer control.Handler) *ubus.Object {
 			}
 			ctx, cancel := context.WithTimeout(ctx, busAnswerTime)
 			defer cancel()
-			return busAnswer(answer(ctx, req))
+			return busAnswer(method, answer(ctx, req))
 		},
 	}
 }
@@ -63,17 +63,21 @@ func busRequest(method string, args ubus.Table) (control.Request, bool) {
 }
 
 // busAnswer turns an answer of the control socket into one of the bus. A command
-// that failed is an answer too, with the reason in "error".
-func busAnswer(resp control.Response) (ubus.Table, error) {
+// that failed is an answer too, with the reason in "error"; a list stands under
+// the name of its method.
+func busAnswer(method string, resp control.Response) (ubus.Table, error) {
 	if !resp.OK {
 		return ubus.Table{"error": resp.Message}, nil
 	}
 	if len(resp.Body) == 0 {
 		return ubus.Table{"ok": true}, nil
 	}
-	var body map[string]any
+	var body any
 	if err := json.Unmarshal(resp.Body, &body); err != nil {
 		return nil, ubus.StatusUnknownError
+	}
+	if list, ok := body.([]any); ok {
+		body = map[string]any{method: list}
 	}
 	table, _ := busValue(body).(ubus.Table)
 	return table, nil

@@ -21,6 +21,8 @@ func TestBusObject(t *testing.T) {
 		switch r.Cmd {
 		case control.CmdRefresh:
 			return control.Fail(control.CodeFailed, "no")
+		case control.CmdClients:
+			return control.Reply([]any{map[string]any{"address": "::1"}})
 		case control.CmdReport:
 			return control.Reply(map[string]any{"a": 1, "b": 1.5, "c": nil, "d": []any{"x", true, nil, map[string]any{"e": int64(1) << 40}}})
 		}
@@ -38,7 +40,7 @@ func TestBusObject(t *testing.T) {
 		{"status", nil, control.Request{Cmd: "report"}, ubus.Table{"a": int64(1), "b": 1.5, "d": []any{"x", true, ubus.Table{"e": int64(1) << 40}}}},
 		{"history", ubus.Table{"span": "day"}, control.Request{Cmd: "history", Args: []string{"day"}}, ubus.Table{"ok": true}},
 		{"history", nil, control.Request{Cmd: "history"}, ubus.Table{"ok": true}},
-		{"clients", ubus.Table{"least": int64(7)}, control.Request{Cmd: "clients", Args: []string{"7"}}, ubus.Table{"ok": true}},
+		{"clients", ubus.Table{"least": int64(7)}, control.Request{Cmd: "clients", Args: []string{"7"}}, ubus.Table{"clients": []any{ubus.Table{"address": "::1"}}}},
 		{"ntskeys", nil, control.Request{Cmd: "ntskeys"}, ubus.Table{"ok": true}},
 		{"test", ubus.Table{"server": "time.example:4460"}, control.Request{Cmd: "test", Args: []string{"time.example:4460"}}, ubus.Table{"ok": true}},
 		{"test", ubus.Table{"id": int64(7)}, control.Request{Cmd: "test", Args: []string{"id", "7"}}, ubus.Table{"ok": true}},

@@ -147,7 +147,7 @@ func (p *Plugin) answer(ctx context.Context, method string, in io.Reader) (any, 
 	if len(resp.Body) == 0 {
 		return map[string]any{"ok": true}, nil
 	}
-	return known(resp.Body)
+	return known(method, resp.Body)
 }
 
 // readArgs reads the arguments. rpcd adds the caller's session to them, which is
@@ -170,15 +170,20 @@ func readArgs(in io.Reader) (Args, error) {
 }
 
 // known returns the answer without what is not known: ubus has no null, and
-// pages should see the same whoever answers.
-func known(body []byte) (any, error) {
+// pages should see the same whoever answers. A list stands under the name of its
+// method: ubus and rpcd pass on objects only.
+func known(method string, body []byte) (any, error) {
 	var v any
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber() // as it was written
 	if err := d.Decode(&v); err != nil {
 		return nil, fmt.Errorf("the daemon's answer is not understood: %w", err)
 	}
-	return drop(v), nil
+	v = drop(v)
+	if list, ok := v.([]any); ok {
+		return map[string]any{method: list}, nil
+	}
+	return v, nil
 }
 
 // drop removes nulls.

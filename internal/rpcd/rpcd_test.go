@@ -62,6 +62,7 @@ func TestCall(t *testing.T) {
 		{"status", ``, control.Response{}, errors.New("ntsd is not running"), control.Request{Cmd: "report"}, map[string]any{"error": "ntsd is not running"}},
 		{"history", `{"span":"week"}`, body, nil, control.Request{Cmd: "history", Args: []string{"week"}}, answer},
 		{"history", `{}`, body, nil, control.Request{Cmd: "history"}, answer},
+		{"clients", `{}`, control.Reply([]string{"a"}), nil, control.Request{Cmd: "clients", Args: []string{"0"}}, map[string]any{"clients": []any{"a"}}},
 		{"clients", `{"least":-3}`, body, nil, control.Request{Cmd: "clients", Args: []string{"0"}}, answer},
 		{"serverstats", `{}`, body, nil, control.Request{Cmd: "serverstats"}, answer},
 		{"ntskeys", `{}`, body, nil, control.Request{Cmd: "ntskeys"}, answer},
