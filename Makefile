@@ -96,7 +96,7 @@ peers: ## fetch Debian's chrony and ntpsec into build/peers
 	@scripts/peers.sh
 
 acceptance: build ## the guides' numbered checks on the built binary
-	$(GO) test -count=1 -v ./internal/acceptance
+	@scripts/acceptance.sh
 
 test-luci: build ## LuCI's pages in a headless browser (chromium, node, npm; LUCI_DIR=LuCI's own sources for its own runtime)
 	$(GO) build -o $(BUILD)/luci-world ./luci/test/world

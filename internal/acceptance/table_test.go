@@ -23,20 +23,7 @@ type wait struct {
 // waiting lists the checks that are not tests, and what each of them waits
 // for. A check leaves this table when its test is written and passes.
 func waiting() []wait {
-	const (
-		router = "the package, and a test of it on a router image"
-		dhcp   = "servers learnt from DHCP over ubus"
-		load   = "a load test of the NTS server"
-	)
 	return []wait{
-		{1, router},
-		{2, router + ": sysntpd off, both installed"},
-		{12, dhcp},
-		{17, dhcp},
-		{25, "a word in the manual on the chain of trust behind a server"},
-		{28, load + ": its memory under many clients"},
-		{30, router + ": the configuration it ships"},
-		{44, load + " on a small machine"},
 		{54, "statistics files"},
 		{55, "ntsctl peers"},
 		{56, "ntsctl nts, with the counters of client and server"},

@@ -68,6 +68,7 @@ func (r *reader) finish() []Diagnostic {
 func (r *reader) read(p *uci.Package) *Config {
 	c := Default()
 	modeGiven := false
+	var ntsServer *section
 	for i := range p.Sections {
 		s := &section{Section: &p.Sections[i], reader: r}
 		s.label = r.label(s.Section)
@@ -81,14 +82,29 @@ func (r *reader) read(p *uci.Package) *Config {
 			s.note(Error, nil, fmt.Sprintf("more than %d sections of this type", maxSources))
 			continue
 		}
-		if s.readInto(c, d) && s.Type == "bootstrap" && s.Option("mode") != nil {
-			modeGiven = true
+		if !s.readInto(c, d) {
+			continue
 		}
+		switch s.Type {
+		case "bootstrap":
+			modeGiven = modeGiven || s.Option("mode") != nil
+		case "nts_server":
+			ntsServer = s
+		}
+	}
+	if ntsServer != nil && c.NTSServer.Enabled && !c.chained() {
+		ntsServer.warn("enabled", "its clients trust a time that is not authenticated itself: no source has nts or a key")
 	}
 	if !modeGiven && !c.NTS.RTCCheck {
 		c.Bootstrap.Mode = BootstrapStrict
 	}
 	return c
+}
+
+// chained reports whether the time comes from a source that proves who it is, or
+// from none: then it is this clock's own.
+func (c *Config) chained() bool {
+	return len(c.Sources) == 0 || slices.ContainsFunc(c.Sources, func(s Source) bool { return s.authentic() || s.Key != 0 })
 }
 
 func (r *reader) find(typ string) *Section {
