@@ -27,7 +27,8 @@ type Section struct {
 }
 
 // check says what the daemon would say about a configuration, by default about
-// the one in force.
+// the one in force; and what it would advise. The digest is that which the
+// daemon's report has of the configuration in force.
 func check(text string, read func(string) ([]byte, error)) any {
 	source := func(file string) ([]byte, error) {
 		switch {
@@ -39,7 +40,26 @@ func check(text string, read func(string) ([]byte, error)) any {
 		return nil, fs.ErrPermission // whatever the text names is not read
 	}
 	c, diagnostics := config.LoadFile(configFile, source)
-	return map[string]any{"ok": c != nil && !config.HasErrors(diagnostics), "messages": messages(diagnostics)}
+	answer := map[string]any{"ok": c != nil && !config.HasErrors(diagnostics), "messages": messages(diagnostics)}
+	if c != nil {
+		answer["digest"], answer["advice"] = c.Digest, advice(c.Advise())
+	}
+	return answer
+}
+
+// Advice is config.Advice in JSON.
+type Advice struct {
+	Code  string   `json:"code"`
+	About []string `json:"about,omitempty"`
+	Text  string   `json:"text"`
+}
+
+func advice(all []config.Advice) []Advice {
+	list := make([]Advice, 0, len(all))
+	for _, a := range all {
+		list = append(list, Advice{Code: string(a.Code), About: a.About, Text: a.Text})
+	}
+	return list
 }
 
 // The files that are read.

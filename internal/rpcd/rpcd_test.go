@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"ntsd/internal/config"
 	"ntsd/internal/control"
 )
 
@@ -104,8 +105,12 @@ func TestCheck(t *testing.T) {
 	}
 	text := "config server\n\toption hostname 'ntp.example'\n\toption nts '1'\n"
 	args, _ := json.Marshal(map[string]string{"config": text})
-	if got := call(t, p, "check", string(args)); got["ok"] != true {
-		t.Errorf("got %v, want no error", got)
+	got = call(t, p, "check", string(args))
+	if got["ok"] != true || got["digest"] != config.Digest([]byte(text)) {
+		t.Errorf("got %v, want no error, and the digest of the text", got)
+	}
+	if list, _ := got["advice"].([]any); len(list) == 0 || list[0].(map[string]any)["code"] != string(config.AdviceFewOperators) {
+		t.Errorf("got %v, want the advice of more operators", got["advice"])
 	}
 	if got := call(t, p, "check", `{"config":"config 'x"}`); got["ok"] != false {
 		t.Errorf("got %v, want an error", got)

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { once } from 'node:events';
+import { root } from './world.mjs';
 
 // Codes of ubus.
 const OK = 0, INVALID_COMMAND = 1, INVALID_ARGUMENT = 2, NOT_FOUND = 4, DENIED = 6;
@@ -11,7 +12,7 @@ const OK = 0, INVALID_COMMAND = 1, INVALID_ARGUMENT = 2, NOT_FOUND = 4, DENIED =
 /** What LuCI's own packages grant to everybody who is logged in. */
 const base = {
 	read: {
-		ubus: { luci: ['getFeatures'], file: ['list'], uci: ['changes', 'get'], session: ['access'] },
+		ubus: { luci: ['getFeatures'], file: ['list'], uci: ['changes', 'get'], session: ['access'], 'network.interface': ['dump'] },
 		uci: ['system', 'luci'],
 	},
 	write: {
@@ -68,8 +69,15 @@ export class Bus {
 		return serve.call(this, method, args, access);
 	}
 
-	object_session(method) {
-		return method === 'access' ? [OK, { access: true }] : [INVALID_COMMAND];
+	object_session(method, args, access) {
+		if (method !== 'access') return [INVALID_COMMAND];
+		const allowed = args.scope === 'uci' ? access.uci(args.object, args.function === 'write')
+			: args.scope === 'ubus' ? access.ubus(args.object, args.function) : true;
+		return [OK, { access: allowed }];
+	}
+
+	object_network_interface(method) {
+		return method === 'dump' ? [OK, { interface: this.router.networks.map((name) => ({ interface: name, up: true })) }] : [INVALID_COMMAND];
 	}
 
 	object_luci(method) {
@@ -145,6 +153,7 @@ export class Bus {
 		case 'history': return ['history', ...(args.span ? [args.span] : [])];
 		case 'serverstats': case 'ntskeys': return [method];
 		case 'clients': return ['clients', String(args.least ?? 0)];
+		case 'test': return args.id ? ['test', 'id', String(args.id)] : ['test', args.server ?? ''];
 		case 'action':
 			if (!['burst', 'rekey', 'makestep', 'refresh', 'reload', 'online', 'offline', 'onoffline', 'dump'].includes(args.command)) return null;
 			return [args.command, ...(args.argument ? [args.argument] : [])];
@@ -164,7 +173,11 @@ export class Bus {
 			await router.world.startDaemon();
 			return [OK, { ok: true }];
 		}
-		const p = spawn(router.ntsctl, ['-h', router.world.socket, 'rpcd', 'call', method], { cwd: router.world.dir, stdio: ['pipe', 'pipe', 'inherit'] });
+		// What reads /etc/config must read the world's: the same code, other files.
+		const [program, ...line] = ['check', 'import'].includes(method)
+			? [path.join(root, 'build', 'luci-world'), '-dir', router.world.dir, '-call', method]
+			: [router.ntsctl, '-h', router.world.socket, 'rpcd', 'call', method];
+		const p = spawn(program, line, { cwd: router.world.dir, stdio: ['pipe', 'pipe', 'inherit'] });
 		p.stdin.on('error', () => {});
 		p.stdin.end(JSON.stringify(args));
 		let out = '';

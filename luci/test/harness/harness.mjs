@@ -36,6 +36,7 @@ class Harness {
 		h.enabled = true;
 		h.leases = { dhcp_leases: [], dhcp6_leases: [] };
 		h.hints = {};
+		h.networks = ['lan', 'guest', 'wan', 'wan6', 'loopback'];
 		h.ntsctl = path.join(root, 'build', 'ntsctl');
 		fs.mkdirSync(shots, { recursive: true });
 		h.world = await World.start();

@@ -19,21 +19,48 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
+	"ntsd/internal/control"
+	"ntsd/internal/ctl"
 	"ntsd/internal/demo"
+	"ntsd/internal/rpcd"
 )
 
 func main() {
 	dir := flag.String("dir", "", "folder with the configuration; gets the authority's certificate")
+	method := flag.String("call", "", "answer one call as rpcd's plugin would on a router whose /etc/config is -dir, and end")
 	flag.Parse()
+	if *method != "" {
+		if err := plugin(*dir).Call(context.Background(), *method, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "world:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*dir, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "world:", err)
 		os.Exit(1)
+	}
+}
+
+// plugin is what answers rpcd, of a router that lies in dir.
+func plugin(dir string) *rpcd.Plugin {
+	client := control.Client{Path: filepath.Join(dir, "run", ctl.SocketName)}
+	return &rpcd.Plugin{
+		Ask: func(ctx context.Context, req control.Request) (control.Response, error) {
+			resp, err := client.Do(ctx, req)
+			if err == nil && !resp.OK {
+				err = errors.New(resp.Message)
+			}
+			return resp, err
+		},
+		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, filepath.Base(name))) },
 	}
 }
 

@@ -1,0 +1,136 @@
+'use strict';
+'require baseclass';
+'require dom';
+'require poll';
+'require ui';
+'require ntsd.review as review';
+'require ntsd.tools as tools';
+
+/*
+ * What stands above the form: whether the saved configuration is in force, what
+ * the daemon says of it, and advice.
+ */
+
+/* A time of the daemon on the browser's clock, without its date where that is today. */
+function clock(text) {
+	var d = new Date(text), today = new Date();
+	if (isNaN(d))
+		return String(text);
+	return d.toDateString() == today.toDateString() ? d.toLocaleTimeString() : d.toLocaleString();
+}
+
+/* How long a configuration may take to come into force, in ms, before a button is offered. */
+var patience = 10000;
+
+function box(style, children) {
+	return E('div', { 'class': 'alert-message ' + style }, children);
+}
+
+function items(lines) {
+	return E('ul', lines.map(function(l) { return E('li', [ l ]); }));
+}
+
+return baseclass.extend({
+	__init__: function() {
+		this.state = E('div', { 'class': 'ntsd-state', 'role': 'status', 'aria-live': 'polite' });
+		this.advice = E('div', { 'class': 'ntsd-advice' });
+		this.saved = null;   /* the verdict on what is saved on the router */
+		this.waiting = null; /* since when the daemon has not taken it up */
+	},
+
+	nodes: function() { return [ this.state, this.advice ]; },
+
+	/* Reads what is saved again, then looks at the daemon every few seconds. */
+	watch: function(writable) {
+		var self = this;
+		self.writable = writable;
+		return review.check(null).then(function(verdict) {
+			self.saved = verdict;
+			poll.add(L.bind(self.look, self), 5);
+		});
+	},
+
+	/* Looks at the daemon once. */
+	look: function() {
+		var self = this;
+		return tools.ask('status').then(function(report) {
+			var c = report.daemon && report.daemon.config || {};
+			var stale = self.saved && self.saved.digest && c.digest && self.saved.digest != c.digest;
+			/* Applied elsewhere, or just now: what was read at the start is old. */
+			return stale ? review.check(null).then(function(verdict) {
+				self.saved = verdict || self.saved;
+				return report;
+			}) : report;
+		}).then(function(report) {
+			dom.content(self.state, self.describe(report.daemon || {}));
+		}, function(e) {
+			dom.content(self.state, self.absent(e));
+		});
+	},
+
+	/* The daemon answers: is this its configuration? */
+	describe: function(daemon) {
+		var c = daemon.config || {}, warnings = L.toArray(daemon.config_warnings), same = !this.saved || !this.saved.digest || this.saved.digest == c.digest;
+		if (same && !(c.refused && !c.digest)) {
+			this.waiting = null;
+			var nodes = [ E('span', { 'class': 'ntsd-inforce' }, [
+				E('strong', [ '✓ ' + _('In force') ]), ' ', c.since ? _('since %s').format(clock(c.since)) : ''
+			]) ];
+			if (warnings.length)
+				nodes.push(box('warning', [ E('strong', [ _('The daemon says:') ]), items(warnings) ]));
+			return nodes;
+		}
+		if (c.refused && c.digest != this.saved.digest)
+			return [ box('error', [
+				E('strong', [ _('The daemon has refused what is saved; the configuration before it stays in force.') ]), items(warnings)
+			]) ];
+		return this.pending();
+	},
+
+	pending: function() {
+		this.waiting = this.waiting || Date.now();
+		if (Date.now() - this.waiting < patience)
+			return [ E('span', { 'class': 'spinning' }, [ _('Waiting for the daemon to take up what is saved…') ]) ];
+		return [ box('warning', [
+			_('What is saved is not in force yet.'), ' ',
+			E('button', { 'class': 'btn cbi-button', 'disabled': this.writable ? null : '', 'click': ui.createHandlerFn(this, function() {
+				return tools.ask('action', 'reload', '').catch(function(e) {
+					ui.addNotification(null, [ E('p', [ e.message ]) ], 'danger');
+				}).then(L.bind(this.look, this));
+			}) }, [ _('Read it now') ])
+		]) ];
+	},
+
+	absent: function() {
+		var saved = this.saved, errors = saved ? saved.messages.filter(function(m) { return m.severity == 'error'; }) : [];
+		return [ box('warning', [
+			E('strong', [ _('The daemon does not answer: it is stopped, or starting.') ]), ' ',
+			_('The page Status > Time can start it.'),
+			errors.length ? items(errors.map(function(m) { return m.text; })) : ''
+		]) ];
+	},
+
+	/* Says what is wrong and what is advised of what the page edits; go is called
+	 * with a message whose field is wanted. */
+	show: function(verdict, go) {
+		var nodes = [];
+		if (!verdict) {
+			dom.content(this.advice, nodes);
+			return;
+		}
+		[ [ 'error', 'error', _('The daemon would refuse this:') ], [ 'warning', 'warning', _('The daemon would warn:') ] ].forEach(function(kind) {
+			var found = verdict.messages.filter(function(m) { return m.severity == kind[0]; });
+			if (found.length)
+				nodes.push(box(kind[1] + ' ntsd-' + kind[0], [ E('strong', [ kind[2] ]), E('ul', found.map(function(m) {
+					return E('li', [ review.words(m), ' ', m.section ? E('a', { 'href': '#', 'click': function(ev) {
+						ev.preventDefault();
+						go(m);
+					} }, [ _('Show') ]) : '' ]);
+				})) ]));
+		});
+		var advice = L.toArray(verdict.advice);
+		if (advice.length)
+			nodes.push(box('notice ntsd-hints', [ E('strong', [ _('Worth a look:') ]), items(advice.map(review.advice)) ]));
+		dom.content(this.advice, nodes);
+	}
+});

@@ -1,0 +1,95 @@
+'use strict';
+'require baseclass';
+'require rpc';
+'require uci';
+
+/*
+ * What the daemon itself says of a configuration, before it is saved: rpcd's
+ * plugin reads the text as the daemon would. Nothing here knows a rule.
+ */
+
+var callCheck = rpc.declare({ object: 'luci.ntsd', method: 'check', params: [ 'config' ], reject: true });
+
+/* The daemon's advice in words that can be translated; in English they are its own. */
+function advice(a) {
+	var about = L.toArray(a.about);
+	switch (a.code) {
+	case 'no_nts':
+		return _('No server is authenticated: whoever sits on the way can set this clock. Add servers with NTS.');
+	case 'few_operators':
+		return about.length == 1
+			? _('Only %s has a say in what time it is. With three operators one that is wrong is outvoted.').format(about[0])
+			: _('Only %s and %s have a say in what time it is. With three operators one that is wrong is outvoted.').format(about[0], about[1]);
+	case 'outvote':
+		return _('Servers without authentication can outvote those with NTS: authselectmode is ignore.');
+	case 'plain_trust':
+		return _('%s is not authenticated, but option trust lets it outvote others.').format(about[0]);
+	case 'no_ca':
+		return _('No certificate authority is trusted, so %s cannot be reached: switch systemcerts on, or name one in trustedcerts.').format(about[0]);
+	case 'rtccheck':
+		return _('Certificates are judged by the clock as it is at the start: without a clock chip no server is reached after a power cut. Switch rtccheck on.');
+	case 'world':
+		return _('Everyone in the Internet may ask this router for the time, where the firewall lets them: section allow names %s.').format(about[0]);
+	case 'nobody':
+		return _('The NTS server answers nobody: no section allow says who may ask.');
+	case 'no_lan':
+		return _('Nothing is announced or redirected: no section allow names an interface of the LAN.');
+	}
+	return a.text;
+}
+
+/* A value as UCI's files have it. */
+function quoted(s) {
+	return '\'' + String(s).replace(/'/g, '\'\\\'\'') + '\'';
+}
+
+/* Where an option of a section can be changed: see place(). */
+function settings(type) {
+	return uci.sections('ntsd', type).map(function(s) { return s['.name']; });
+}
+
+return baseclass.extend({
+	advice: advice,
+
+	/* The configuration as it stands on the page, as a file. */
+	text: function() {
+		return uci.sections('ntsd').map(function(s) {
+			var lines = [ 'config ' + s['.type'] + (s['.anonymous'] ? '' : ' ' + quoted(s['.name'])) ];
+			Object.keys(s).forEach(function(name) {
+				var value = name.charAt(0) == '.' ? null : uci.get('ntsd', s['.name'], name);
+				if (Array.isArray(value))
+					value.forEach(function(v) { lines.push('\tlist ' + name + ' ' + quoted(v)); });
+				else if (value != null && value !== '')
+					lines.push('\toption ' + name + ' ' + quoted(value));
+			});
+			return lines.join('\n') + '\n';
+		}).join('\n') + '\n';
+	},
+
+	/* The verdict on text, or on what is saved on the router where it is null:
+	 * ok, digest, messages and advice. null: there is nobody to ask. */
+	check: function(text) {
+		return callCheck(text || '').then(function(answer) {
+			return L.isObject(answer) && Array.isArray(answer.messages) ? answer : null;
+		}, function() { return null; });
+	},
+
+	/* The section of a message, "server 'near'" or "@server[0]": its id and type. */
+	place: function(message) {
+		var m = /^@([^\[]+)\[(\d+)\]$/.exec(message.section || '');
+		if (m)
+			return { type: m[1], sid: settings(m[1])[+m[2]], option: message.option };
+		m = /^(\S+) '(.*)'$/.exec(message.section || '');
+		return m ? { type: m[1], sid: m[2], option: message.option } : {};
+	},
+
+	/* A message in one line: "server nts.example, Shortest interval: ..." */
+	words: function(message) {
+		var at = this.place(message), name = at.sid ? uci.get('ntsd', at.sid, 'hostname') : null, where = [];
+		if (at.type)
+			where.push(name ? at.type + ' ' + name : at.type);
+		if (message.option)
+			where.push(message.option);
+		return (where.length ? where.join(', ') + ': ' : '') + message.message;
+	}
+});
