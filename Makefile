@@ -101,6 +101,7 @@ acceptance: build ## the guides' numbered checks on the built binary
 test-luci: build ## LuCI's pages in a headless browser (chromium, node, npm; LUCI_DIR=LuCI's own sources for its own runtime)
 	$(GO) build -o $(BUILD)/luci-world ./luci/test/world
 	@cd luci/test && { cmp -s package-lock.json node_modules/.from || { npm ci --silent --no-audit --no-fund --ignore-scripts && cp package-lock.json node_modules/.from; }; }
+	@npm --prefix luci/test --silent run lint
 	cd luci/test && node --test test.mjs
 
 # VMARCH=arm has a kernel of 32 bits; VMARCH=mips needs one of yours, as

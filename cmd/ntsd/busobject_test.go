@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -57,5 +59,24 @@ func TestBusObject(t *testing.T) {
 		if _, err := o.Handle("action", ubus.Table{"command": command}); !errors.Is(err, ubus.StatusInvalidArgument) {
 			t.Errorf("action %q: got %v, want it refused", command, err)
 		}
+	}
+}
+
+// TestBusAccess: everything that the object can be asked is granted to LuCI's
+// users by the package's access list, and nothing that is not there.
+func TestBusAccess(t *testing.T) {
+	text, err := os.ReadFile("../../luci/luci-app-ntsd/root/usr/share/rpcd/acl.d/luci-app-ntsd.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type rights struct{ Ubus map[string][]string }
+	var lists map[string]struct{ Read, Write rights }
+	if err := json.Unmarshal(text, &lists); err != nil {
+		t.Fatal(err)
+	}
+	list := lists["luci-app-ntsd"]
+	got := slices.Sorted(slices.Values(slices.Concat(list.Read.Ubus["ntsd"], list.Write.Ubus["ntsd"])))
+	if want := slices.Sorted(maps.Keys(busMethods())); !slices.Equal(got, want) {
+		t.Errorf("granted are %q, want %q", got, want)
 	}
 }

@@ -231,7 +231,7 @@ func (c Client) do(ctx context.Context, cmd string, args ...string) (control.Res
 	resp, err := c.Do(ctx, control.Request{Cmd: cmd, Args: args})
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
-		return resp, c.absent()
+		return resp, &failure{ExitUnreachable, c.absent().Error(), err}
 	case errors.Is(err, control.ErrPermission):
 		return resp, &failure{ExitUnreachable, "no permission for " + c.Path + ": run ntsctl as root", err}
 	case errors.Is(err, control.ErrProtocol):

@@ -3,8 +3,11 @@ package ctl
 import (
 	"context"
 	"os"
+	"strings"
+	"time"
 
 	"ntsd/internal/control"
+	"ntsd/internal/probe"
 	"ntsd/internal/rpcd"
 )
 
@@ -15,6 +18,9 @@ func (c *invocation) rpcd(words []string) error {
 			return c.client.do(ctx, req.Cmd, req.Args...)
 		},
 		ReadFile: os.ReadFile,
+	}
+	if c.probe != nil {
+		p.Test = c.testAlone
 	}
 	var err error
 	switch {
@@ -29,4 +35,18 @@ func (c *invocation) rpcd(words []string) error {
 		return writeFailure(err)
 	}
 	return nil
+}
+
+// rpcdPatience bounds a test without a daemon: rpcd waits for 30 s.
+const rpcdPatience = 20 * time.Second
+
+// testAlone tests a server to the end, without a daemon.
+func (c *invocation) testAlone(ctx context.Context, server string) (any, error) {
+	target, err := probe.ParseTarget(server)
+	if err != nil {
+		return nil, failf(ExitUsage, "%s", strings.TrimPrefix(err.Error(), "probe: "))
+	}
+	ctx, cancel := context.WithTimeout(ctx, rpcdPatience)
+	defer cancel()
+	return c.probe(ctx, target, func(probe.Result) {}), nil
 }

@@ -1,10 +1,12 @@
 package router
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -99,5 +101,96 @@ func luciFiles(t *testing.T, data map[string][]byte, list string) {
 		if len(text) > 0 && !want[name] {
 			t.Errorf("%s is in the package, but not in the application", name)
 		}
+	}
+}
+
+// plugin runs rpcd's plugin in the router and returns what it answers.
+func (r *root) plugin(input string, args ...string) string {
+	r.t.Helper()
+	cmd := r.command(append([]string{"/usr/libexec/rpcd/luci.ntsd"}, args...)...)
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.Output()
+	if err != nil {
+		r.t.Errorf("%q: %v", args, err)
+	}
+	return string(out)
+}
+
+// luciRoot is a router with the application's files.
+func luciRoot(t *testing.T) *root {
+	t.Helper()
+	r := newRoot(t)
+	if err := os.CopyFS(r.dir, os.DirFS(luci+"/root")); err != nil {
+		t.Fatal(err)
+	}
+	_ = os.Remove(r.path("bin/ntsctl")) // the stand-in; each test brings its own
+	return r
+}
+
+// TestPlugin: what rpcd passes on reaches ntsctl as it is, whatever is in it; a
+// daemon that is to be started is, unless it is switched off.
+func TestPlugin(t *testing.T) {
+	r := luciRoot(t)
+	r.write("usr/sbin/ntsctl", "#!/bin/sh\nfor a; do echo \"<$a>\"; done; cat\n", 0o755)
+	nasty := `{"command":"$(reboot)` + "`reboot`" + `\"; reboot; \\","argument":"a  b"}`
+	for _, tt := range []struct {
+		config string
+		args   []string
+		want   string
+	}{
+		{"", []string{"list"}, "<-h>\n</var/run/ntsd/ntsd.sock>\n<rpcd>\n<list>\n"},
+		{"", []string{"call", "action"}, "<-h>\n</var/run/ntsd/ntsd.sock>\n<rpcd>\n<call>\n<action>\n"},
+		{"config ntsd 'main'\n\toption run_dir '/tmp/a b'\n", []string{"call", "a b;c"}, "<-h>\n</tmp/a b/ntsd.sock>\n<rpcd>\n<call>\n<a b;c>\n"},
+	} {
+		r.config(tt.config)
+		if got := r.plugin(nasty, tt.args...); got != tt.want+nasty {
+			t.Errorf("%q: got %q, want %q", tt.args, got, tt.want+nasty)
+		}
+	}
+	r.write("usr/sbin/ntsctl", "#!/bin/sh\nexit 2\n", 0o755)
+	if got := r.plugin("", "list"); !strings.Contains(got, `"code":"missing"`) {
+		t.Errorf("ntsctl of another version: got %q", got)
+	}
+
+	r.config("config ntsd 'main'\n\toption enabled '0'\n")
+	if got := r.plugin("{}", "call", "start"); !strings.Contains(got, `"code":"disabled"`) {
+		t.Errorf("start: got %q, want that it is switched off", got)
+	}
+	r.config("config ntsd 'main'\n")
+	_ = os.Remove(r.path("etc/rc.d/S21ntsd"))
+	if got := r.plugin("{}", "call", "start"); got != "{\"ok\":true}\n" {
+		t.Errorf("start: got %q", got)
+	}
+	calls, _ := os.ReadFile(r.path("calls"))
+	has(t, string(calls), "procd_open_instance ", "procd_set_param command /usr/sbin/ntsd -l syslog")
+	if !r.exists("etc/rc.d/S21ntsd") {
+		t.Error("the daemon was started, but not for the next boot")
+	}
+}
+
+// TestPluginReal: the same with the real ntsctl, and no daemon.
+func TestPluginReal(t *testing.T) {
+	r := luciRoot(t)
+	_ = os.MkdirAll(r.path("usr/sbin"), 0o755)
+	cmd := exec.Command("go", "build", "-o", r.path("usr/sbin/ntsctl"), "../../cmd/ntsd")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, tt := range []struct{ method, input, want string }{
+		{"status", `{}`, `"code":"not_running"`},
+		{"action", `{"command":"makestep"}`, `"code":"not_running"`},
+		{"check", `{}`, `"ok":true`},
+		{"check", `{"config":"config server\n\toption minpoll 99\n"}`, `"option":"minpoll"`},
+		{"import", `{"from":"system"}`, `"sections":[`},
+		{"import", `{"from":"/etc/passwd"}`, `"error":`},
+		{"nothing", `{}`, `"error":"no such method"`},
+	} {
+		if got := r.plugin(tt.input, "call", tt.method); !strings.Contains(got, tt.want) || !json.Valid([]byte(got)) {
+			t.Errorf("%s %s: got %q, want %q in it", tt.method, tt.input, got, tt.want)
+		}
+	}
+	if got := r.plugin("", "list"); !json.Valid([]byte(got)) || !strings.Contains(got, `"start":{}`) {
+		t.Errorf("list: got %q", got)
 	}
 }

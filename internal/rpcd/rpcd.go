@@ -82,6 +82,8 @@ type Plugin struct {
 	// Ask puts a request to the running daemon; its error is one line for
 	// people.
 	Ask func(context.Context, control.Request) (control.Response, error)
+	// Test tests a server where no daemon runs that could do it; nil: nobody can.
+	Test func(ctx context.Context, server string) (any, error)
 	// ReadFile is os.ReadFile, or what stands for it.
 	ReadFile func(string) ([]byte, error)
 }
@@ -109,11 +111,16 @@ func (p *Plugin) List(out io.Writer) error {
 }
 
 // Call answers one call: its arguments are JSON on in, the answer is JSON on
-// out. What went wrong is an answer too, one line in "error".
+// out. What went wrong is an answer too, one line in "error", with the "code"
+// not_running where there is no daemon.
 func (p *Plugin) Call(ctx context.Context, method string, in io.Reader, out io.Writer) error {
 	answer, err := p.answer(ctx, method, in)
 	if err != nil {
-		return write(out, map[string]any{"error": err.Error()})
+		told := map[string]any{"error": err.Error()}
+		if errors.Is(err, control.ErrNotRunning) {
+			told["code"] = "not_running"
+		}
+		return write(out, told)
 	}
 	return write(out, answer)
 }
@@ -141,6 +148,9 @@ func (p *Plugin) answer(ctx context.Context, method string, in io.Reader) (any, 
 		return nil, fmt.Errorf("%.40q is not an action", args.Command)
 	}
 	resp, err := p.Ask(ctx, req)
+	if err != nil && method == "test" && errors.Is(err, control.ErrNotRunning) && p.Test != nil {
+		return p.Test(ctx, args.Server)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"reflect"
 	"strings"
@@ -150,6 +151,29 @@ func TestImport(t *testing.T) {
 	delete(files, chronyFile)
 	if got := call(t, p, "import", `{"from":"chrony"}`); got["error"] != "open /etc/config/chrony: file does not exist" {
 		t.Errorf("got %v, want that there is no file", got)
+	}
+}
+
+// TestTestAlone: where no daemon runs a server is tested without it; what the
+// daemon refuses is not tried again.
+func TestTestAlone(t *testing.T) {
+	var asked control.Request
+	gone := fmt.Errorf("ntsd is not running: %w", control.ErrNotRunning)
+	p := plugin(&asked, control.Response{}, gone, nil)
+	if got := call(t, p, "test", `{"server":"time.example"}`); got["code"] != "not_running" {
+		t.Errorf("got %v, want that there is no daemon", got)
+	}
+	p.Test = func(_ context.Context, server string) (any, error) { return map[string]string{"server": server}, nil }
+	if got := call(t, p, "test", `{"server":"time.example"}`); got["server"] != "time.example" {
+		t.Errorf("got %v, want a test", got)
+	}
+	if got := call(t, p, "status", `{}`); got["code"] != "not_running" {
+		t.Errorf("got %v, want that there is no daemon", got)
+	}
+	p = plugin(&asked, control.Response{}, errors.New("busy"), nil)
+	p.Test = func(context.Context, string) (any, error) { t.Error("tested"); return nil, nil }
+	if got := call(t, p, "test", `{"server":"time.example"}`); got["error"] != "busy" {
+		t.Errorf("got %v, want the refusal", got)
 	}
 }
 
