@@ -76,7 +76,7 @@ return baseclass.extend({
 
 	/* The section of a message, "server 'near'" or "@server[0]": its id and type. */
 	place: function(message) {
-		var m = /^@([^\[]+)\[(\d+)\]$/.exec(message.section || '');
+		var m = /^@([^[]+)\[(\d+)\]$/.exec(message.section || '');
 		if (m)
 			return { type: m[1], sid: settings(m[1])[+m[2]], option: message.option };
 		m = /^(\S+) '(.*)'$/.exec(message.section || '');
