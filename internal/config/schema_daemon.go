@@ -119,11 +119,11 @@ func statisticsSection() Section {
 }
 
 func monitorSection() Section {
-	return single(later, "monitor", "what other programs may ask", func(c *Config) *Monitor { return &c.Monitor },
+	return single(acted, "monitor", "what other programs may ask", func(c *Config) *Monitor { return &c.Monitor },
 		option(later, "chrony_socket", path(), DefaultRunDir+"/chronyd.sock", "socket for chronyc", func(m *Monitor) *string { return &m.ChronySocket }),
 		option(later, "chrony_port", integer[uint16](0, math.MaxUint16), "0", "UDP port for chronyc on the loopback interface; 0: none",
 			func(m *Monitor) *uint16 { return &m.ChronyPort }),
-		option(later, "ntpq", boolean(), "0", "answer ntpq (mode 6, read only) on the loopback interface", func(m *Monitor) *bool { return &m.NTPQ }),
+		option(acted, "ntpq", boolean(), "0", "answer ntpq (mode 6, read only) on the loopback interface", func(m *Monitor) *bool { return &m.NTPQ }),
 		option(later, "metrics", optional(path()), "", "file of metrics for a collector", func(m *Monitor) *string { return &m.Metrics }),
 	)
 }

@@ -25,7 +25,7 @@ type Peer struct {
 	// cookies are held, as NTPsec has it.
 	Type string     `json:"type"`
 	When status.Ago `json:"last_rx_ago_s"`
-	Poll int64      `json:"poll_s"`
+	Poll int64      `json:"poll_s"` // 1 at least: ntpq has no fractions
 	// Reach has a bit for each of the last eight polls, the latest lowest.
 	Reach   int     `json:"reach"`
 	DelayS  float64 `json:"delay_s"`
@@ -50,7 +50,7 @@ func Peers(r *status.Report) []Peer {
 func PeerOf(s *status.Source) Peer {
 	p := Peer{
 		Tally: tally(s), Name: s.Name, Address: s.Address, RefID: refID(s), Stratum: unknownStratum, Type: kind(s),
-		When: s.LastRx, Poll: int64(ntptime.Exponent(s.PollLog2).Duration().Seconds()), Reach: s.Reach,
+		When: s.LastRx, Poll: int64(ntptime.Exponent(max(s.PollLog2, 0)).Duration().Seconds()), Reach: s.Reach,
 		OffsetS: 0 - s.Stats.EstimatedOffsetS, JitterS: s.Stats.StdDevS,
 	}
 	if s.NTP != nil {

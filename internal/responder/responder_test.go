@@ -142,6 +142,8 @@ type bed struct {
 	changed    chan struct{}
 	looks      int // at the interfaces
 	asked      int // what is in force
+	local      []*fakePort
+	answering  chan struct{} // closed: questions of mode 6 are answered
 }
 
 func base() clock.Wall { return clock.WallUnix(2_300_000_000, 0) }
@@ -227,7 +229,7 @@ func run(t *testing.T, workers int, test func(t *testing.T, b *bed)) {
 				}
 				return nil
 			},
-			Keys: b, ListenKE: b.listenKE,
+			Keys: b, ListenKE: b.listenKE, ListenLocal: b.listenLocal, Control: b.control,
 			Log: slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
 					return slog.Attr{}

@@ -132,7 +132,7 @@ func activityFrom(s engine.Snapshot) Activity {
 func sourceFrom(s *engine.SourceState, now, selected clock.Mono) Source {
 	src := Source{
 		Ident: Ident{
-			Name: clean(s.Name), Address: address(s.Addr), Port: int(s.Port),
+			ID: uint32(s.ID), Name: clean(s.Name), Address: address(s.Addr), Port: int(s.Port),
 			Kind: kindName(s.Kind), Operator: clean(s.Operator),
 		},
 		Sample: sampleFrom(s, now),

@@ -104,6 +104,7 @@ type Source struct {
 
 // Ident says which source is meant.
 type Ident struct {
+	ID       uint32 `json:"id"`      // of the association, never used again; 0: none yet
 	Name     string `json:"name"`    // as configured
 	Address  string `json:"address"` // empty while unknown
 	Port     int    `json:"port"`

@@ -15,17 +15,23 @@ import (
 	"runtime"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"ntsd/internal/config"
 	"ntsd/internal/control"
 	"ntsd/internal/engine"
 	"ntsd/internal/lanca"
 	"ntsd/internal/linux/serving"
+	"ntsd/internal/mode6"
+	"ntsd/internal/ntptime"
 	"ntsd/internal/responder"
+	"ntsd/internal/status"
 	"ntsd/internal/store"
 )
 
 // Daemon is whose time is served.
 type Daemon interface {
+	Report(context.Context) (status.Report, error)
 	InForce(context.Context) (engine.System, *config.Config, error)
 }
 
@@ -76,6 +82,17 @@ func New(o Options) (*Server, error) {
 		Clock: served, Interfaces: o.Network.Interfaces, InForce: o.Daemon.InForce, Rand: rand.Reader, Log: o.Log,
 		Changed: o.Changes.word, Follows: o.Changes.links != nil, ListenKE: ke.listen, Keys: s.keys,
 		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(o.Config.SystemClock.Precision),
+		Control: (&mode6.Service{
+			Report: o.Daemon.Report, Server: func() status.ServerStats { return s.ServerStats() },
+			Host: host(served.Precision(o.Config.SystemClock.Precision)),
+		}).Answer,
+		ListenLocal: func(port uint16) (ports []responder.Port, err error) {
+			sockets, err := serving.ListenLocal(port, served)
+			for _, s := range sockets {
+				ports = append(ports, s)
+			}
+			return ports, err
+		},
 		Listen: func(port uint16, n int) (ports []responder.Port, err error) {
 			sockets, err := serving.Listen(port, n, served, o.Files)
 			for _, s := range sockets {
@@ -85,6 +102,18 @@ func New(o Options) (*Server, error) {
 		},
 	})
 	return s, err
+}
+
+// host describes this machine to ntpq.
+func host(precision ntptime.Exponent) mode6.Host {
+	h := mode6.Host{PrecisionLog2: int(precision)}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err == nil {
+		h.Processor = unix.ByteSliceToString(u.Machine[:])
+		h.System = unix.ByteSliceToString(u.Sysname[:])
+		h.Release = unix.ByteSliceToString(u.Release[:])
+	}
+	return h
 }
 
 // Run serves until ctx ends.
