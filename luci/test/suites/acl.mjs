@@ -40,7 +40,7 @@ function declared() {
 			const wanted = [...text.matchAll(/^'require ([\w.-]+)(?: as (\w+))?';$/gm)];
 			const names = wanted.map((m) => m[2] ?? m[1].replace(/\W/g, '_'));
 			loaded.set(name, new Function('L', '_', 'N_', 'E', 'window', 'document', ...names, text)(
-				own.L, (s) => s, (n, s) => s, anything(), anything(), anything(), ...wanted.map((m) => load(m[1]))));
+				own.L, anything, anything, anything(), anything(), anything(), ...wanted.map((m) => load(m[1]))));
 		}
 		return loaded.get(name);
 	};
