@@ -56,6 +56,7 @@ func (r *router) setClock(after time.Duration) {
 func (r *router) plugIn() {
 	r.t.Helper()
 	r.started = r.seconds("net")
+	r.w.awaitRequest()
 }
 
 // startDaemon starts the daemon as the router's init script does where there is
@@ -64,6 +65,7 @@ func (r *router) startDaemon() {
 	r.t.Helper()
 	r.do("own", stateFolder, userID)
 	r.started = r.seconds("start", "ntsd", "/bin/ntsd", "-u", user)
+	r.w.awaitRequest()
 }
 
 // await waits until the kernel says that its clock is synchronised, and
@@ -72,7 +74,7 @@ func (r *router) await() {
 	r.t.Helper()
 	at := r.seconds("await", fmt.Sprint(int(syncPatience.Seconds())))
 	f := &r.w.figures
-	f.synced, f.toSync = true, at-r.started
+	f.synced, f.toAsk, f.toSync = true, time.Duration(r.w.asked.Load()), at-r.started
 	r.told = r.maxError()
 	r.measure()
 	r.told = max(r.told, r.maxError())

@@ -45,7 +45,7 @@ func TestScenarios(t *testing.T) {
 		}
 	})
 	var table strings.Builder
-	fmt.Fprintf(&table, "%-44s %5s %10s %7s %7s %3s %6s %6s\n", "scenario, figures of the last boot", "boots", "offset", "+-", "to sync", "KE", "failed", "writes")
+	fmt.Fprintf(&table, "%-44s %5s %10s %7s %7s %7s %3s %6s %6s\n", "scenario, figures of the last boot", "boots", "offset", "+-", "to ask", "to sync", "KE", "failed", "writes")
 	for i, s := range chosen {
 		if w := worlds[i]; w != nil {
 			fmt.Fprintf(&table, "%-44s %s\n", s.name, w.figures)
@@ -56,8 +56,9 @@ func TestScenarios(t *testing.T) {
 
 // String is a row of the table, but for the name.
 func (f figures) String() string {
-	sync := "never"
+	ask, sync := "-", "never"
 	if f.synced {
+		ask = fmt.Sprintf("%.2f s", f.toAsk.Seconds())
 		sync = fmt.Sprintf("%.1f s", f.toSync.Seconds())
 	}
 	const tenth = 100 * time.Microsecond
@@ -65,5 +66,5 @@ func (f figures) String() string {
 	if f.offset.Abs() > day {
 		offset = fmt.Sprintf("%.0f days", f.offset.Seconds()/day.Seconds())
 	}
-	return fmt.Sprintf("%5d %10s %7s %7s %3d %6d %6d", f.boots, offset, f.bound.Round(tenth), sync, f.ke, f.bad, f.writes)
+	return fmt.Sprintf("%5d %10s %7s %7s %7s %3d %6d %6d", f.boots, offset, f.bound.Round(tenth), ask, sync, f.ke, f.bad, f.writes)
 }

@@ -41,6 +41,8 @@ type world struct {
 	ke, bad int     // key establishments before the last boot
 	last    *router // of the last boot
 
+	asked atomic.Int64 // time.Duration: from the daemon's start to its first request; 0: none yet
+
 	mu     sync.Mutex // guards what follows; the servers write it
 	spent  map[string]bool
 	reused int // cookies that came a second time
@@ -70,6 +72,7 @@ type figures struct {
 	synced  bool
 	offset  clock.Offset  // of the router's clock
 	bound   time.Duration // of offset
+	toAsk   time.Duration // from the daemon's start to its first request
 	toSync  time.Duration // since the daemon could have known the time
 	ke, bad int           // key establishments that ended well and badly
 	writes  int           // files that were put onto the flash or removed
@@ -102,6 +105,30 @@ func newWorld(t *testing.T, servers int, ahead time.Duration) *world {
 }
 
 func (w *world) setAhead(d time.Duration) { w.ahead.Store(int64(d)) }
+
+// requests is how often anybody has asked the servers for anything.
+func (w *world) requests() (n uint64) {
+	for _, h := range w.servers {
+		s := h.Stats()
+		n += s.KEConnections + s.Requests
+	}
+	return n
+}
+
+// awaitRequest notes when the servers are asked for the first time from now on.
+func (w *world) awaitRequest() {
+	w.asked.Store(0)
+	before, begin := w.requests(), time.Now()
+	go func() {
+		for time.Since(begin) < syncPatience {
+			if w.requests() > before {
+				w.asked.Store(int64(time.Since(begin)))
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+}
 
 // truth is the right time in this world.
 func (w *world) truth() clock.Wall {
