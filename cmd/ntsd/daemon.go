@@ -72,7 +72,7 @@ func keepTime(o options, stderr io.Writer) int {
 	cfg, diagnostics := o.load()
 	level := new(slog.LevelVar)
 	if cfg != nil {
-		if err := changeUser(&o, cfg.Main, true); err != nil {
+		if err := changeUser(&o, cfg, true); err != nil {
 			return fail(stderr, exitFailed, "%v", err)
 		}
 	}
@@ -210,6 +210,14 @@ type outlets struct {
 	router  *routerLink
 	flash   *store.Flash
 	changed *timeserver.Changes
+	applied []func() // called when a new configuration is in force
+}
+
+// tell says to all whom it concerns that a new configuration is in force.
+func (o *outlets) tell() {
+	for _, f := range o.applied {
+		f()
+	}
 }
 
 // assemble returns what the daemon is made of, and what it shares with the
@@ -217,11 +225,12 @@ type outlets struct {
 func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.LevelVar, journal *daemon.Journal) (daemon.Options, *outlets) {
 	log := slog.New(journal)
 	out := &outlets{router: newRouterLink(log), flash: new(store.Flash), changed: timeserver.NewChanges(log)}
+	out.applied = append(out.applied, out.changed.Nudge)
 	parts := outside(cfg, clk, log)
 	parts.Clock, parts.Network = kept{clk, cfg.Main.RTCSync}, network{clk, openCards(cfg, log)}
 	parts.Store, parts.Flash = &files{dir: cfg.Main.RunDir}, &flashFiles{dir: cfg.Main.StateDir, count: out.flash}
 	parts.Restore, parts.Leaps = o.restore, readLeaps
-	parts.Announce, parts.Applied = out.router.Announce, out.changed.Nudge
+	parts.Announce, parts.Applied = out.router.Announce, out.tell
 	parts.Journal, parts.DryRun = journal, dry
 	parts.Load = func() (*config.Config, []config.Diagnostic) {
 		next, diags := o.load()
@@ -246,6 +255,9 @@ func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Serve
 	beside.Go(func() { out.router.Run(ctx, d, answer, out.changed.Nudge) })
 	beside.Go(func() { served.Run(ctx) })
 	beside.Go(func() { desk.Run(ctx) })
+	chrony := answerChronyc(d, served, log)
+	out.applied = append(out.applied, chrony.Nudge)
+	beside.Go(func() { chrony.Run(ctx) })
 	return beside
 }
 

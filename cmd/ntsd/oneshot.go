@@ -33,7 +33,7 @@ func oneShot(o options, stdout, stderr io.Writer) int {
 	if config.HasErrors(diagnostics) || !cfg.Usable() {
 		return exitUsage
 	}
-	if err := changeUser(&o, cfg.Main, false); err != nil {
+	if err := changeUser(&o, cfg, false); err != nil {
 		return fail(stderr, exitFailed, "%v", err)
 	}
 	say := func(format string, args ...any) {

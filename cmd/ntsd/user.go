@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
+	"ntsd/internal/cmdmon"
 	"ntsd/internal/config"
 	"ntsd/internal/linux/sandbox"
 	"ntsd/internal/store"
@@ -12,10 +15,10 @@ import (
 // changeUser starts this program again as the user of -u, or else of the
 // configuration, where it does not run as that one already. Where it is going
 // to keep files, it gives him the daemon's own folders first.
-func changeUser(o *options, cfg config.Main, keeps bool) error {
+func changeUser(o *options, cfg *config.Config, keeps bool) error {
 	name, from := o.user, "-u"
 	if name == "" {
-		name, from = cfg.User, "option 'user'"
+		name, from = cfg.Main.User, "option 'user'"
 	}
 	if name == "" {
 		return nil
@@ -39,17 +42,25 @@ func changeUser(o *options, cfg config.Main, keeps bool) error {
 	return user.Become()
 }
 
+// chronyDirMode lets the group bind sockets beside ours.
+const chronyDirMode = 0o770
+
 // giveFolders makes the folders that only root can make and gives them to the
 // user. Flash that cannot be written is no reason not to start.
-func giveFolders(user sandbox.User, cfg config.Main) error {
-	if err := store.MakeDir(cfg.RunDir, 0o750); err != nil {
+func giveFolders(user sandbox.User, cfg *config.Config) error {
+	if err := store.MakeDir(cfg.Main.RunDir, 0o750); err != nil {
 		return err
 	}
-	if err := user.Own(cfg.RunDir); err != nil {
+	if err := user.Own(cfg.Main.RunDir); err != nil {
 		return err
 	}
-	if cfg.StateDir != "" && store.MakeDir(cfg.StateDir, 0o700) == nil {
-		_ = user.Own(cfg.StateDir)
+	if dir := cfg.Main.StateDir; dir != "" && store.MakeDir(dir, 0o700) == nil {
+		_ = user.Own(dir)
+	}
+	// One for chronyc's socket alone, in the place where chronyc looks: only
+	// if nobody has it.
+	if dir := filepath.Dir(cmdmon.SocketPath(cfg)); os.Mkdir(dir, chronyDirMode) == nil {
+		_ = errors.Join(os.Chmod(dir, chronyDirMode), user.Own(dir))
 	}
 	return nil
 }

@@ -120,8 +120,8 @@ func statisticsSection() Section {
 
 func monitorSection() Section {
 	return single(acted, "monitor", "what other programs may ask", func(c *Config) *Monitor { return &c.Monitor },
-		option(later, "chrony_socket", path(), DefaultRunDir+"/chronyd.sock", "socket for chronyc", func(m *Monitor) *string { return &m.ChronySocket }),
-		option(later, "chrony_port", integer[uint16](0, math.MaxUint16), "0", "UDP port for chronyc on the loopback interface; 0: none",
+		option(acted, "chrony_socket", path(), DefaultRunDir+"/chronyd.sock", "socket for chronyc, by default in run_dir; /: none", func(m *Monitor) *string { return &m.ChronySocket }),
+		option(acted, "chrony_port", integer[uint16](0, math.MaxUint16), "0", "UDP port for chronyc on the loopback interface; 0: none",
 			func(m *Monitor) *uint16 { return &m.ChronyPort }),
 		option(acted, "ntpq", boolean(), "0", "answer ntpq (mode 6, read only) on the loopback interface", func(m *Monitor) *bool { return &m.NTPQ }),
 		option(later, "metrics", optional(path()), "", "file of metrics for a collector", func(m *Monitor) *string { return &m.Metrics }),

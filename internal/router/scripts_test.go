@@ -39,14 +39,28 @@ config statistics
 	option dir '/tmp/stats'
 config key
 	option secret_file '/nowhere/secret'
+config monitor
+	option chrony_socket '/var/run/chrony/chronyd.sock'
 `)
 	calls = r.run(nil, "/etc/init.d/ntsd", "start")
 	has(t, calls, "procd_add_jail ntsd log",
 		"procd_add_jail_mount /etc/config /etc/passwd /etc/group /etc/ssl /var/run/ubus /etc/own /etc/tls",
-		"procd_add_jail_mount_rw /var/run/ntsd /etc/ntsd/state /etc/keys /tmp/stats",
+		"procd_add_jail_mount_rw /var/run/ntsd /etc/ntsd/state /etc/keys /tmp/stats /var/run/chrony",
 		"procd_set_param capabilities /etc/capabilities/ntsd.json", "procd_set_param user ntp",
 		"procd_set_param group ntp", "procd_set_param no_new_privs 1", "procd_close_instance ")
 	lacks(t, calls, "-u ntp", "nowhere")
+	chrony := r.path("var/run/chrony")
+	if fi, err := os.Stat(chrony); err != nil || fi.Mode().Perm() != 0o770 {
+		t.Errorf("the folder of chronyc's socket: got %v, %v, want mode 770", fi, err)
+	}
+	// One that is there already keeps its mode and owner.
+	if err := os.Chmod(chrony, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	r.run(nil, "/etc/init.d/ntsd", "start")
+	if fi, err := os.Stat(chrony); err != nil || fi.Mode().Perm() != 0o711 {
+		t.Errorf("somebody's folder: got %v, %v, want mode 711", fi, err)
+	}
 }
 
 // TestSwitchedOff: nothing runs, but the triggers wait for the option to

@@ -133,10 +133,10 @@ func exponentSeconds(e int) float64 {
 	return 1 / float64(uint64(1)<<min(-e, 63))
 }
 
-// addressID is the reference ID by which servers name an address (RFC 5905
+// AddressID is the reference ID by which servers name an address (RFC 5905
 // section 7.3): the IPv4 address, or the first four bytes of the MD5 of an
 // IPv6 address. MD5 protects nothing here.
-func addressID(addr string) string {
+func AddressID(addr string) string {
 	a, err := netip.ParseAddr(addr)
 	if err != nil {
 		return "00000000"

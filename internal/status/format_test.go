@@ -100,8 +100,8 @@ func TestAddressID(t *testing.T) {
 	for in, want := range map[string]string{
 		"10.66.0.1": "0A420001", "2001:db8::1": "39AB9B37", "": "00000000", "nonsense": "00000000",
 	} {
-		if got := addressID(in); got != want {
-			t.Errorf("addressID(%q) = %s, want %s", in, got, want)
+		if got := AddressID(in); got != want {
+			t.Errorf("AddressID(%q) = %s, want %s", in, got, want)
 		}
 	}
 }

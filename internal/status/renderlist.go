@@ -178,7 +178,7 @@ func renderNTP(w io.Writer, r *Report, s *Source, o Options) error {
 
 // address adds an address and the reference ID that stands for it.
 func (l *list) address(label, addr string) {
-	id := addressID(addr)
+	id := AddressID(addr)
 	if addr == "" {
 		addr = "[UNSPEC]" // chronyc's word
 	}

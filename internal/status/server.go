@@ -216,16 +216,30 @@ func RenderClients(w io.Writer, clients []Client, o Options) error {
 // last columns: clients -k.
 func RenderClientsKE(w io.Writer, clients []Client, o Options) error {
 	return renderClients(w, clients, o, "NTS-KE", func(c *Client) (asked, dropped uint32, interval int, last Ago) {
-		interval = noInterval
-		if c.KE > 1 {
-			interval = intervalLog2(max(c.KEIntervalS, shortest))
-		}
-		return c.KE, c.KEDropped, interval, agoSeconds(c.KELastS)
+		_, _, interval = c.Intervals()
+		return c.KE, c.KEDropped, interval, AgoSeconds(c.KELastS)
 	})
 }
 
-// agoSeconds is Never for negative seconds.
-func agoSeconds(s float64) Ago {
+// Intervals are those of its requests, of those that were answered and of its
+// key establishments, as powers of two; 127 stands for one that is not known,
+// or, of the answered ones, for that no request was refused.
+func (c *Client) Intervals() (all, answered, ke int) {
+	all, answered, ke = intervalLog2(c.IntervalS), noInterval, noInterval
+	if c.Requests > 1 {
+		all = intervalLog2(max(c.IntervalS, shortest))
+	}
+	if c.Dropped > 0 {
+		answered = intervalLog2(max(c.AnsweredIntervalS, shortest))
+	}
+	if c.KE > 1 {
+		ke = intervalLog2(max(c.KEIntervalS, shortest))
+	}
+	return all, answered, ke
+}
+
+// AgoSeconds is Never for negative seconds.
+func AgoSeconds(s float64) Ago {
 	if s < 0 {
 		return Never
 	}
@@ -243,14 +257,8 @@ func renderClients(w io.Writer, clients []Client, o Options, title string,
 	for i := range clients {
 		c := &clients[i]
 		asked, dropped, every, latest := others(c)
-		interval, limited := intervalLog2(c.IntervalS), noInterval
-		if c.Requests > 1 {
-			interval = intervalLog2(max(c.IntervalS, shortest))
-		}
-		if c.Dropped > 0 {
-			limited = intervalLog2(max(c.AnsweredIntervalS, shortest))
-		}
-		last := agoSeconds(c.LastS)
+		interval, limited, _ := c.Intervals()
+		last := AgoSeconds(c.LastS)
 		if o.CSV {
 			writeCSV(b, []string{
 				c.Address, fmt.Sprint(c.Requests), fmt.Sprint(c.Dropped), fmt.Sprint(interval), fmt.Sprint(limited),
