@@ -20,7 +20,6 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/ctl"
 	"ntsd/internal/daemon"
-	"ntsd/internal/foreign"
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/probe"
 	"ntsd/internal/store"
@@ -52,7 +51,7 @@ func daemonMain(args []string, stdout, stderr io.Writer) int {
 func printConfig(o options, stdout, stderr io.Writer) int {
 	load := o.load
 	if len(o.directives) > 0 {
-		load = func() (*config.Config, []config.Diagnostic) { return foreign.ParseDirectives(o.directives) }
+		load = o.parseDirectives
 	}
 	cfg, diagnostics := load()
 	for _, d := range diagnostics {

@@ -15,7 +15,6 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
-	"ntsd/internal/foreign"
 )
 
 // oneShotTimeout is how long a query without -t may take: chronyd's default.
@@ -26,7 +25,7 @@ func oneShot(o options, stdout, stderr io.Writer) int {
 	if len(o.directives) == 0 {
 		return fail(stderr, exitUsage, "what to ask? for example: ntsd -Q -t 3 'server time.cloudflare.com iburst nts'")
 	}
-	cfg, diagnostics := foreign.ParseDirectives(o.directives)
+	cfg, diagnostics := o.parseDirectives()
 	for _, d := range diagnostics {
 		fmt.Fprintf(stderr, "ntsd: %s: %s\n", d.Severity, d)
 	}

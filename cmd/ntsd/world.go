@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -25,6 +26,7 @@ import (
 	"ntsd/internal/linux/sysclock"
 	"ntsd/internal/ntske"
 	"ntsd/internal/resolve"
+	"ntsd/internal/store"
 )
 
 // steered is what the kernel clock and its dry-run twin have in common.
@@ -248,5 +250,30 @@ func (o *options) load() (*config.Config, []config.Diagnostic) {
 	if cfg != nil {
 		systemdFolders(&cfg.Main, os.Getenv)
 	}
-	return cfg, diagnostics
+	return cfg, append(diagnostics, config.LoadKeys(cfg, o.source(), readSecret)...)
+}
+
+// parseDirectives reads chrony's directives, and the keys that they speak of.
+func (o *options) parseDirectives() (*config.Config, []config.Diagnostic) {
+	cfg, diagnostics := foreign.ParseDirectives(o.directives)
+	return cfg, append(diagnostics, config.LoadKeys(cfg, "directive", readSecret)...)
+}
+
+// maxSecrets bounds a file of symmetric keys in bytes.
+const maxSecrets = 256 << 10
+
+// readSecret reads a file of symmetric keys, and says what to do where it must
+// not or cannot.
+func readSecret(path string) ([]byte, error) {
+	b, err := store.ReadPrivate(path, maxSecrets)
+	var refused *store.RefusedError
+	switch {
+	case errors.As(err, &refused) && refused.Reason == store.TooOpen:
+		return nil, errors.New("others may read it: chmod 600")
+	case errors.As(err, &refused):
+		return nil, errors.New(refused.Reason.String())
+	case errors.Is(err, fs.ErrPermission):
+		return nil, errors.New("permission denied: it must belong to the user that ntsd runs as")
+	}
+	return b, err
 }

@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
 	"ntsd/internal/wire"
@@ -32,6 +33,7 @@ type Config struct {
 	AEADs        []siv.Algorithm // in order of preference
 	TrustedCerts []string
 	NoVal        bool
+	Key          *mac.Secret // symmetric key, which the caller has checked; nil: none. Without effect beside NTS
 
 	MinPoll, MaxPoll       ntptime.Exponent
 	IBurst                 bool
@@ -68,6 +70,7 @@ type Assoc struct {
 	cfg    Config
 	env    *Env
 	filter *filter.Filter
+	key    *mac.Key // nil: none
 
 	to      netip.AddrPort // where requests go; no address while unknown
 	ntpHost string         // the name whose address is awaited
@@ -120,6 +123,9 @@ func New(cfg Config, env *Env, now clock.Reading) *Assoc {
 	}
 	if !cfg.NTS {
 		a.to = netip.AddrPortFrom(cfg.Addr, cfg.Port)
+	}
+	if cfg.Key != nil && !cfg.NTS {
+		a.key = newKey(cfg.Key)
 	}
 	if a.online {
 		a.begin(now)

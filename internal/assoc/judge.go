@@ -132,7 +132,7 @@ func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange
 	x := Exchange{
 		Valid: true, Header: hdr, Local: ev.Local,
 		Offset: s.True.Sub(wall), Delay: s.Delay, Dispersion: s.Dispersion, Response: t.response,
-		Interleaved: a.request.interleaved(&hdr), Authenticated: a.cfg.NTS,
+		Interleaved: a.request.interleaved(&hdr), Authenticated: a.cfg.NTS || a.key != nil,
 		Sent: t.sent.Kind, Received: t.received.Kind,
 	}
 	if !hdr.ReferenceTime.IsZero() {

@@ -41,6 +41,8 @@ func (a *Assoc) receive(now clock.Reading, ev event.Received, out []event.Action
 			return out, v
 		}
 		hdr, fresh = rep.Header, rep.Cookies
+	} else if v := a.authenticateMAC(ev.Data); v != VerdictAccepted {
+		return out, v
 	}
 	code, isKiss := hdr.KissCode()
 	isKiss = isKiss && honoured(code)

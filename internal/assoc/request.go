@@ -66,8 +66,8 @@ func (a *Assoc) send(now clock.Reading, out []event.Action) []event.Action {
 	if a.cfg.NTS {
 		a.env.NTS.Sent++
 		data, out = a.appendNTS(hdr, out)
-	} else {
-		data = hdr.Append(data)
+	} else if data = hdr.Append(data); a.key != nil {
+		data = a.key.Append(data)
 	}
 	return append(out, event.Send{
 		Source: a.cfg.ID, Request: a.request.id, To: a.to, From: from, Interface: a.cfg.Interface, Data: data,

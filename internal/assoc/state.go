@@ -7,6 +7,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
+	"ntsd/internal/mac"
 	"ntsd/internal/nts"
 	"ntsd/internal/siv"
 	"ntsd/internal/wire"
@@ -65,7 +66,9 @@ type VerdictCount struct {
 // and what a person asks next.
 type Auth struct {
 	NTS       bool
-	KeyID     uint32 // number of key establishments behind the keys in use; 0: no keys
+	Symmetric bool     // a key that both sides were given: KeyID, KeyType, KeyBits
+	KeyType   mac.Type // of a symmetric key
+	KeyID     uint32   // its id; with NTS how many key establishments are behind the keys in use, 0: no keys
 	AEAD      siv.Algorithm
 	KeyBits   int
 	LastKE    clock.Mono // of the last successful key establishment
@@ -110,6 +113,9 @@ func (c *counters) stamped(sent, received event.StampKind) {
 	}
 }
 
+// naks is how often a server said that it could not verify a request.
+func (c *counters) naks() int { return int(c.verdicts[VerdictCryptoNAK]) }
+
 // Counters returns a copy of the counters.
 func (a *Assoc) Counters() Counters {
 	c := &a.counters
@@ -128,7 +134,10 @@ func (a *Assoc) Counters() Counters {
 
 // Auth returns the authentication state. It holds no secret.
 func (a *Assoc) Auth() Auth {
-	if !a.cfg.NTS {
+	switch {
+	case a.key != nil:
+		return Auth{Symmetric: true, KeyType: a.key.Type(), KeyID: a.key.ID(), KeyBits: a.key.Bits(), NAKs: a.counters.naks()}
+	case !a.cfg.NTS:
 		return Auth{}
 	}
 	s := &a.keys.session
@@ -185,7 +194,10 @@ func (a *Assoc) Problem() string {
 }
 
 // Authenticated reports whether samples are authenticated.
-func (a *Assoc) Authenticated() bool { return a.cfg.NTS && !a.cfg.NoVal }
+func (a *Assoc) Authenticated() bool { return a.Certified() || a.key != nil }
+
+// Certified reports whether a certificate stands behind the samples.
+func (a *Assoc) Certified() bool { return a.cfg.NTS && !a.cfg.NoVal }
 
 // Synchronised reports whether the server said in its last reply that it is.
 func (a *Assoc) Synchronised() bool {

@@ -72,7 +72,7 @@ func (a *Assoc) Validity() (notBefore, notAfter clock.Wall) {
 
 // OnTrial reports whether the keys in use come from certificates that were not
 // judged at a trusted time.
-func (a *Assoc) OnTrial() bool { return a.Authenticated() && a.keys.valid && !a.keys.session.Strict }
+func (a *Assoc) OnTrial() bool { return a.Certified() && a.keys.valid && !a.keys.session.Strict }
 
 // TakeOver is Restore for an association that runs already, and has no keys.
 func (a *Assoc) TakeOver(now clock.Reading, s nts.Session) {

@@ -20,6 +20,9 @@ const (
 	VerdictUniqueID               // NTS identifier of another request
 	VerdictForged                 // does not verify: test 5
 	VerdictNAK                    // the server could not open our cookie
+	VerdictUnsigned               // without a MAC, though our key wants one
+	VerdictMAC                    // whose MAC is not of our key, or does not verify: test 5
+	VerdictCryptoNAK              // the server could not verify our MAC, or somebody says so
 	VerdictRate                   // kiss: poll less often
 	VerdictDenied                 // kiss: DENY or RSTR
 	VerdictKiss                   // kiss: NTSN, though NTS was not asked for
@@ -61,6 +64,9 @@ func (v Verdict) String() string {
 		VerdictUniqueID:       "NTS identifier does not match",
 		VerdictForged:         "NTS authentication failed",
 		VerdictNAK:            "NTS NAK",
+		VerdictUnsigned:       "reply without MAC",
+		VerdictMAC:            "MAC does not verify",
+		VerdictCryptoNAK:      "crypto-NAK",
 		VerdictRate:           "kiss-o'-death RATE",
 		VerdictDenied:         "kiss-o'-death: access denied",
 		VerdictKiss:           "kiss-o'-death",

@@ -44,7 +44,7 @@ func broken() []brokenCase {
 		one("operator", "operator 'a b'", "error: "+at+"option 'operator' 'a b': must be a name without blanks"),
 		one("unknown option", "minpol 6", "warning: "+at+"option 'minpol' is not known; did you mean 'minpoll'?"),
 		one("unknown option, nothing near", "colour blue", "warning: "+at+"option 'colour' is not known"),
-		one("not acted on", "key 1", "warning: "+at+"option 'key' is not acted on by this version"),
+		one("key", "key 0", "error: "+at+"option 'key' '0': must be a whole number from 1 to 4294967295"),
 		one("control characters", "operator 'a\nb\x1b'", "error: "+at+`option 'operator' 'a\nb\x1b': must be a name without blanks`),
 		one("no nts", "noval 1", "warning: "+at+"option 'noval' has no effect without nts"),
 		{
@@ -70,14 +70,18 @@ func broken() []brokenCase {
 			"error: /etc/config/ntsd:3: @server[0]: option 'family' 'ipv6': does not fit the address 192.0.2.1",
 		}},
 		{"peer with nts", "config peer\n\toption hostname a.example\n\toption nts 1\n", []string{"error: /etc/config/ntsd:3: @peer[0]: option 'nts' is not possible with a peer"}},
-		{"peer", "config peer\n\toption hostname a.example\n", []string{"warning: /etc/config/ntsd:1: @peer[0]: this section is not acted on by this version"}},
+		{"peer", "config peer\n\toption hostname a.example\n", []string{
+			"warning: /etc/config/ntsd:1: @peer[0]: has no key: whoever can send packets in the peer's name can set its time",
+			"warning: /etc/config/ntsd:1: @peer[0]: this section is not acted on by this version",
+		}},
+		{"key beside nts", s + "\toption nts 1\n\toption key 1\n", []string{"warning: /etc/config/ntsd:4: server 'x': option 'key' has no effect beside nts"}},
 		{"second anonymous", "config server\n\toption hostname a.example\nconfig server\n\toption hostname b.example\n\toption maxpoll x\n", []string{
 			"error: /etc/config/ntsd:5: @server[1]: option 'maxpoll' 'x': must be a whole number from -7 to 24",
 		}},
 		{"unknown section", "config sever 'x'\n\toption hostname a.example\n", []string{"warning: /etc/config/ntsd:1: sever 'x': this section type is not known; did you mean 'server'?"}},
 		{"unknown section, nothing near", "config interface 'lan'\n", []string{"warning: /etc/config/ntsd:1: interface 'lan': this section type is not known"}},
-		{"idle once", "config key\n\toption id 1\n\toption secret_file /a\nconfig key\n\toption id 2\n\toption secret_file /b\n", []string{
-			"warning: /etc/config/ntsd:1: @key[0]: this section is not acted on by this version",
+		{"idle once", "config statistics\n\toption dir /a\nconfig statistics\n\toption dir /b\n", []string{
+			"warning: /etc/config/ntsd:1: @statistics[0]: this section is not acted on by this version",
 		}},
 		{"disabled", "config server\n\toption disabled 1\n\toption noval 1\n", nil},
 		in("pool size", "pool", "maxsources 0", "error: /etc/config/ntsd:2: @pool[0]: option 'maxsources' '0': must be a whole number from 1 to 16"),
@@ -99,6 +103,9 @@ func broken() []brokenCase {
 		in("size", "statistics", "max_size 1T", "error: /etc/config/ntsd:2: @statistics[0]: option 'max_size' '1T': must be a number of bytes, or with a unit (k, M, G)"),
 		in("key id", "key", "secret_file /k", "error: /etc/config/ntsd:1: @key[0]: option 'id' is missing"),
 		in("key secret", "key", "id 1", "error: /etc/config/ntsd:1: @key[0]: option 'secret_file' is missing"),
+		in("key type", "key", "type TIGER", "error: /etc/config/ntsd:2: @key[0]: option 'type' 'TIGER': must be MD5, SHA1, SHA256, SHA384, SHA512, AES128 or AES256"),
+		in("key file", "keyfile", "trusted 1", "error: /etc/config/ntsd:1: @keyfile[0]: option 'file' is missing"),
+		in("key file format", "keyfile", "format gps", "error: /etc/config/ntsd:2: @keyfile[0]: option 'format' 'gps': must be chrony or ntp"),
 		in("refclock", "refclock", "driver NMEA", "error: /etc/config/ntsd:2: @refclock[0]: option 'driver' 'NMEA': must be SHM, SOCK, PPS or PHC"),
 		in("leap mode", "systemclock", "leapsecmode smear", "error: /etc/config/ntsd:2: @systemclock[0]: option 'leapsecmode' 'smear': must be system, step, slew or ignore"),
 		in("ppm", "smoothtime", "maxppm 1e9", "error: /etc/config/ntsd:2: @smoothtime[0]: option 'maxppm' '1e9': must be a number of ppm from 0 to 100000"),

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
 )
@@ -44,8 +45,10 @@ type Config struct {
 	Statistics  Statistics
 	Monitor     Monitor
 	Keys        []Key
+	KeyFiles    []KeyFile
 	RefClocks   []RefClock
-	Digest      string // of the file's text, see Digest; empty: not from a file
+	Secrets     []mac.Secret // symmetric keys of Keys and KeyFiles, once LoadKeys has read them
+	Digest      string       // of the file's text, see Digest; empty: not from a file
 }
 
 // Main is the section `ntsd 'main'`.
@@ -296,6 +299,23 @@ type Key struct {
 	Type       string
 	SecretFile string
 	Secret     string // never printed in messages
+	Line       int    // where the section begins, for messages
+}
+
+// KeyFormat is whose file of keys it is.
+type KeyFormat string
+
+const (
+	KeysChrony KeyFormat = "chrony"
+	KeysNTP    KeyFormat = "ntp" // ntpsec's and ntpd's
+)
+
+// KeyFile is a file of symmetric keys.
+type KeyFile struct {
+	File    string
+	Format  KeyFormat
+	Trusted []uint32 // ids; empty: all
+	Line    int      // where the section begins, for messages
 }
 
 // RefClock is a reference clock. Zero values: chrony's defaults.

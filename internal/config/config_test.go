@@ -55,6 +55,12 @@ func withoutLines(c *Config) *Config {
 	if c.DHCP != nil {
 		c.DHCP.Line = 0
 	}
+	for i := range c.Keys {
+		c.Keys[i].Line = 0
+	}
+	for i := range c.KeyFiles {
+		c.KeyFiles[i].Line = 0
+	}
 	return c
 }
 
@@ -178,7 +184,15 @@ func TestPrint(t *testing.T) {
 }
 
 func TestPrintHidesSecrets(t *testing.T) {
-	c, ds := parse(t, "config key\n\toption id 1\n\toption secret 'HEX:0123'\n")
+	c, ds := parse(t, "config key\n\toption id 1\n\toption type SHA1\n\toption secret 'HEX:0123'\n")
+	ds = append(ds, LoadKeys(c, "f", nil)...)
+	if len(c.Secrets) != 1 || string(c.Secrets[0].Value) != "\x01\x23" {
+		t.Fatalf("got %v", c.Secrets)
+	}
+	again, more := parse(t, string(c.AppendUCI(nil)))
+	if HasErrors(more) || len(again.Keys) != 1 || again.Keys[0].ID != 1 || again.Keys[0].Secret == "" {
+		t.Errorf("read again: got %+v, %v", again.Keys, more)
+	}
 	for _, l := range append(lines(ds), string(c.AppendUCI(nil))) {
 		if strings.Contains(l, "0123") {
 			t.Errorf("%q shows the secret", l)

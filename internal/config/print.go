@@ -11,7 +11,8 @@ const PackageName = "ntsd"
 
 // AppendUCI appends the effective configuration in the form of `uci export`
 // and returns dst. Reading it gives the same configuration, but for secrets:
-// those are left out, because this output gets pasted into bug reports.
+// something else stands for those, because this output gets pasted into bug
+// reports.
 //
 // Sections that stand once are spelled out as far as this version acts on
 // them. Of the others, servers above all, only what differs from the defaults
@@ -41,8 +42,11 @@ func (d *Section) print(target, usual any) []uci.Option {
 	var options []uci.Option
 	for _, o := range d.Options {
 		values := o.get(target)
-		if o.Name == "secret" || o.Name == "disabled" || len(values) == 0 {
+		if o.Name == "disabled" || len(values) == 0 {
 			continue
+		}
+		if o.Name == "secret" {
+			values = []string{notShown}
 		}
 		spell := d.Acted && o.Acted && !d.Many
 		if spell || !slices.Equal(values, o.get(usual)) {

@@ -174,7 +174,7 @@ func Schema() []Section {
 		accessSection("deny", "clients that are not answered, though allowed", func(c *Config) *[]Access { return &c.Deny }),
 		serveSection(), localSection(), ntsServerSection(),
 		systemClockSection(), hwTimestampSection(), smoothTimeSection(), loggingSection(), statisticsSection(), monitorSection(),
-		keySection(), refClockSection(),
+		keySection(), keyFileSection(), refClockSection(),
 	}
 	return sections
 }

@@ -87,16 +87,17 @@ func ntsServerSection() Section {
 type keyType = string
 
 func keySection() Section {
-	s := many(later, "key", "a symmetric key", func(c *Config) *[]Key { return &c.Keys },
-		option(later, "id", optional(integer[uint32](1, math.MaxUint32)), "", "its number", func(k *Key) *uint32 { return &k.ID }),
-		option(later, "type", oneOf[keyType]("MD5", "SHA1", "SHA256", "SHA384", "SHA512", "AES128", "AES256"), "AES128", "its algorithm",
+	s := many(acted, "key", "a symmetric key", func(c *Config) *[]Key { return &c.Keys },
+		option(acted, "id", optional(integer[uint32](1, math.MaxUint32)), "", "its number", func(k *Key) *uint32 { return &k.ID }),
+		option(acted, "type", oneOf[keyType]("MD5", "SHA1", "SHA256", "SHA384", "SHA512", "AES128", "AES256"), "AES128", "its algorithm",
 			func(k *Key) *string { return &k.Type }),
-		option(later, "secret_file", optional(path()), "", "file (0600) that holds it", func(k *Key) *string { return &k.SecretFile }),
-		option(later, "secret", optional(text("text", maxText, nil)), "", "the key itself, which ends up in every backup of the configuration",
+		option(acted, "secret_file", optional(path()), "", "file (0600) that holds it", func(k *Key) *string { return &k.SecretFile }),
+		option(acted, "secret", optional(text("text", maxText, nil)), "", "the key itself, which ends up in every backup of the configuration",
 			func(k *Key) *string { return &k.Secret }),
 	)
 	s.check = func(s *section, target any) {
 		k := target.(*Key)
+		k.Line = s.Line
 		switch {
 		case k.ID == 0:
 			s.fail("id", "is missing")
@@ -106,6 +107,23 @@ func keySection() Section {
 			s.fail("secret_file", "cannot stand beside secret")
 		case k.Secret != "":
 			s.warn("secret", "ends up in every backup of the configuration; use secret_file")
+		}
+	}
+	return s
+}
+
+func keyFileSection() Section {
+	s := many(acted, "keyfile", "a file of symmetric keys, as other daemons have them", func(c *Config) *[]KeyFile { return &c.KeyFiles },
+		option(acted, "file", optional(path()), "", "where it is (0600)", func(k *KeyFile) *string { return &k.File }),
+		option(acted, "format", oneOf(KeysChrony, KeysNTP), string(KeysChrony), "whose it is: they write secrets differently",
+			func(k *KeyFile) *KeyFormat { return &k.Format }),
+		list(acted, "trusted", integer[uint32](1, math.MaxUint32), "", "ids of the keys to use; by default all of them",
+			func(k *KeyFile) *[]uint32 { return &k.Trusted }),
+	)
+	s.check = func(s *section, target any) {
+		k := target.(*KeyFile)
+		if k.Line = s.Line; k.File == "" {
+			s.fail("file", "is missing")
 		}
 	}
 	return s

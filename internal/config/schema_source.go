@@ -122,7 +122,7 @@ func ntsOptions(k Kind) []Option {
 			func(d *draft) *string { return &d.Operator }))
 	}
 	return append(options,
-		option(later, "key", optional(integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", func(d *draft) *uint32 { return &d.Key }))
+		option(acted, "key", optional(integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", func(d *draft) *uint32 { return &d.Key }))
 }
 
 func pollOptions() []Option {
@@ -181,8 +181,13 @@ func checkSource(s *section, d *draft) {
 	if len(d.AEADs) > len(slices.Compact(slices.Sorted(slices.Values(d.AEADs)))) {
 		s.fail("aead", "must not name an algorithm twice")
 	}
-	if d.Kind == Peer && d.NTS {
+	switch {
+	case d.Kind == Peer && d.NTS:
 		s.fail("nts", "is not possible with a peer")
+	case d.NTS && d.Key != 0:
+		s.warn("key", "has no effect beside nts")
+	case d.Kind == Peer && d.Key == 0:
+		s.warn("", "has no key: whoever can send packets in the peer's name can set its time")
 	}
 	if d.NoVal && d.NTS {
 		s.warn("noval", "whoever answers is believed, so this source never counts as authenticated")

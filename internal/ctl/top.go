@@ -239,6 +239,9 @@ func headline(r *status.Report) string {
 		if t.Authenticated {
 			how = "NTS"
 		}
+		if slices.ContainsFunc(r.Sources, func(s status.Source) bool { return s.Mark == "*" && s.Auth.Mode == status.ModeSymmetric }) {
+			how = "symmetric key"
+		}
 		text = fmt.Sprintf("synchronised to %s (%s), stratum %d", by, how, t.Stratum)
 	}
 	text += "  ntsd " + r.Daemon.Version + "  up " + status.Duration(r.Daemon.UptimeS)

@@ -25,7 +25,7 @@ const maxJitter = time.Second
 func (d *Daemon) engineConfig() engine.Config {
 	cfg := translate(d.applied)
 	for _, s := range d.learntSources() {
-		cfg.Sources = append(cfg.Sources, engineSource(&s))
+		cfg.Sources = append(cfg.Sources, engineSource(d.applied, &s))
 	}
 	cfg.Leaps = d.leaps
 	cfg.OneShot, cfg.Floor, cfg.FloorFrom = d.opt.OneShot, d.opt.Floor, "the build"
@@ -39,7 +39,7 @@ func (d *Daemon) engineConfig() engine.Config {
 func translate(c *config.Config) engine.Config {
 	sources := make([]engine.Source, 0, len(c.Sources))
 	for i := range c.Sources {
-		sources = append(sources, engineSource(&c.Sources[i]))
+		sources = append(sources, engineSource(c, &c.Sources[i]))
 	}
 	return engine.Config{
 		Sources: sources,
@@ -91,14 +91,15 @@ func bootstrapMode(m config.BootstrapMode) bootstrap.Mode {
 	}
 }
 
-func engineSource(s *config.Source) engine.Source {
+// engineSource puts a source of c into the engine's terms.
+func engineSource(c *config.Config, s *config.Source) engine.Source {
 	kind := engine.KindServer
 	if s.Kind == config.Pool {
 		kind = engine.KindPool
 	}
 	return engine.Source{
 		Kind: kind, Name: s.Name, Port: s.Port, NTS: s.NTS, NTSPort: s.NTSPort, AEADs: s.AEADs,
-		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Operator: s.Operator, Family: family(s.Family),
+		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Key: c.Secret(s.Key), Operator: s.Operator, Family: family(s.Family),
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
 		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay,
 		MinSamples: s.MinSamples, MaxSamples: s.MaxSamples, MaxSources: s.MaxSources,

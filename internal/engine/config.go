@@ -10,6 +10,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/leaplist"
 	"ntsd/internal/local"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/selection"
 	"ntsd/internal/siv"
@@ -105,6 +106,7 @@ type Source struct {
 	AEADs        []siv.Algorithm
 	TrustedCerts []string
 	NoVal        bool
+	Key          *mac.Secret // symmetric key of requests and replies; nil: none
 	Operator     string
 	Family       event.Family
 
@@ -128,7 +130,7 @@ func (s *Source) Equal(t *Source) bool { return sourceEqual(s, t) }
 
 func sourceEqual(s, t *Source) bool {
 	return s.Kind == t.Kind && s.Name == t.Name && s.Port == t.Port && s.Family == t.Family &&
-		s.NTS == t.NTS && s.NTSPort == t.NTSPort && s.NoVal == t.NoVal &&
+		s.NTS == t.NTS && s.NTSPort == t.NTSPort && s.NoVal == t.NoVal && s.Key.Equal(t.Key) &&
 		slices.Equal(s.AEADs, t.AEADs) && slices.Equal(s.TrustedCerts, t.TrustedCerts) &&
 		s.MinDelay == t.MinDelay && s.MinSamples == t.MinSamples && s.MaxSamples == t.MaxSamples
 }

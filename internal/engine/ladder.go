@@ -136,7 +136,7 @@ func (e *Engine) admit() {
 		j = l.Judge(e.votes())
 	}
 	for i, m := range x.members {
-		in := !m.assoc.Authenticated() || m.assoc.Strict()
+		in := !m.assoc.Certified() || m.assoc.Strict()
 		if l.Climbing() {
 			in = !j.Agreed && e.mayFollow(i) || j.Agreed && j.In[i] && (j.Confirmed && m.assoc.Strict() || !j.Confirmed && l.Phase() == bootstrap.PhaseSearching)
 		}

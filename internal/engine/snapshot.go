@@ -51,7 +51,7 @@ type Tracking struct {
 	RootDisp      time.Duration
 	Interval      time.Duration // between the last updates
 	Leap          event.Leap
-	Authenticated bool // the reference is an NTS source
+	Authenticated bool // the reference is a source with NTS or a symmetric key
 	Updates       uint64
 	Steps         uint64
 }

@@ -104,7 +104,7 @@ func (s *source) assocConfig(id event.SourceID, addr netip.Addr) assoc.Config {
 	c := &s.cfg
 	return assoc.Config{
 		ID: id, Name: c.Name, Addr: addr, Port: c.Port,
-		NTS: c.NTS, KEPort: c.NTSPort, AEADs: c.AEADs, TrustedCerts: c.TrustedCerts, NoVal: c.NoVal,
+		NTS: c.NTS, KEPort: c.NTSPort, AEADs: c.AEADs, TrustedCerts: c.TrustedCerts, NoVal: c.NoVal, Key: c.Key,
 		MinPoll: c.MinPoll, MaxPoll: c.MaxPoll, IBurst: c.IBurst, Offline: s.offline,
 		MaxDelay: c.MaxDelay, MinDelay: c.MinDelay, MinSamples: c.MinSamples, MaxSamples: c.MaxSamples,
 		XLeave: c.XLeave, Interface: c.Interface, Filter: c.Filter,
@@ -183,7 +183,18 @@ func (e *Engine) user(s *source, a netip.Addr) (*source, *member) {
 
 // yields reports whether o gives a server up to s: authenticated time is worth
 // more, and a server learnt from the network must not displace it.
-func (o *source) yields(s *source) bool { return s.cfg.NTS && !o.cfg.NTS }
+func (o *source) yields(s *source) bool { return s.cfg.proof() > o.cfg.proof() }
+
+// proof ranks how a source proves who it is.
+func (s *Source) proof() int {
+	switch {
+	case s.NTS:
+		return 2
+	case s.Key != nil:
+		return 1
+	}
+	return 0
+}
 
 // pick chooses the next address of a source: one with keys at hand, else of
 // another family than avoid, else the first. ok is false when there is none to

@@ -10,6 +10,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/nts"
 	"ntsd/internal/siv"
@@ -34,6 +35,7 @@ type server struct {
 	keDelay time.Duration
 	ntpHost string         // named by its key establishment
 	ntpAddr netip.AddrPort // likewise
+	key     *mac.Secret    // replies are authenticated by it
 	change  func(*wire.Header)
 	kiss    wire.KissCode
 	kes     int
@@ -313,6 +315,9 @@ func (w *world) answer(s *server, data []byte) []byte {
 	}
 	if s.change != nil {
 		s.change(&hdr)
+	}
+	if s.key != nil {
+		return mac.NewRing([]mac.Secret{*s.key}).Find(s.key.ID).Append(hdr.Append(nil))
 	}
 	if !s.nts || len(data) == wire.HeaderLen {
 		return hdr.Append(nil)

@@ -76,6 +76,10 @@ func (t *translator) translate(name string, args []string) {
 		t.add(t.once("serve"), name, orOn(strings.Join(args, " ")))
 	case "ntsratelimit":
 		t.add(t.once("nts_server"), "ratelimit", orOn(strings.Join(args, " ")))
+	case "keyfile":
+		t.keyFile(name, args)
+	case "broadcast":
+		t.noBroadcast(name)
 	default:
 		if irrelevant(name) {
 			t.ignored(name)

@@ -175,9 +175,9 @@ func (t *translator) translateLog(args []string) {
 // irrelevant reports whether name is a directive of chrony that this daemon
 // has no use for.
 func irrelevant(name string) bool {
-	const names = " acquisitionport bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice broadcast" +
+	const names = " acquisitionport bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice" +
 		" clientloglimit cmdallow cmddeny cmdport cmdratelimit confdir corrtimeratio driftfile dscp dumpdir dumponexit" +
-		" fallbackdrift hwclockfile hwtstimeout include initstepslew keyfile leapsectz" +
+		" fallbackdrift hwclockfile hwtstimeout include initstepslew leapsectz" +
 		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter maxslewrate" +
 		" maxtxbuffers maxupdateskew ntpsigndsocket ntsaeads ntsprocesses ntsrefresh opencommands pidfile ptpdomain" +
 		" ptpport refresh rtcautotrim rtcdevice rtcfile rtconutc sched_priority smoothtime sourcedir tempcomp "

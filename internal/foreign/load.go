@@ -28,7 +28,7 @@ func detect(file string, lines []string) format {
 		return formatNTP
 	}
 	ours := []string{"config", "package"}
-	ntp := []string{"restrict", "statsdir", "statistics", "filegen", "fudge", "tinker", "tos", "disable", "enable", "nts", "logconfig", "logfile", "refclock", "leapfile"}
+	ntp := []string{"restrict", "statsdir", "statistics", "filegen", "fudge", "tinker", "tos", "disable", "enable", "nts", "logconfig", "logfile", "refclock", "leapfile", "trustedkey"}
 	found := formatChrony
 	first := true
 	for _, line := range lines {

@@ -73,7 +73,6 @@ func TestChronyFile(t *testing.T) {
 	diff(t, "diagnostics", heard(ds), []string{
 		"warning: /etc/chrony.conf:5: sourcedir: has no equivalent and is ignored",
 		"warning: /etc/chrony.conf:6: driftfile: has no equivalent and is ignored",
-		"warning: /etc/chrony.conf:9: keyfile: has no equivalent and is ignored",
 		"warning: /etc/chrony.conf:11: leapsectz: has no equivalent and is ignored",
 	})
 	if len(c.Sources) != 2 || !c.Sources[0].NTS || c.MakeStep.Limit != 3 || !c.Main.RTCSync || !c.NTSServer.Enabled ||

@@ -24,6 +24,12 @@ func ntp(file string, lines []string) *translator {
 			r.add(args)
 		case "fudge":
 			t.ntpFudge(args)
+		case "keys":
+			t.keyFile(name, args)
+		case "trustedkey":
+			t.trustedKeys(args)
+		case "broadcast", "broadcastclient", "multicastclient", "manycastclient", "manycastserver":
+			t.noBroadcast(name)
 		case "statistics":
 			for _, a := range args {
 				t.ntpStatistics(a)
@@ -33,6 +39,7 @@ func ntp(file string, lines []string) *translator {
 		}
 	})
 	r.finish()
+	t.finishKeys()
 	return t
 }
 
@@ -40,9 +47,8 @@ func ntp(file string, lines []string) *translator {
 func (t *translator) ntpSimple(name string, args []string) {
 	simple := map[string][2]string{
 		"statsdir": {"statistics", "dir"}, "leapfile": {"systemclock", "leapfile"}, "leapsmearinterval": {},
-		"driftfile": {}, "logfile": {}, "logconfig": {}, "filegen": {}, "keys": {}, "trustedkey": {}, "controlkey": {},
+		"driftfile": {}, "logfile": {}, "logconfig": {}, "filegen": {}, "controlkey": {},
 		"requestkey": {}, "crypto": {}, "tinker": {}, "disable": {}, "enable": {}, "interface": {}, "mru": {}, "nonvolatile": {},
-		"broadcast": {}, "multicastclient": {}, "manycastclient": {}, "manycastserver": {}, "broadcastclient": {},
 		"includefile": {}, "discard": {}, "setvar": {}, "rlimit": {}, "phone": {}, "unpeer": {}, "pidfile": {}, "monitor": {},
 		"extra": {}, "dscp": {},
 	}
@@ -54,8 +60,6 @@ func (t *translator) ntpSimple(name string, args []string) {
 		t.note(config.Error, name, "is not a directive of ntp.conf")
 	case target[0] == "" && (name == "driftfile" || name == "filegen"):
 		// The frequency is kept anyway, and files of statistics by day.
-	case target[0] == "" && name == "broadcast":
-		t.note(config.Warning, name, "is not offered: nobody can authenticate or measure the delay of a broadcast")
 	case target[0] == "":
 		t.ignored(name)
 	case len(args) != 1:

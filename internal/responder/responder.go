@@ -131,6 +131,7 @@ type state struct {
 	table  *table           // nil: nothing is remembered
 	keys   *server.Rotation // nil: no NTS
 	shared bool             // they are a fleet's
+	config *config.Config   // whose symmetric keys are in force; nil: none are
 
 	// For people, about the keys.
 	keysFile string // of a fleet
@@ -263,7 +264,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 		r.countdown, r.nudged = survey, false
 		r.tellRefused(now.Mono)
 		next.table = r.table(cfg, next.table)
-		r.applied = cfg
+		r.applied, next.config = cfg, cfg
 		r.state.Store(&next)
 		r.open(r.wantedSpots(cfg))
 		r.surveyNTS(cfg)

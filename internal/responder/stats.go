@@ -16,9 +16,11 @@ func (r *Responder) ServerStats() status.ServerStats {
 	asked := t.counts.Requests() - t.counts[server.Control]
 	s := status.ServerStats{
 		Ports: ports, Received: asked, Dropped: asked - t.counts.Replies(),
-		Authenticated: t.counts[server.AnsweredNTS] + t.counts[server.AnsweredNTSInterleaved],
-		Interleaved:   t.counts[server.AnsweredInterleaved] + t.counts[server.AnsweredNTSInterleaved],
-		KernelRX:      t.kernelRx, DaemonRX: t.daemonRx,
+		Authenticated: t.counts[server.AnsweredNTS] + t.counts[server.AnsweredNTSInterleaved] +
+			t.counts[server.AnsweredMAC] + t.counts[server.AnsweredMACInterleaved],
+		Interleaved: t.counts[server.AnsweredInterleaved] + t.counts[server.AnsweredNTSInterleaved] +
+			t.counts[server.AnsweredMACInterleaved],
+		KernelRX: t.kernelRx, DaemonRX: t.daemonRx,
 		KernelTX: t.kernelTx, DaemonTX: t.counts.Replies() - min(t.counts.Replies(), t.kernelTx),
 		KEAccepted: t.keAccepted, KEDropped: t.keDropped, KE: t.ke,
 		Unsent: t.unsent, Cookies: cookies(&t.cookies), Verdicts: make(map[string]uint64, server.Verdicts),

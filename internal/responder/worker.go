@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
 	"ntsd/internal/status"
@@ -202,6 +203,9 @@ func learn(mean *time.Duration, d time.Duration) {
 func (w *worker) adopt(s *state) {
 	if w.state == nil || s.keys != w.state.keys {
 		w.server.SetCookies(keyring(s.keys, s.shared))
+	}
+	if s.config != nil && (w.state == nil || s.config != w.state.config) {
+		w.server.SetKeys(mac.NewRing(s.config.Secrets))
 	}
 	w.server.SetPolicy(s.policy)
 	w.state = s

@@ -23,7 +23,7 @@ func TestStart(t *testing.T) {
 	}
 
 	r.write("sbin/ujail", "", 0o755)
-	for _, dir := range []string{"etc/own", "etc/tls", "srv", "etc/keys", "var/run/ubus"} {
+	for _, dir := range []string{"etc/own", "etc/tls", "srv", "etc/keys", "etc/secrets", "etc/others", "var/run/ubus"} {
 		r.write(dir+"/file", "", 0o644)
 	}
 	r.config(`
@@ -39,12 +39,16 @@ config statistics
 	option dir '/tmp/stats'
 config key
 	option secret_file '/nowhere/secret'
+config key
+	option secret_file '/etc/secrets/file'
+config keyfile
+	option file '/etc/others/file'
 config monitor
 	option chrony_socket '/var/run/chrony/chronyd.sock'
 `)
 	calls = r.run(nil, "/etc/init.d/ntsd", "start")
 	has(t, calls, "procd_add_jail ntsd log",
-		"procd_add_jail_mount /etc/config /etc/passwd /etc/group /etc/ssl /var/run/ubus /etc/own /etc/tls",
+		"procd_add_jail_mount /etc/config /etc/passwd /etc/group /etc/ssl /var/run/ubus /etc/own /etc/tls /etc/secrets /etc/others",
 		"procd_add_jail_mount_rw /var/run/ntsd /etc/ntsd/state /etc/keys /tmp/stats /var/run/chrony",
 		"procd_set_param capabilities /etc/capabilities/ntsd.json", "procd_set_param user ntp",
 		"procd_set_param group ntp", "procd_set_param no_new_privs 1", "procd_close_instance ")

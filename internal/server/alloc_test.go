@@ -99,7 +99,13 @@ func paths() []path {
 		{name: "access", verdict: DropAccess, policy: open, request: plain, from: "203.0.113.1:123"},
 		{name: "rate", verdict: DropRate, policy: limited, request: plain},
 		{name: "format", verdict: DropFormat, policy: open, request: with(2, 4, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 4, 4, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)},
-		{name: "mac", verdict: DropMAC, policy: open, request: with(make([]byte, 20)...)},
+		{name: "unknown key", verdict: DropKey, policy: open, request: with(make([]byte, 20)...)},
+		{name: "mac", verdict: DropMAC, policy: open, request: with(append([]byte{0, 0, 0, 1}, make([]byte, 16)...)...)},
+		{name: "symmetric key", verdict: AnsweredMAC, policy: open, request: signed(plain)},
+		{name: "symmetric key interleaved", verdict: AnsweredMACInterleaved, policy: open, request: signed(func(t testing.TB, b *pathBed) []byte {
+			return header(func(h *wire.Header) { h.Origin, h.Receive = b.first(t), 9 })(t, b)
+		})},
+		{name: "kiss symmetric key", verdict: KissRate, policy: kissing, request: signed(plain)},
 		{name: "nts off", verdict: DropNTS, policy: open, request: secure(siv.AESSIVCMAC256, 0, whole), noNTS: true},
 		{name: "random", verdict: DropRandom, policy: open, request: secure(siv.AESSIVCMAC256, 0, whole), random: iotest.ErrReader(errors.New("none"))},
 	}
@@ -132,7 +138,7 @@ func (b *pathBed) first(t testing.TB) ntptime.Timestamp {
 
 func (p *path) bed(t testing.TB) *pathBed {
 	b := &pathBed{ring: newRing(t, 1), clients: NewClients(1<<14, seed())}
-	b.s = New(Config{Policy: &p.policy, Cookies: b.ring, Rand: p.random})
+	b.s = New(Config{Policy: &p.policy, Cookies: b.ring, Rand: p.random, Keys: symmetricKeys()})
 	if p.random == nil {
 		b.s.cfg.Rand = newRand(t)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/nts"
 	"ntsd/internal/wire"
@@ -33,6 +34,9 @@ type Config struct {
 	Cookies *nts.Keyring
 	// Rand gives the nonces of NTS replies. It may be nil without Cookies.
 	Rand io.Reader
+	// Keys are symmetric keys; nil: requests that are authenticated by one are
+	// dropped.
+	Keys *mac.Ring
 	// Policy says who is answered; nil: everybody.
 	Policy *Policy
 }
@@ -73,6 +77,9 @@ func (s *Server) SetPolicy(p *Policy) { s.cfg.Policy = p }
 
 // SetCookies replaces the cookie keys: they rotate while requests come in.
 func (s *Server) SetCookies(ring *nts.Keyring) { s.cfg.Cookies = ring }
+
+// SetKeys replaces the symmetric keys.
+func (s *Server) SetKeys(ring *mac.Ring) { s.cfg.Keys = ring }
 
 // Counts returns how often each verdict was given.
 func (s *Server) Counts() Counts { return s.counts }
@@ -146,7 +153,7 @@ func (s *Server) reply(dst []byte, req *Request, now clock.Wall, sys *System) ([
 	case above:
 		return dst, DropRate
 	case kissed:
-		return s.kiss(dst, req.Data, a.out)
+		return s.kiss(dst, &a)
 	}
 	if len(req.Data) == wire.HeaderLen {
 		v := s.complete(&a)
@@ -181,8 +188,9 @@ func (s *Server) replyExtended(dst []byte, a *answer) ([]byte, Verdict) {
 		return dst, DropMode
 	case !errors.Is(err, nts.ErrNotNTS):
 		return dst, DropFormat
-	case hasMAC(a.req.Data):
-		return dst, DropMAC
+	}
+	if m := mac.Of(a.req.Data); len(m) > 0 {
+		return s.replyMAC(dst, m, a, AnsweredMAC)
 	}
 	v := s.complete(a)
 	if a.out.Mode != wire.ModeServer { // RFC 8915 §5.3: the identifier is not defined there
@@ -228,7 +236,8 @@ func (s *Server) visit(req *Request) (*record, judgement) {
 // kiss tells the client to poll less often (RFC 5905 section 7.4: RATE), at
 // least as slowly as the limit wants it. A reply that could not be believed
 // anyway is not sent.
-func (s *Server) kiss(dst, data []byte, out wire.Header) ([]byte, Verdict) {
+func (s *Server) kiss(dst []byte, a *answer) ([]byte, Verdict) {
+	req, data, out := a.req, a.req.Data, a.out
 	if out.Mode != wire.ModeServer {
 		return dst, DropRate
 	}
@@ -238,10 +247,12 @@ func (s *Server) kiss(dst, data []byte, out wire.Header) ([]byte, Verdict) {
 		return out.Append(dst), KissRate
 	}
 	fields, err := nts.ParseServerRequest(data)
-	switch {
+	switch m := mac.Of(data); {
 	case err == nil:
 		return nts.AppendKiss(dst, out, &fields, wire.KissRate), KissRate
-	case errors.Is(err, nts.ErrNotNTS) && !hasMAC(data):
+	case errors.Is(err, nts.ErrNotNTS) && len(m) > 0:
+		return s.replyMAC(dst, m, &answer{req: req, out: out}, KissRate)
+	case errors.Is(err, nts.ErrNotNTS):
 		return nts.AppendPlainResponse(dst, out, &fields), KissRate
 	}
 	return dst, DropRate
@@ -284,17 +295,6 @@ func replyMode(in *wire.Header, port uint16) (wire.Mode, bool) {
 		}
 	}
 	return 0, false
-}
-
-// hasMAC reports whether a message authentication code ends the packet. To
-// answer without one would be useless: a client that sends a MAC demands one.
-// Extension fields of unknown types on the other hand are ignored, as RFC 7822
-// section 3 wants it.
-func hasMAC(pkt []byte) bool {
-	ext := wire.PacketExtensions(pkt)
-	for _, ok := ext.Next(); ok; _, ok = ext.Next() {
-	}
-	return len(ext.MAC()) > 0
 }
 
 // fill makes the reply's header (RFC 5905 section 14, figure 31).

@@ -9,6 +9,8 @@ const (
 	AnsweredInterleaved                   // the same in interleaved mode (RFC 9769)
 	AnsweredNTS                           // authenticated reply with fresh cookies
 	AnsweredNTSInterleaved                // the same in interleaved mode
+	AnsweredMAC                           // reply authenticated by a symmetric key
+	AnsweredMACInterleaved                // the same in interleaved mode
 	NAK                                   // NTS NAK: the cookie or the request did not open
 	KissRate                              // told to poll less often
 	Control                               // a question of mode 6, for the caller to answer
@@ -20,7 +22,8 @@ const (
 	DropAccess                            // not allowed
 	DropRate                              // above the rate limit
 	DropFormat                            // malformed extension fields
-	DropMAC                               // symmetric key authentication, which is not offered
+	DropKey                               // authenticated by a symmetric key that we do not have
+	DropMAC                               // by one that we have, and it does not verify
 	DropNTS                               // NTS fields that cannot be answered, or NTS is off
 	DropRandom                            // no randomness for a nonce
 	verdicts                              // how many there are
@@ -34,7 +37,9 @@ func (v Verdict) Replies() bool { return v <= KissRate }
 
 // Interleaved reports whether the reply is one of interleaved mode, whose
 // client will ask when it really left.
-func (v Verdict) Interleaved() bool { return v == AnsweredInterleaved || v == AnsweredNTSInterleaved }
+func (v Verdict) Interleaved() bool {
+	return v == AnsweredInterleaved || v == AnsweredNTSInterleaved || v == AnsweredMACInterleaved
+}
 
 // String returns the verdict's name as counters show it.
 func (v Verdict) String() string {
@@ -43,6 +48,8 @@ func (v Verdict) String() string {
 		AnsweredInterleaved:    "answered_interleaved",
 		AnsweredNTS:            "answered_nts",
 		AnsweredNTSInterleaved: "answered_nts_interleaved",
+		AnsweredMAC:            "answered_mac",
+		AnsweredMACInterleaved: "answered_mac_interleaved",
 		NAK:                    "nak",
 		KissRate:               "kiss_rate",
 		Control:                "control",
@@ -54,6 +61,7 @@ func (v Verdict) String() string {
 		DropAccess:             "drop_access",
 		DropRate:               "drop_rate",
 		DropFormat:             "drop_format",
+		DropKey:                "drop_key",
 		DropMAC:                "drop_mac",
 		DropNTS:                "drop_nts",
 		DropRandom:             "drop_random",

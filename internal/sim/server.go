@@ -9,6 +9,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/nts"
 	"ntsd/internal/server"
@@ -35,8 +36,9 @@ type Server struct {
 	Unsynchronised []When // it says so
 	Attack         Attack
 	NTS            bool
-	NoKE           []When    // key establishments fail
-	Rekeys         []Instant // it forgets its cookie keys
+	Key            *mac.Secret // symmetric key that it has; nil: none
+	NoKE           []When      // key establishments fail
+	Rekeys         []Instant   // it forgets its cookie keys
 	Resolution     time.Duration
 	Stratum        uint8      // 0: 1
 	Leap           event.Leap // announced whatever is true, if it is not LeapNone
@@ -100,6 +102,9 @@ func (s *station) start() error {
 			return fmt.Errorf("sim: cookie key: %w", err)
 		}
 		s.ring, cfg.Cookies = ring, ring
+	}
+	if s.Key != nil {
+		cfg.Keys = mac.NewRing([]mac.Secret{*s.Key})
 	}
 	cfg.Policy = &server.Policy{Interleaved: !s.Basic}
 	s.core, s.clients = server.New(cfg), server.NewClients(fewClients, server.Seed{1, 2})

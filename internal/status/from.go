@@ -186,7 +186,13 @@ func sampleFrom(s *engine.SourceState, now clock.Mono) Sample {
 }
 
 func authFrom(a *engine.Auth, now clock.Mono) Auth {
-	if !a.NTS {
+	switch {
+	case a.Symmetric:
+		return Auth{
+			Mode: ModeSymmetric, KeyID: int64(a.KeyID), AEAD: a.KeyType.Number(), AEADName: a.KeyType.String(), KeyBits: a.KeyBits,
+			NAKs: a.NAKs, LastKE: Never, NextKE: Never,
+		}
+	case !a.NTS:
 		return Auth{Mode: "none", LastKE: Never, NextKE: Never}
 	}
 	out := Auth{

@@ -208,7 +208,8 @@ func RenderSelectdata(w io.Writer, r Report, o Options) error {
 }
 
 func (s *Source) authLetter() string {
-	if s.Auth.Mode == "nts" {
+	switch s.Auth.Mode {
+	case "nts", ModeSymmetric:
 		return "Y"
 	}
 	return "N"
@@ -248,8 +249,11 @@ func RenderAuthdata(w io.Writer, r Report, o Options) error {
 
 // mode is the column of authdata.
 func (a *Auth) mode() string {
-	if a.Mode == "nts" {
+	switch a.Mode {
+	case "nts":
 		return "NTS"
+	case ModeSymmetric:
+		return "SK"
 	}
 	return "-"
 }

@@ -160,9 +160,9 @@ type SelectOptions struct {
 
 // Auth is a row of chronyc authdata and what a person asks next.
 type Auth struct {
-	Mode        string `json:"mode"` // nts or none
+	Mode        string `json:"mode"` // nts, symmetric or none
 	KeyID       int64  `json:"key_id"`
-	AEAD        int    `json:"aead_id"`
+	AEAD        int    `json:"aead_id"` // of a symmetric key its type, as chronyc numbers it
 	AEADName    string `json:"aead,omitempty"`
 	KeyBits     int    `json:"key_bits"`
 	LastKE      Ago    `json:"last_ke_ago_s"`
@@ -182,6 +182,10 @@ type Auth struct {
 	TLS             *TLS         `json:"tls,omitempty"`
 	Certificate     *Certificate `json:"certificate,omitempty"`
 }
+
+// ModeSymmetric is the mode of a source that is authenticated by a symmetric
+// key.
+const ModeSymmetric = "symmetric"
 
 // TLS describes the connection of the last key establishment.
 type TLS struct {

@@ -115,6 +115,9 @@ func trimmed(seconds float64) string { return strings.TrimSpace(magnitude(second
 // authWords tells about keys, TLS and the certificate.
 func authWords(r *Report, s *Source) []string {
 	a := &s.Auth
+	if a.Mode == ModeSymmetric {
+		return []string{fmt.Sprintf("symmetric key %d, %s with %d bits: as secret as its copies on both sides", a.KeyID, a.AEADName, a.KeyBits)}
+	}
 	if a.Mode != "nts" {
 		return []string{"not authenticated: anyone on the path can forge its replies"}
 	}

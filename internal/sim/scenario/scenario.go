@@ -16,6 +16,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/selection"
 	"ntsd/internal/sim"
@@ -352,6 +353,9 @@ func (b *builder) source(key string, w *words) {
 		b.each(func(_ *sim.Server, src *engine.Source) { src.IBurst = false })
 	case "nts":
 		b.each(func(s *sim.Server, src *engine.Source) { s.NTS, src.NTS = true, true })
+	case "key":
+		k := &mac.Secret{ID: 1, Type: mac.AES128, Value: []byte("0123456789abcdef")}
+		b.each(func(s *sim.Server, src *engine.Source) { s.Key, src.Key = k, k })
 	case "xleave":
 		b.each(func(_ *sim.Server, src *engine.Source) { src.XLeave = true })
 	case "filter":
