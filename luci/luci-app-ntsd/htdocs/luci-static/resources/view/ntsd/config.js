@@ -268,7 +268,8 @@ return view.extend({
 		sourceTabs.forEach(function(t) { g.tab(t[0], t[1]); });
 		options.of(type).forEach(function(d) {
 			var f = fields.many(g, d.tab, type, d.name);
-			f.modalonly = d.name != 'hostname' && d.name != 'nts' && d.name != 'disabled';
+			/* null: in both; false would keep it out of the dialog. */
+			f.modalonly = [ 'hostname', 'nts', 'disabled' ].indexOf(d.name) < 0 ? true : null;
 			if (d.name == 'hostname')
 				f.rmempty = false;
 			if (d.name == 'disabled')
