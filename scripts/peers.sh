@@ -47,8 +47,15 @@ if [ ! -f "$peers/complete" ]; then
 	done
 	: >"$peers/complete"
 fi
-# It came later than the others.
+# These came later than the others.
 [ -x "$peers/ntpsec/usr/bin/ntpdig" ] || unpack ntpsec-ntpdig ntpsec
+# Of Prometheus the checker of metrics and rules alone. It can be done without,
+# and is tried once.
+if [ ! -d "$peers/prometheus" ]; then
+	mkdir -p "$peers/prometheus"
+	(unpack prometheus prometheus) || echo "peers: no promtool: metrics and alert rules are not checked by it" >&2
+	rm -f "$peers/prometheus/usr/bin/prometheus" "$peers/debs"/prometheus_*.deb
+fi
 
 library_path=
 for folder in "$peers"/libraries/lib/*-linux-* "$peers"/libraries/usr/lib/*-linux-*; do

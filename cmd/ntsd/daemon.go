@@ -257,6 +257,9 @@ func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Serve
 	chrony := answerChronyc(d, served, log)
 	out.applied = append(out.applied, chrony.Nudge)
 	beside.Go(func() { chrony.Run(ctx) })
+	file := newMetricsFile(log)
+	out.applied = append(out.applied, file.nudge)
+	beside.Go(func() { file.Run(ctx, d, answer) })
 	return beside
 }
 

@@ -124,6 +124,6 @@ func monitorSection() Section {
 		option(acted, "chrony_port", integer[uint16](0, math.MaxUint16), "0", "UDP port for chronyc on the loopback interface; 0: none",
 			func(m *Monitor) *uint16 { return &m.ChronyPort }),
 		option(acted, "ntpq", boolean(), "0", "answer ntpq (mode 6, read only) on the loopback interface", func(m *Monitor) *bool { return &m.NTPQ }),
-		option(later, "metrics", optional(path()), "", "file of metrics for a collector", func(m *Monitor) *string { return &m.Metrics }),
+		option(acted, "metrics", optional(path()), "", "file of metrics for a collector of text files, written every 15 s", func(m *Monitor) *string { return &m.Metrics }),
 	)
 }

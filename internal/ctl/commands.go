@@ -39,6 +39,7 @@ func views() []Command {
 		{"activity", "", "how many sources are online, offline, unresolved", "", "ntsctl activity", 0, 0, (*invocation).table},
 		{"bootstrap", "", "how the first time was found, or what it waits for", "Each rung of the ladder: what was tried, when after the start, + or - for how it\nwent, and in words which time and which certificates were involved.", "ntsctl bootstrap", 0, 0, (*invocation).table},
 		{"history", "[hour | day | week]", "how the clock was: offset, bound, frequency", "Without a word the last hour. The numbers of a graph; --json has them in rows.", "ntsctl -c history day", 0, 1, asking(status.RenderHistory)},
+		{"metrics", "[textfile]", "all numbers, for Prometheus and its kin", "OpenMetrics 1.0; with textfile the older format, which the textfile collectors\nof node exporters read. Option metrics of section monitor has the daemon write\nsuch a file by itself.", "ntsctl metrics | grep synchronised", 0, 1, (*invocation).metrics},
 		{"report", "", "everything above in one JSON object", "", "ntsctl report | jsonfilter -e '@.tracking.stratum'", 0, 0, (*invocation).report},
 		{"top", "", "all of it, live", "Keys: q quit, n names or addresses, s sort, v words.", "ntsctl top", 0, 0, (*invocation).top},
 		{"waitsync", "[TRIES [CORRECTION [SKEW [INTERVAL]]]]", "wait until the clock is synchronised", "Asks every INTERVAL seconds (10), at most TRIES times (0: for ever), until what\nis left to correct is at most CORRECTION seconds and the skew at most SKEW ppm\n(0: not checked). Exit status 1 when that did not happen. What a long wait is\nfor is said on standard error.", "ntsctl waitsync 60 0.01", 0, 4, (*invocation).waitsync},
@@ -72,7 +73,7 @@ func actions() []Command {
 func isLater(name string) bool {
 	return slices.Contains([]string{
 		"rtcdata",
-		"metrics", "add", "delete",
+		"add", "delete",
 	}, name)
 }
 
