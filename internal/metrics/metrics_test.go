@@ -94,7 +94,7 @@ func untold() map[string]string {
 	)
 	return map[string]string{
 		"report.Daemon.PID": identity, "report.Daemon.Log.Time": logged, "report.Daemon.Config.Read": logged,
-		"report.Sources.Ident.Port": identity, "report.Sources.Sample.PollLog2": changed, "report.Sources.Sample.Reach": changed,
+		"report.Sources.Ident.Port": identity, "report.Sources.Ident.ID": identity, "report.Sources.Sample.PollLog2": changed, "report.Sources.Sample.Reach": changed,
 		"report.Sources.Auth.KeyID": identity, "report.Sources.Auth.AEAD": identity, "report.Sources.Auth.KEPort": identity,
 		"report.Sources.NTP.Version": identity, "report.Sources.NTP.Mode": identity, "report.Sources.NTP.Stratum": copied,
 		"report.Sources.NTP.PollLog2": copied, "report.Sources.NTP.PrecisionLog2": changed,
