@@ -41,11 +41,18 @@ const (
 	CmdReload     = "reload"     // reads the configuration again
 	CmdDump       = "dump"       // writes the state files now
 	CmdSmoothTime = "smoothtime" // activate, or reset
+	CmdAdd        = "add"        // a directive as in chrony.conf: answers with Added
+	CmdDelete     = "delete"     // TARGET
 	// CmdTest takes what probe.ParseTarget reads, or ArgTestID and the number
 	// of a test, and answers with a probe.Result.
 	CmdTest   = "test"
 	ArgTestID = "id"
 )
+
+// Added answers CmdAdd.
+type Added struct {
+	Warnings []string `json:"warnings,omitempty"` // about what changes nothing
+}
 
 // Errors of ParseRequest and Request.Event.
 var (

@@ -56,6 +56,8 @@ func actions() []Command {
 		{"onoffline", "[SOURCE]", "online where there is a route, else offline", target, "ntsctl onoffline", 0, 1, (*invocation).action},
 		{"refresh", "", "resolve the names again", "", "ntsctl refresh", 0, 0, (*invocation).action},
 		{"rekey", "[SOURCE]", "establish new NTS keys", target, "ntsctl rekey", 0, 1, (*invocation).action},
+		{"add", "server|pool NAME [OPTION ...]", "add a source, until it is deleted or the daemon ends", "As in a chrony.conf: the name, then options. It stays over a reload, and is\ngone after a restart: /etc/config/ntsd is the place for what should stay.", "ntsctl add server time.cloudflare.com nts iburst", 1, 64, (*invocation).add},
+		{"delete", "SOURCE", "delete a source", "A source of the configuration comes back with reload.", "ntsctl delete time.cloudflare.com", 1, 1, (*invocation).action},
 		{"reload", "", "read the configuration again", "Sources that did not change keep their samples and keys.", "ntsctl reload", 0, 0, (*invocation).action},
 		{"dump", "", "write the state files now", "", "ntsctl dump", 0, 0, (*invocation).action},
 		{"test", "[-4 | -6] SERVER", "ask a server once, and show all there is to know", "SERVER is a name or an address, with :PORT where key establishment has another\nport than 4460, or a directive as in chrony.conf: 'server HOST', without nts,\ntests plain NTP. A server of the configuration is tested with its options.\nThe clock is left alone; it works without a daemon, too.", "ntsctl test time.cloudflare.com", 1, 64, (*invocation).test},
@@ -73,7 +75,6 @@ func actions() []Command {
 func isLater(name string) bool {
 	return slices.Contains([]string{
 		"rtcdata",
-		"add", "delete",
 	}, name)
 }
 

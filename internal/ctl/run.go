@@ -3,6 +3,7 @@ package ctl
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -140,6 +141,21 @@ func (c *invocation) action(words []string) error {
 	}
 	if _, err := c.client.do(context.Background(), words[0], words[1:]...); err != nil {
 		return err
+	}
+	return c.done()
+}
+
+// add has the daemon ask one more source.
+func (c *invocation) add(words []string) error {
+	resp, err := c.client.do(context.Background(), control.CmdAdd, strings.Join(words[1:], " "))
+	if err != nil {
+		return err
+	}
+	var added control.Added
+	if json.Unmarshal(resp.Body, &added) == nil {
+		for _, w := range added.Warnings {
+			fmt.Fprintf(c.stderr, "ntsctl: warning: %s\n", status.Printable(w))
+		}
 	}
 	return c.done()
 }

@@ -27,6 +27,8 @@ func (d *Daemon) Answer(ctx context.Context, req control.Request) control.Respon
 		return answerTo(d.Reload(ctx))
 	case control.CmdDump:
 		return answerTo(d.Dump(ctx))
+	case control.CmdAdd, control.CmdDelete:
+		return d.change(ctx, req)
 	case control.CmdOnOffline:
 		if len(req.Args) > 1 {
 			return control.Fail(control.CodeArguments, "onoffline takes one source")

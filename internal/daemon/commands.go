@@ -160,7 +160,7 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 	if old := d.applied.Main; cfg.Main.RunDir != old.RunDir || cfg.Main.StateDir != old.StateDir || cfg.Main.Clock != old.Clock || cfg.Main.RTCSync != old.RTCSync {
 		d.opt.Log.Warn("options run_dir, state_dir, clock and rtcsync take effect at the next start")
 	}
-	d.applied = cfg
+	d.applied, d.changed.deleted = cfg, nil
 	d.reading.applied, d.reading.refused = d.reading.last, false
 	d.readLeaps()
 	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), d.engineConfig(), nil))

@@ -61,6 +61,7 @@ type Daemon struct {
 	boot     event.Boot // from flash
 	troubles []Trouble
 	learnt   []string // time servers that DHCP names
+	changed  changed
 	told     told
 	past     past
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"time"
 
 	"ntsd/internal/bootstrap"
@@ -24,7 +25,8 @@ const maxJitter = time.Second
 // engineConfig returns the configuration in force in the engine's terms.
 func (d *Daemon) engineConfig() engine.Config {
 	cfg := translate(d.applied)
-	for _, s := range d.learntSources() {
+	cfg.Sources = slices.DeleteFunc(cfg.Sources, func(s engine.Source) bool { return d.changed.lacks(s.Name) })
+	for _, s := range d.moreSources() {
 		cfg.Sources = append(cfg.Sources, engineSource(d.applied, &s))
 	}
 	cfg.Leaps = d.leaps
