@@ -16,6 +16,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/mac"
+	"ntsd/internal/middlebox"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
 	"ntsd/internal/wire"
@@ -107,6 +108,9 @@ type Assoc struct {
 
 	keys     keys
 	ke       establishment
+	way      middlebox.Path
+	wayTold  bool // people know of the finding
+	shorter  bool // shorter packets were asked for because of it
 	counters counters
 }
 
@@ -265,6 +269,7 @@ func (a *Assoc) moveTo(to netip.AddrPort) {
 		a.ahead = ahead{}
 		a.reach, a.missed, a.sampled, a.doubtful = 0, 0, false, false
 		a.previous, a.batch, a.basic = exchange{}, batch{}, basicMode{}
+		a.way, a.wayTold, a.shorter = middlebox.Path{}, false, false
 	}
 	a.to = to
 }

@@ -52,7 +52,10 @@ func newBench(t *testing.T, cfg Config) *bench {
 		cfg.MinPoll, cfg.MaxPoll = 6, 10
 	}
 	if cfg.NTS {
-		cfg.KEPort, cfg.AEADs = 4460, []siv.Algorithm{siv.AESSIVCMAC256}
+		cfg.KEPort = 4460
+		if cfg.AEADs == nil {
+			cfg.AEADs = []siv.Algorithm{siv.AESSIVCMAC256}
+		}
 	}
 	b.a = New(cfg, b.env, b.now)
 	return b

@@ -95,7 +95,7 @@ func (a *Assoc) startKE(now clock.Reading, out []event.Action) (_ []event.Action
 	out = a.saveBackoff(now, out)
 	return append(out, event.StartKE{
 		Source: a.cfg.ID, Attempt: k.attempt, Name: a.cfg.Name, Addr: a.cfg.Addr, Port: a.cfg.KEPort,
-		AEADs: a.cfg.AEADs, TrustedCerts: a.cfg.TrustedCerts, NoVal: a.cfg.NoVal, Verify: a.env.Verify,
+		AEADs: a.offered(), TrustedCerts: a.cfg.TrustedCerts, NoVal: a.cfg.NoVal, Verify: a.env.Verify,
 	}), true
 }
 

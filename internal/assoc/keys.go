@@ -25,54 +25,11 @@ type keys struct {
 	naks      int  // over the life of the association
 	cookieLen int
 	since     clock.Mono // when the keys were established
-	bulk      bulk
 }
 
 // keyLifetime is when keys are replaced though they work: chrony's default.
 // RFC 8915 §4.2 asks for none; it bounds what a stolen key is good for.
 const keyLifetime = 28 * 24 * time.Hour
-
-// bulk guards against networks that drop long NTP packets. Their signature is
-// loss that goes with placeholders: one lost reply makes the next request
-// longer, and so loses it too, until the cookies are used up.
-type bulk struct {
-	less int // placeholders given up
-	lost int // requests with placeholders in a row that were lost
-	good int // replies since less was set
-}
-
-const (
-	bulkLost = 3  // so many in a row raise the suspicion
-	bulkGood = 32 // so many replies allow one placeholder more
-)
-
-// limit is how many placeholders a request may carry.
-func (b *bulk) limit() int { return nts.MaxCookies - b.less }
-
-// answered notes a reply to a request with n placeholders. The suspicion is
-// confirmed by a short request that fared better.
-func (b *bulk) answered(n int) {
-	if n == 0 && b.lost >= bulkLost {
-		*b = bulk{less: nts.MaxCookies}
-	}
-	if n > 0 {
-		b.lost = 0
-	}
-	if b.good++; b.good >= bulkGood && b.less > 0 {
-		b.good, b.less = 0, b.less-1
-	}
-}
-
-// missed notes a lost request with n placeholders.
-func (b *bulk) missed(n int) {
-	if n == 0 {
-		return
-	}
-	b.lost++
-	if b.less > 0 {
-		b.good, b.less = 0, nts.MaxCookies // the trial failed
-	}
-}
 
 // install takes a session into use.
 func (a *Assoc) install(s nts.Session) error {
@@ -90,7 +47,7 @@ func (a *Assoc) install(s nts.Session) error {
 		// What was measured on trial says nothing about the trusted server.
 		a.forgetSamples()
 	}
-	*k = keys{session: s, valid: true, gen: k.gen + 1, c2s: c2s, s2c: s2c, naks: k.naks, bulk: k.bulk}
+	*k = keys{session: s, valid: true, gen: k.gen + 1, c2s: c2s, s2c: s2c, naks: k.naks}
 	if len(s.Cookies) > 0 {
 		k.cookieLen = len(s.Cookies[0])
 	}
@@ -115,9 +72,9 @@ func (a *Assoc) Restore(now clock.Reading, s nts.Session) bool {
 	return true
 }
 
-// appendNTS spends a cookie on a request. The session is saved without it
-// before the request leaves, so no crash can spend it twice.
-func (a *Assoc) appendNTS(hdr wire.Header, out []event.Action) ([]byte, []event.Action) {
+// appendNTS spends a cookie on a request with n placeholders. The session is
+// saved without it before the request leaves, so no crash can spend it twice.
+func (a *Assoc) appendNTS(hdr wire.Header, n int, out []event.Action) ([]byte, []event.Action) {
 	k, rq := &a.keys, &a.request
 	cookie, ok := k.session.TakeCookie()
 	if !ok {
@@ -127,8 +84,6 @@ func (a *Assoc) appendNTS(hdr wire.Header, out []event.Action) ([]byte, []event.
 	rq.s2c, rq.gen, rq.cookie, rq.trust = k.s2c, k.gen, cookie, trustOf(&k.session)
 	nonce := make([]byte, k.session.AEAD.NonceSize())
 	a.random(nonce)
-	n := nts.Placeholders(len(k.session.Cookies), cookie, k.bulk.limit())
-	rq.placeholders = n
 	out = append(out, event.SaveSession{Session: k.session})
 	return nts.AppendClientRequest(nil, hdr, rq.uid, cookie, n, k.c2s, nonce), out
 }
@@ -136,7 +91,7 @@ func (a *Assoc) appendNTS(hdr wire.Header, out []event.Action) ([]byte, []event.
 // authenticated notes a reply that verified.
 func (a *Assoc) authenticated(now clock.Reading, fresh [][]byte, out []event.Action) []event.Action {
 	k := &a.keys
-	k.bulk.answered(a.request.placeholders)
+	out = a.lengthPassed(out)
 	// RFC 8915 §5.7: cookies go with the keys of their key establishment, and
 	// those may have been replaced since the request left.
 	if a.request.gen != k.gen {
@@ -160,6 +115,7 @@ func (a *Assoc) nak(out []event.Action) []event.Action {
 	}
 	a.request.kissed = true
 	a.keys.naks++
+	out = a.lengthPassed(out)
 	if !a.keys.naked {
 		a.keys.naked = true
 		out = append(out, a.notice(event.NoticeNAK, ""))

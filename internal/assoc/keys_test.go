@@ -157,10 +157,13 @@ func TestForgedNAKsWithoutKE(t *testing.T) {
 func TestPlaceholdersRefillTheJar(t *testing.T) {
 	b := newBench(t, Config{NTS: true})
 	b.ke()
+	first := b.poll()
+	b.reply(first, b.authentic(first, b.header(first)))
 	for lost := range 8 {
 		req := b.poll()
+		// Then the path is on trial, and a coin decides: see package middlebox.
 		r := mustParse(t, req)
-		if r.Placeholders != lost {
+		if r.Placeholders != lost && (lost < 3 || r.Placeholders != 0) {
 			t.Errorf("after %d lost replies: %d placeholders", lost, r.Placeholders)
 		}
 		if got := len(last[event.SaveSession](b).Session.Cookies); got != 7-lost {
@@ -169,7 +172,7 @@ func TestPlaceholdersRefillTheJar(t *testing.T) {
 	}
 	b = newBench(t, Config{NTS: true})
 	b.ke()
-	for range 5 {
+	for range 2 {
 		b.poll()
 	}
 	req := b.poll()
@@ -282,7 +285,7 @@ func TestHastyPollsDoNotHammerTheKEServer(t *testing.T) {
 			b.establish()
 			answered = 0
 		}
-		if len(b.sent) > n && answered == 0 { // the first under new keys
+		if len(b.sent) > n && answered == 0 && len(b.sent[n].Data) > wire.HeaderLen { // the first under new keys
 			b.reply(b.sent[n], b.authentic(b.sent[n], b.header(b.sent[n])))
 			answered++
 		}

@@ -135,7 +135,7 @@ func (a *Assoc) lookBack(out []event.Action) []event.Action {
 	}
 	if !rq.missed {
 		rq.missed = true
-		a.keys.bulk.missed(rq.placeholders)
+		out = a.lengthLost(out)
 		out = a.miss(rq.why(), out)
 	}
 	return a.closeSocket(out)
@@ -199,8 +199,9 @@ func (a *Assoc) sampledOnce(accepted bool) {
 func (a *Assoc) Misses() int { return a.missed }
 
 // Dead reports that the address gives nothing and another should be tried:
-// eight polls without a usable reply, or access denied.
-func (a *Assoc) Dead() bool { return a.missed >= lostPolls || a.denied }
+// eight polls without a usable reply, or access denied, or nothing long enough
+// gets through.
+func (a *Assoc) Dead() bool { return a.missed >= lostPolls || a.denied || a.way.Finding().Closed }
 
 func (a *Assoc) notice(kind event.NoticeKind, text string) event.Notice {
 	return event.Notice{Kind: kind, Source: a.cfg.ID, Name: a.cfg.Name, Addr: a.Addr(), Text: text}

@@ -27,6 +27,9 @@ func (a *Assoc) receive(now clock.Reading, ev event.Received, out []event.Action
 	if v != VerdictAccepted {
 		return out, v
 	}
+	if a.request.bare {
+		return a.shortAnswered(out)
+	}
 	var fresh [][]byte
 	if a.cfg.NTS {
 		rep, v := a.authenticate(ev.Data)

@@ -36,7 +36,7 @@ type request struct {
 	cookie []byte
 	trust  trust
 
-	placeholders int
+	bare bool // a header and nothing else, though NTS is wanted: a test of the path
 }
 
 // why says in words why the request brought nothing.
@@ -64,8 +64,7 @@ func (a *Assoc) send(now clock.Reading, out []event.Action) []event.Action {
 	from := a.interleave(&hdr)
 	data := make([]byte, 0, wire.HeaderLen)
 	if a.cfg.NTS {
-		a.env.NTS.Sent++
-		data, out = a.appendNTS(hdr, out)
+		data, out = a.appendLength(hdr, out)
 	} else if data = hdr.Append(data); a.key != nil {
 		data = a.key.Append(data)
 	}

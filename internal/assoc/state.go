@@ -8,6 +8,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/mac"
+	"ntsd/internal/middlebox"
 	"ntsd/internal/nts"
 	"ntsd/internal/siv"
 	"ntsd/internal/wire"
@@ -84,9 +85,9 @@ type Auth struct {
 	LastError string
 	NextKE    clock.Mono // earliest next key establishment, if one is wanted
 	KERuns    uint64     // successful, over the life of the association
-	// MaxPlaceholders is how many a request may carry: below 7 long packets
-	// seem to get lost on the way.
+	// MaxPlaceholders is how many a request may carry; below 7, Path says why.
 	MaxPlaceholders int
+	Path            middlebox.Finding // what the network does to long requests
 }
 
 // counters are Counters without memory of their own.
@@ -146,7 +147,10 @@ func (a *Assoc) Auth() Auth {
 		NAKs: a.keys.naks, Cookies: len(s.Cookies), KE: a.ke.info,
 		KEAddr: a.cfg.Addr, KEPort: a.cfg.KEPort, LastError: a.ke.reason,
 		NextKE: a.ke.notBefore, KERuns: a.ke.runs,
-		MaxPlaceholders: min(a.keys.bulk.limit(), nts.MaxCookies-1),
+		MaxPlaceholders: nts.MaxCookies - 1, Path: a.way.Finding(),
+	}
+	if n, limited := a.way.Spare(); limited {
+		auth.MaxPlaceholders = n
 	}
 	if a.keys.valid {
 		auth.KeyID, auth.AEAD, auth.KeyBits = a.keys.gen, s.AEAD, 8*s.AEAD.KeySize()

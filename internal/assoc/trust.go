@@ -86,7 +86,7 @@ func (a *Assoc) TakeOver(now clock.Reading, s nts.Session) {
 func (a *Assoc) Revoke(out []event.Action) []event.Action {
 	out = a.closeSocket(out)
 	a.request.answered = true
-	a.keys = keys{gen: a.keys.gen + 1, naks: a.keys.naks, bulk: a.keys.bulk}
+	a.keys = keys{gen: a.keys.gen + 1, naks: a.keys.naks}
 	a.forgetSamples()
 	a.reach = 0
 	if a.online {

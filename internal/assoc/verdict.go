@@ -16,6 +16,7 @@ const (
 	VerdictVersion                // not NTP 1 to 4
 	VerdictMode                   // not a server's reply
 	VerdictOrigin                 // not to this request: RFC 5905 test 2
+	VerdictShort                  // to a request without a cookie, which tests whether the path is open
 	VerdictPlain                  // without NTS fields, to an NTS request
 	VerdictUniqueID               // NTS identifier of another request
 	VerdictForged                 // does not verify: test 5
@@ -60,6 +61,7 @@ func (v Verdict) String() string {
 		VerdictVersion:        "unknown NTP version",
 		VerdictMode:           "not a server's reply",
 		VerdictOrigin:         "origin timestamp does not match",
+		VerdictShort:          "only a request without NTS got a reply",
 		VerdictPlain:          "reply without NTS",
 		VerdictUniqueID:       "NTS identifier does not match",
 		VerdictForged:         "NTS authentication failed",

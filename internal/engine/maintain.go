@@ -76,7 +76,7 @@ func (e *Engine) fill(now clock.Reading, s *source, out []event.Action) []event.
 	for len(s.members) < s.wanted() {
 		var addr netip.Addr
 		var ok bool
-		if out, addr, ok = e.pick(now, s, netip.Addr{}, out); !ok {
+		if out, addr, ok = e.pick(now, s, netip.Addr{}, false, out); !ok {
 			e.refreshLater(now, s)
 			return out
 		}
@@ -110,7 +110,7 @@ func (e *Engine) refreshLater(now clock.Reading, s *source) {
 // gives nothing, if there is one to try.
 func (e *Engine) replace(now clock.Reading, s *source, m *member, out []event.Action) []event.Action {
 	old := m.assoc.SourceAddr()
-	out, addr, ok := e.pick(now, s, old, out)
+	out, addr, ok := e.pick(now, s, old, m.assoc.PathClosed(), out)
 	if !ok && m.assoc.KEFailed() {
 		addr, ok = e.sooner(s, m)
 	}
@@ -120,6 +120,7 @@ func (e *Engine) replace(now clock.Reading, s *source, m *member, out []event.Ac
 	}
 	out = e.remove(s, m, out)
 	out, next := e.add(now, s, addr, out)
+	next.assoc.FollowPath(m.assoc)
 	return append(out, event.Notice{
 		Kind: event.NoticeReplaced, Source: next.assoc.ID(), Name: s.cfg.Name, Addr: addr, Text: old.String(),
 	})

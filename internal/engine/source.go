@@ -197,9 +197,9 @@ func (s *Source) proof() int {
 }
 
 // pick chooses the next address of a source: one with keys at hand, else of
-// another family than avoid, else the first. ok is false when there is none to
-// try now.
-func (e *Engine) pick(now clock.Reading, s *source, avoid netip.Addr, out []event.Action) (_ []event.Action, best netip.Addr, ok bool) {
+// another family than avoid, else the first; where the way to avoid is closed to
+// long packets, the family counts most. ok is false when there is none to try now.
+func (e *Engine) pick(now clock.Reading, s *source, avoid netip.Addr, closed bool, out []event.Action) (_ []event.Action, best netip.Addr, ok bool) {
 	rank := -1
 	for i := range s.addrs {
 		x := &s.addrs[i]
@@ -219,6 +219,9 @@ func (e *Engine) pick(now clock.Reading, s *source, avoid netip.Addr, out []even
 		}
 		if avoid.IsValid() && avoid.Is4() != x.addr.Is4() {
 			r++
+			if closed {
+				r += 2
+			}
 		}
 		if r > rank {
 			rank, best, ok = r, x.addr, true

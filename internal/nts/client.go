@@ -13,10 +13,13 @@ import (
 // limit lowers the answer further where a network drops long packets; pass
 // MaxCookies for none.
 func Placeholders(held int, cookie []byte, limit int) int {
-	field := extLen(len(cookie))
+	field := PlaceholderLen(cookie)
 	room := (MaxRequestLen - requestOverhead - field) / field
 	return max(0, min(MaxCookies-1-held, room, limit))
 }
+
+// PlaceholderLen is the length of a placeholder for a cookie, in bytes.
+func PlaceholderLen(cookie []byte) int { return extLen(len(cookie)) }
 
 // requestOverhead is a request less its cookie and placeholder fields, for the
 // algorithms with the longest nonce and tag.

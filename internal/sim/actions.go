@@ -80,7 +80,7 @@ func (c *client) send(t Instant, a event.Send) {
 		left += Instant(c.latency.draw(t, 0))
 	}
 	there, back := st.to.draw(left, from.Port()), st.back.draw(left, from.Port())
-	if st.Loss > 0 && st.rng.Float64() < st.Loss {
+	if st.Loss > 0 && st.rng.Float64() < st.Loss || st.MaxLength > 0 && len(a.Data) > st.MaxLength {
 		return
 	}
 	arrival := left + Instant(there)

@@ -31,6 +31,7 @@ type Server struct {
 	Basic bool
 	// Loss and LossBack are the shares of requests and replies that get lost.
 	Loss, LossBack float64
+	MaxLength      int    // bytes of NTP that the way lets through; 0: all
 	Error          []Term // what its clock is wrong by, in seconds (positive: ahead)
 	Dead           []When // it does not answer
 	Unsynchronised []When // it says so

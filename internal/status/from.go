@@ -202,6 +202,9 @@ func authFrom(a *engine.Auth, now clock.Mono) Auth {
 		KEAddress: address(a.KEAddr), KEPort: int(a.KEPort),
 		NextKE: Never, LastError: reasonText(a.LastError), MaxPlaceholders: a.MaxPlaceholders,
 	}
+	if f := a.Path; f.Found() {
+		out.Path = &Path{Longest: f.Longest, Lost: f.Lost, Closed: f.Closed}
+	}
 	if a.AEAD != 0 {
 		out.AEADName = fmt.Sprint(a.AEAD)
 	}

@@ -179,6 +179,7 @@ type Auth struct {
 	// MaxPlaceholders is how many cookies a request may ask for beside the one
 	// that it spends; fewer than seven: longer packets get lost on the path.
 	MaxPlaceholders int          `json:"max_placeholders"`
+	Path            *Path        `json:"path,omitempty"` // what drops long packets; absent: nothing known
 	TLS             *TLS         `json:"tls,omitempty"`
 	Certificate     *Certificate `json:"certificate,omitempty"`
 }
@@ -186,6 +187,13 @@ type Auth struct {
 // ModeSymmetric is the mode of a source that is authenticated by a symmetric
 // key.
 const ModeSymmetric = "symmetric"
+
+// Path says that requests longer than so many bytes get no reply.
+type Path struct {
+	Longest int  `json:"longest_answered"`
+	Lost    int  `json:"shortest_lost"`
+	Closed  bool `json:"closed"` // to every request with NTS
+}
 
 // TLS describes the connection of the last key establishment.
 type TLS struct {

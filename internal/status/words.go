@@ -126,6 +126,9 @@ func authWords(r *Report, s *Source) []string {
 		out = append(out, text)
 	}
 	out = append(out, keyWords(a)...)
+	if text := pathWords(a); text != "" {
+		out = append(out, text)
+	}
 	if t := a.TLS; t != nil {
 		pq := "not post-quantum"
 		if t.PostQuantum {
@@ -156,15 +159,23 @@ func keyWords(a *Auth) []string {
 	if a.OnTrial {
 		out = append(out, "on trial: the dates of the certificates were not judged at a time that is trusted")
 	}
-	switch most := nts.MaxCookies - 1; {
-	case a.MaxPlaceholders >= most:
-	case a.MaxPlaceholders <= 0:
-		out = append(out, "long packets seem to get lost on the path: no spare cookies are asked for, for now")
-	default:
-		out = append(out, fmt.Sprintf("long packets seem to get lost on the path: at most %d of %d spare cookies are asked for at once",
-			a.MaxPlaceholders, most))
-	}
 	return out
+}
+
+// pathWords says what the network does to long requests.
+func pathWords(a *Auth) string {
+	if a.Path == nil {
+		return ""
+	}
+	text := fmt.Sprintf("requests longer than %d bytes get no reply, for something on the way drops them: ", a.Path.Longest)
+	switch most := nts.MaxCookies - 1; {
+	case a.Path.Closed:
+		return text + fmt.Sprintf("the shortest with NTS has %d", a.Path.Lost)
+	case a.MaxPlaceholders <= 0:
+		return text + "no spare cookies are asked for, for now"
+	default:
+		return text + fmt.Sprintf("at most %d of %d spare cookies are asked for at once", a.MaxPlaceholders, most)
+	}
 }
 
 // keTrouble says what went wrong in the last key establishment, and when the

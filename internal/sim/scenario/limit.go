@@ -44,6 +44,7 @@ func notices() map[string]event.NoticeKind {
 		"kedone": event.NoticeKEDone, "kefailed": event.NoticeKEFailed, "nak": event.NoticeNAK,
 		"replaced": event.NoticeReplaced, "falseticker": event.NoticeFalseticker,
 		"truechimer": event.NoticeTruechimer, "leap": event.NoticeLeap,
+		"pathshort": event.NoticePathShort, "pathopen": event.NoticePathOpen,
 	}
 }
 

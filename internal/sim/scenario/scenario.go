@@ -263,6 +263,9 @@ func (b *builder) server(key string, w *words) {
 		b.each(func(s *sim.Server, _ *engine.Source) { s.Basic = true })
 	case "loss", "lossback", "forges", "replays", "tampers":
 		b.shares(key, w.share(key))
+	case "maxlength":
+		n := w.integer(key, 1, 65535)
+		b.each(func(s *sim.Server, _ *engine.Source) { s.MaxLength = n })
 	case "error":
 		terms := w.wrong()
 		b.each(func(s *sim.Server, _ *engine.Source) { s.Error = terms })
