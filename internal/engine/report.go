@@ -91,6 +91,9 @@ func (e *Engine) sourceState(now clock.Reading, s *source, m *member) SourceStat
 		if why := st.Auth.LastError; why != "" && a.Reach() == 0 {
 			st.Why = why
 		}
+		if st.Auth.Path.Closed {
+			st.Why = st.Auth.Path.String()
+		}
 	}
 	return st
 }

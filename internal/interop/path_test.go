@@ -26,6 +26,8 @@ type path struct {
 	server   *Host
 	requests [][]byte
 	ke       int                     // connections to key establishment
+	longest  int                     // of requests that arrive, in bytes; 0: any
+	lost     int                     // so many of the next do not
 	reply    func(pkt []byte) []byte // what arrives of a reply; nil: all
 }
 
@@ -113,7 +115,12 @@ func (p *path) carryNTP(joined *sync.WaitGroup) {
 		request := bytes.Clone(buf[:n])
 		p.mu.Lock()
 		p.requests = append(p.requests, request)
+		dropped := p.lost > 0 || p.longest > 0 && n > p.longest
+		p.lost = max(0, p.lost-1)
 		p.mu.Unlock()
+		if dropped {
+			continue
+		}
 		joined.Go(func() { p.ask(request, client) })
 	}
 }
@@ -149,6 +156,20 @@ func (p *path) onReplies(f func(pkt []byte) []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reply = f
+}
+
+// narrow drops requests that are longer; 0: none.
+func (p *path) narrow(longest int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.longest = longest
+}
+
+// lose drops the next requests.
+func (p *path) lose(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost = n
 }
 
 // reroute makes another host the server.

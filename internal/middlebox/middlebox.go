@@ -35,10 +35,11 @@ const (
 	longest = 96
 
 	// beyond and perTrial are logarithms of the capital that ends a trial, in
-	// hundredths: e^4.61 is 100, and each doubling of the number of trials
-	// takes four times as much. In all its life an association so believes in
-	// a middlebox that does not exist with a probability of 1/200 at most.
-	beyond   = 461
+	// hundredths: e^4 is 55, and each doubling of the number of trials takes four
+	// times as much: the sum of 1/C over all trials is 1/110. In all its life an
+	// association so believes in a middlebox that does not exist with a
+	// probability of less than 1 %.
+	beyond   = 400
 	perTrial = 139
 	// most doublings count.
 	mostTrials = 10
@@ -46,9 +47,11 @@ const (
 	ruin = -300
 
 	// nearGood replies allow one placeholder more while that makes a request
-	// shorter than what got lost, farGood ones beyond.
+	// shorter than what got lost, farGood ones beyond; forget ends a finding that
+	// has turned out to be too strict.
 	nearGood = 8
 	farGood  = 32
+	forget   = 128
 )
 
 // kind says what a trial compares.
@@ -132,7 +135,8 @@ type Path struct {
 
 	finding Finding
 	spare   int // placeholders that may be asked for, while there is a finding
-	good    int // replies since that changed
+	good    int // replies since that changed, or such a request was lost
+	grown   bool
 
 	sent sent
 }
@@ -283,7 +287,7 @@ func (p *Path) bet(won, lost bool) {
 	switch {
 	case t.capital >= limit && t.passed > 0 && t.shortest > 0:
 		p.finding = Finding{Longest: t.passed, Lost: t.shortest, Closed: t.kind == closed}
-		p.spare, p.good = t.reached, 0
+		p.spare, p.good, p.grown = t.reached, 0, false
 		p.trial = trial{}
 	case t.capital <= ruin, t.requests >= longest:
 		p.wait = p.lost + rest
@@ -292,17 +296,17 @@ func (p *Path) bet(won, lost bool) {
 }
 
 // relax notes a reply while there is a finding: one to a request as long as
-// those that got lost refutes it.
+// those that got lost refutes it. It is also given up when something longer than
+// at first got through and nothing has been lost since.
 func (p *Path) relax() {
 	s, f := &p.sent, &p.finding
-	if s.length >= f.Lost {
-		*f = Finding{}
-		return
-	}
 	p.good++
-	if s.length > f.Longest {
+	switch {
+	case s.length >= f.Lost, p.grown && p.good >= forget:
+		*f, p.grown = Finding{}, false
+	case s.length > f.Longest:
 		f.Longest, f.Closed = s.length, false
-		p.spare, p.good = max(p.spare, s.placeholders), 0
+		p.spare, p.good, p.grown = max(p.spare, s.placeholders), 0, true
 	}
 }
 

@@ -196,7 +196,7 @@ func found(t *testing.T, cut int) *client {
 func TestGrowsAndEnds(t *testing.T) {
 	const cut = base + step + 10
 	c := found(t, cut)
-	for range 300 {
+	for range 100 {
 		c.poll(func(length int) bool { return length <= cut })
 	}
 	n, limited := c.path.Spare()
