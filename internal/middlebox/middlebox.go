@@ -89,10 +89,10 @@ func (k kind) odds() odds {
 // Finding is what a path does to long requests. The zero value: nothing that we
 // know of.
 type Finding struct {
-	Longest int // the longest request that gets replies, in bytes; 0: no finding
-	Lost    int // the shortest that got none
+	Longest int `json:"longest_answered"` // the longest request that gets replies, in bytes; 0: no finding
+	Lost    int `json:"shortest_lost"`    // the shortest that got none
 	// Closed says that not even the shortest authenticated request gets a reply.
-	Closed bool
+	Closed bool `json:"closed"`
 }
 
 // Found reports whether there is a finding.

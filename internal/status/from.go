@@ -203,7 +203,7 @@ func authFrom(a *engine.Auth, now clock.Mono) Auth {
 		NextKE: Never, LastError: reasonText(a.LastError), MaxPlaceholders: a.MaxPlaceholders,
 	}
 	if f := a.Path; f.Found() {
-		out.Path = &Path{Longest: f.Longest, Lost: f.Lost, Closed: f.Closed}
+		out.Path = &f
 	}
 	if a.AEAD != 0 {
 		out.AEADName = fmt.Sprint(a.AEAD)

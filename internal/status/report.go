@@ -1,5 +1,7 @@
 package status
 
+import "ntsd/internal/middlebox"
+
 // Report is everything the daemon tells about itself at one instant. The zero
 // value is an unsynchronised daemon without sources. Field names in JSON are
 // stable and end in their unit; the package comment says what the signs mean.
@@ -178,22 +180,16 @@ type Auth struct {
 	LastError   string `json:"last_error,omitempty"`
 	// MaxPlaceholders is how many cookies a request may ask for beside the one
 	// that it spends; fewer than seven: longer packets get lost on the path.
-	MaxPlaceholders int          `json:"max_placeholders"`
-	Path            *Path        `json:"path,omitempty"` // what drops long packets; absent: nothing known
-	TLS             *TLS         `json:"tls,omitempty"`
-	Certificate     *Certificate `json:"certificate,omitempty"`
+	MaxPlaceholders int `json:"max_placeholders"`
+	// Path is what drops long packets; absent: nothing is known of it.
+	Path        *middlebox.Finding `json:"path,omitempty"`
+	TLS         *TLS               `json:"tls,omitempty"`
+	Certificate *Certificate       `json:"certificate,omitempty"`
 }
 
 // ModeSymmetric is the mode of a source that is authenticated by a symmetric
 // key.
 const ModeSymmetric = "symmetric"
-
-// Path says that requests longer than so many bytes get no reply.
-type Path struct {
-	Longest int  `json:"longest_answered"`
-	Lost    int  `json:"shortest_lost"`
-	Closed  bool `json:"closed"` // to every request with NTS
-}
 
 // TLS describes the connection of the last key establishment.
 type TLS struct {

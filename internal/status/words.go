@@ -126,8 +126,8 @@ func authWords(r *Report, s *Source) []string {
 		out = append(out, text)
 	}
 	out = append(out, keyWords(a)...)
-	if text := pathWords(a); text != "" {
-		out = append(out, text)
+	if a.Path != nil {
+		out = append(out, pathWords(a))
 	}
 	if t := a.TLS; t != nil {
 		pq := "not post-quantum"
@@ -164,18 +164,11 @@ func keyWords(a *Auth) []string {
 
 // pathWords says what the network does to long requests.
 func pathWords(a *Auth) string {
-	if a.Path == nil {
-		return ""
-	}
-	text := fmt.Sprintf("requests longer than %d bytes get no reply, for something on the way drops them: ", a.Path.Longest)
-	switch most := nts.MaxCookies - 1; {
-	case a.Path.Closed:
+	text := a.Path.String() + ", for something on the way drops them: "
+	if a.Path.Closed {
 		return text + fmt.Sprintf("the shortest with NTS has %d", a.Path.Lost)
-	case a.MaxPlaceholders <= 0:
-		return text + "no spare cookies are asked for, for now"
-	default:
-		return text + fmt.Sprintf("at most %d of %d spare cookies are asked for at once", a.MaxPlaceholders, most)
 	}
+	return text + fmt.Sprintf("at most %d of %d spare cookies are asked for at once", a.MaxPlaceholders, nts.MaxCookies-1)
 }
 
 // keTrouble says what went wrong in the last key establishment, and when the

@@ -13,6 +13,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/engine"
+	"ntsd/internal/middlebox"
 	"ntsd/internal/selection"
 	"ntsd/internal/wire"
 )
@@ -103,9 +104,9 @@ func TestKeyWords(t *testing.T) {
 	}{
 		{Auth{KeyBits: 128, AEADName: "A", LastKE: 60, MaxPlaceholders: 7}, "keys: A, 128 bits, 1m old; 0 cookies of 0 bytes"},
 		{Auth{KeyBits: 128, AEADName: "A", LastKE: Never, MaxPlaceholders: 7}, "keys: A, 128 bits, kept from an earlier run; 0 cookies of 0 bytes"},
-		{Auth{KeyBits: 128, Path: &Path{Longest: 332, Lost: 540}, MaxPlaceholders: 2}, "longer than 332 bytes get no reply, for something on the way drops them: at most 2 of 7 spare cookies"},
-		{Auth{KeyBits: 128, Path: &Path{Longest: 228, Lost: 332}}, "longer than 228 bytes get no reply, for something on the way drops them: no spare cookies are asked for"},
-		{Auth{Path: &Path{Longest: 48, Lost: 228, Closed: true}}, "longer than 48 bytes get no reply, for something on the way drops them: the shortest with NTS has 228"},
+		{Auth{KeyBits: 128, Path: &middlebox.Finding{Longest: 332, Lost: 540}, MaxPlaceholders: 2}, "longer than 332 bytes get no reply, for something on the way drops them: at most 2 of 7 spare cookies"},
+		{Auth{KeyBits: 128, Path: &middlebox.Finding{Longest: 228, Lost: 332}}, "longer than 228 bytes get no reply, for something on the way drops them: at most 0 of 7"},
+		{Auth{Path: &middlebox.Finding{Longest: 48, Lost: 228, Closed: true}}, "longer than 48 bytes get no reply, for something on the way drops them: the shortest with NTS has 228"},
 		{Auth{}, "no keys yet"},
 		{Auth{Attempts: 1, NextKE: 9, KEAddress: "192.0.2.1", KEPort: 4460}, "key establishment with 192.0.2.1:4460 under way; next attempt in 9s"},
 		{Auth{Attempts: 3, NextKE: Never, LastError: "refused"}, "key establishment failed: refused; 3 attempts"},
