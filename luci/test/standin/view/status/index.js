@@ -5,7 +5,7 @@
 
 /* LuCI's first page, as far as its includes see it: load, render, and again. */
 
-var include = [ 'view.status.include.05_ntsd' ];
+var include = [ 'view.status.include.12_ntsd' ];
 
 return view.extend({
 	load: function() { return Promise.all(include.map(function(n) { return L.require(n); })); },

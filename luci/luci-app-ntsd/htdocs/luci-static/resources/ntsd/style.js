@@ -1,0 +1,34 @@
+'use strict';
+'require baseclass';
+
+/*
+ * What the themes have no class for. Colours come from the theme: its variables
+ * where it has them, else the colour of the text.
+ */
+
+var css = [
+	'.ntsd-verdict{display:flex;gap:.9em;align-items:flex-start;padding:.9em 1em;margin:0 0 1em;border:1px solid rgba(128,128,128,.35);border-left:.4em solid var(--ntsd-c);border-radius:4px;background:rgba(128,128,128,.08)}',
+	'.ntsd-verdict p{margin:.3em 0 0}.ntsd-verdict .ntsd-text{font-size:125%;line-height:1.3;margin:0}',
+	'.ntsd-sign{flex:none;width:1.7em;height:1.7em;line-height:1.7em;border-radius:50%;text-align:center;font-weight:bold;font-size:120%;color:#fff;background:var(--ntsd-c)}',
+	'.ntsd-good{--ntsd-c:#2b7a2f}.ntsd-notice,.ntsd-wait{--ntsd-c:#2a6fb0}.ntsd-warning{--ntsd-c:#a35a00}.ntsd-bad{--ntsd-c:#b3261e}',
+	'.ntsd-mini{display:flex;gap:.7em;align-items:center}.ntsd-mini .ntsd-sign{font-size:100%}',
+	'.ntsd-tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5em,1fr));gap:.6em;margin:0 0 1em;padding:0}',
+	'.ntsd-tiles>div{padding:.5em .7em;border:1px solid rgba(128,128,128,.35);border-radius:4px;min-width:0}',
+	'.ntsd-tiles dt{font-size:85%;font-weight:normal;opacity:.8;margin:0}.ntsd-tiles dd{margin:0;font-size:125%;line-height:1.35;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}',
+	'.ntsd-tiles small,.ntsd-sub{display:block;font-size:80%;opacity:.8;line-height:1.3;overflow-wrap:anywhere}.ntsd-tiles dd small{font-size:68%}',
+	'.ntsd-bar{display:flex;flex-wrap:wrap;gap:.4em;align-items:center;margin:0 0 .8em}.ntsd-bar .btn[aria-pressed=true]{font-weight:bold;text-decoration:underline}.ntsd-bar .ntsd-push{margin-left:auto}',
+	'.ntsd-figure{margin:0 0 .6em}.ntsd-figure figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em}.ntsd-readout{font-variant-numeric:tabular-nums}',
+	'.ntsd-graph{display:block;overflow:hidden;touch-action:pan-y}.ntsd-graph text{fill:currentColor;font-size:11px;opacity:.85}',
+	'.ntsd-grid{stroke:currentColor;opacity:.13}.ntsd-zero{stroke:currentColor;opacity:.5}.ntsd-line{fill:none;stroke:var(--primary-color-high,#2a7ab8);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}',
+	'.ntsd-range{fill:var(--primary-color-high,#2a7ab8);opacity:.3}.ntsd-band{fill:var(--primary-color-high,#2a7ab8);opacity:.12}.ntsd-cursor{stroke:currentColor;opacity:.6;stroke-dasharray:3 2}',
+	'.ntsd-reach{display:inline-flex;gap:2px;vertical-align:middle}.ntsd-reach i{width:.55em;height:.55em;border-radius:50%;border:1px solid currentColor;box-sizing:border-box}.ntsd-reach i.on{background:currentColor}',
+	'.ntsd-table .td{overflow-wrap:anywhere}.ntsd-table .ntsd-num{white-space:nowrap;font-variant-numeric:tabular-nums}.ntsd-mark{display:inline-block;width:1.3em;font-weight:bold;text-align:center}',
+	'.ntsd-steps{list-style:none;margin:0 0 1em;padding:0}.ntsd-steps li{display:flex;gap:.6em;padding:.3em 0;border-bottom:1px solid rgba(128,128,128,.25)}.ntsd-steps time{flex:none;width:5em;text-align:right;opacity:.8;font-variant-numeric:tabular-nums}.ntsd-steps span:last-child{overflow-wrap:anywhere;min-width:0}',
+	'.ntsd-log{margin:.5em 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:85%}',
+	'.ntsd-hide{display:none!important}'
+].join('\n');
+
+return baseclass.extend({
+	/* A style sheet for the page, to stand beside its content. */
+	node: function() { return E('style', { 'type': 'text/css' }, [ css ]); }
+});

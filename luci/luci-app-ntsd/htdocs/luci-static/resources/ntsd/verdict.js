@@ -1,0 +1,147 @@
+'use strict';
+'require baseclass';
+'require ntsd.format as format';
+
+/*
+ * What the daemon's report means, in words: the one thing that somebody wants to
+ * know first, and what to do if it is not well. Nothing else happens here.
+ */
+
+/* A source that the clock follows. */
+function used(s) { return s.mark == '*' || s.mark == '+'; }
+
+function wrong(s) { return s.mark == 'x'; }
+
+function nts(s) { return s.auth.mode == 'nts'; }
+
+function name(s) { return s.name; }
+
+function operator(s) { return s.operator || s.name; }
+
+function unique(list) {
+	return list.filter(function(v, i) { return list.indexOf(v) == i; });
+}
+
+/* The daemon speaks English where it tells of one source; so be it. */
+function because(list) {
+	return list.map(function(s) { return _('%s: %s').format(s.name, s.auth.last_error || s.selection.why || s.selection.state); });
+}
+
+/* Notes that hold whatever the rest is. */
+function remarks(r, sources) {
+	var notes = [], t = r.tracking, now = Date.parse(r.time);
+	var liars = sources.filter(wrong), failing = sources.filter(function(s) { return nts(s) && s.auth.last_error; });
+	var expired = sources.filter(function(s) { return s.auth.certificate && Date.parse(s.auth.certificate.not_after) < now && s.reach > 0; });
+	if (t.synchronised && liars.length)
+		notes.push(N_(liars.length, '%s disagrees with the others and is not used.', '%s disagree with the others and are not used.').format(format.names(liars.map(name))));
+	if (t.synchronised && failing.length)
+		notes.push(_('No keys from %s').format(because(failing).slice(0, 3).join('; ')));
+	if (expired.length)
+		notes.push(_('The certificate of %s has expired by this clock.').format(format.names(expired.map(name))));
+	if (r.bootstrap.warning)
+		notes.push(r.bootstrap.warning);
+	if (r.daemon.config && r.daemon.config.refused)
+		notes.push(_('The saved settings have an error; the daemon goes on with those before.'));
+	return notes.concat(r.daemon.config_warnings || []);
+}
+
+/* The clock is synchronised: by whom, and how well. */
+function synchronised(r, sources) {
+	var t = r.tracking, within = format.time(Math.abs(t.correction_s) + t.root_dispersion_s + t.root_delay_s / 2);
+	var mine = sources.filter(used), signed = mine.filter(nts), n = t.authenticated ? signed.length : mine.length;
+	var owners = unique(signed.map(operator));
+	var v = { level: 'good', notes: [] };
+	if (sources.every(function(s) { return s.reach == 0; })) {
+		v.level = 'warning';
+		v.text = _('Running free: no server answers. The clock is still within %s.').format(within);
+		v.notes.push(_('Check the connection to the Internet; time servers are asked over UDP port 123.'));
+	}
+	else if (t.authenticated) {
+		v.text = N_(n, 'Synchronised and authenticated by %d server, within %s.', 'Synchronised and authenticated by %d servers, within %s.').format(n, within);
+		if (owners.length == 1) {
+			v.level = 'warning';
+			v.notes.push(_('All of them belong to %s: one operator can be wrong and nobody would notice. Add servers of two others.').format(owners[0]));
+		}
+	}
+	else {
+		v.level = 'warning';
+		v.text = N_(n, 'Synchronised with %d server, within %s, but not authenticated.', 'Synchronised with %d servers, within %s, but not authenticated.').format(n, within);
+		v.notes.push(_('Anybody on the way can change this time. Add servers with NTS.'));
+		v.action = 'settings';
+	}
+	if (r.bootstrap.phase == 'confirming') {
+		v.level = 'wait';
+		v.text = _('The clock is set on trial; certificates are checked again at the new time.');
+	}
+	if (r.daemon.dry_run) {
+		v.level = v.level == 'good' ? 'notice' : v.level;
+		v.notes.unshift(_('Dry run: the daemon measures, but does not set the clock.'));
+	}
+	return v;
+}
+
+/* It is not: why, and what can be done. */
+function unsynchronised(r, sources) {
+	var b = r.bootstrap, silent = sources.filter(function(s) { return s.reach == 0; });
+	var failing = sources.filter(function(s) { return s.auth.last_error && s.reach == 0; }), liars = sources.filter(wrong);
+	var heard = sources.length - silent.length;
+	if (!sources.length)
+		return { level: 'bad', text: _('No time server is configured.'), notes: [ _('Choose at least three servers with NTS, of different operators.') ], action: 'settings' };
+	if (r.tracking.local)
+		return { level: 'warning', text: _('No server answers; this clock serves as its own reference.'), notes: because(silent).slice(0, 3) };
+	if (b.phase == 'confirming')
+		return { level: 'wait', text: _('The clock is set on trial; certificates are checked again at the new time.'), notes: b.waiting_for ? [ b.waiting_for ] : [] };
+	if (r.activity.online + r.activity.burst_online == 0)
+		return {
+			level: 'wait', text: _('Waiting for the network.'),
+			notes: [ r.activity.unresolved ? _('The names of the servers cannot be looked up yet.') : _('No server can be reached without a route to it.') ]
+		};
+	if (b.phase == 'searching')
+		return { level: 'wait', text: _('Finding the time: %d of %d operators agree, %d must.').format(L.toArray(b.agreeing).length, L.toArray(b.operators).length, b.needed), notes: b.waiting_for ? [ b.waiting_for ] : [] };
+	if (liars.length && liars.length >= heard - liars.length)
+		return {
+			level: 'bad', text: _('The servers disagree about the time, so none is believed.'),
+			notes: because(liars).slice(0, 3).concat([ _('Add servers of other operators, so that the wrong ones are outvoted.') ]), action: 'settings'
+		};
+	if (failing.length && failing.length == silent.length && heard == 0)
+		return {
+			level: 'bad', text: N_(failing.length, 'The server gives no keys.', 'None of the %d servers gives keys.').format(failing.length),
+			notes: because(failing).slice(0, 3).concat([ _('Key establishment (NTS) uses TCP port 4460; certificates need a clock that is about right.') ])
+		};
+	if (heard == 0 && r.daemon.uptime_s > 15)
+		return {
+			level: 'bad', text: N_(sources.length, 'The time server does not answer.', 'None of the %d time servers answers.').format(sources.length),
+			notes: because(silent).slice(0, 3).concat([ _('Check the connection to the Internet; time servers are asked over UDP port 123.') ])
+		};
+	if (r.daemon.uptime_s < 60)
+		return { level: 'wait', text: _('Measuring: the daemon has just started.'), notes: [] };
+	return { level: 'bad', text: _('Not synchronised.'), notes: because(sources.filter(function(s) { return !used(s); })).slice(0, 3) };
+}
+
+return baseclass.extend({
+	/*
+	 * report is the daemon's, null while it does not answer. The verdict: level is
+	 * good, notice, wait, warning or bad; text one sentence; notes what else to
+	 * know or to do; action, if any, is start or settings.
+	 */
+	of: function(report) {
+		if (!report)
+			return {
+				level: 'bad', text: _('The time daemon is not running.'), action: 'start',
+				notes: [ _('The clock of this router drifts, and nobody is served.') ]
+			};
+		var sources = (report.sources || []).filter(function(s) { return !s.selection.configured_options.noselect; });
+		var v = report.tracking.synchronised ? synchronised(report, sources) : unsynchronised(report, sources);
+		v.notes = v.notes.concat(remarks(report, sources));
+		return v;
+	},
+
+	/* The level by a sign and a word: colour alone tells nothing. */
+	sign: function(level) {
+		return { good: '✓', notice: 'i', wait: '…', warning: '!', bad: '✗' }[level];
+	},
+
+	word: function(level) {
+		return { good: _('All is well'), notice: _('Note'), wait: _('In progress'), warning: _('Warning'), bad: _('Problem') }[level];
+	}
+});
