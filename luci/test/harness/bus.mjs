@@ -6,12 +6,15 @@ import path from 'node:path';
 import { once } from 'node:events';
 import { root } from './world.mjs';
 
+const app = path.join(root, 'luci', 'luci-app-ntsd');
+
 // Codes of ubus.
 const OK = 0, INVALID_COMMAND = 1, INVALID_ARGUMENT = 2, NOT_FOUND = 4, DENIED = 6;
 
 /** What LuCI's own packages grant to everybody who is logged in. */
 const base = {
 	read: {
+		file: { '/': ['list'], '/*': ['list'] },
 		ubus: { luci: ['getFeatures'], file: ['list'], uci: ['changes', 'get'], session: ['access'], 'network.interface': ['dump'] },
 		uci: ['system', 'luci'],
 	},
@@ -119,7 +122,8 @@ export class Bus {
 		const right = { read: 'read', stat: 'list', list: 'list', write: 'write' }[method];
 		if (!right) return [INVALID_COMMAND];
 		if (!access.file(args.path, right)) return [DENIED];
-		const file = path.join(router.files, args.path);
+		// Of /www only our own files are listed: LuCI's includes are not under test.
+		const file = args.path.startsWith('/www/') ? path.join(app, 'htdocs', args.path.slice(4)) : path.join(router.files, args.path);
 		if (method === 'write') {
 			fs.mkdirSync(path.dirname(file), { recursive: true });
 			fs.writeFileSync(file, args.data);
@@ -141,7 +145,8 @@ export class Bus {
 		try {
 			let body = await router.world.ask(...request);
 			if (Array.isArray(body)) body = { [method]: body };
-			return [OK, withoutNull(body)];
+			body = withoutNull(body);
+			return [OK, router.alter ? router.alter(method, body) : body];
 		} catch (e) {
 			return e.refused ? [OK, { error: e.message }] : [NOT_FOUND];
 		}

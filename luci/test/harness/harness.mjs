@@ -8,6 +8,7 @@ import { UCI } from './uci.mjs';
 import { World, root, until } from './world.mjs';
 
 export { until, luciDir, app, root };
+export { servedAt, servedPort, addresses } from './world.mjs';
 
 /** Screenshots go here; CI keeps the folder. */
 export const shots = process.env.NTSD_LUCI_SHOTS || path.join(root, 'build', 'luci');
@@ -33,6 +34,7 @@ class Harness {
 		h.calls = [];       // of the bus: "object.method"
 		h.mode = 'bus';     // 'plugin': only rpcd's plugin answers; 'none': nobody
 		h.recorded = null;  // answers of the object "ntsd" by method, instead of the daemon's
+		h.alter = null;     // changes an answer of the daemon: (method, answer) => answer
 		h.enabled = true;
 		h.leases = { dhcp_leases: [], dhcp6_leases: [] };
 		h.hints = {};
@@ -69,7 +71,7 @@ class Harness {
 		this.http.lang = lang;
 		const context = await this.browser.newContext({
 			viewport: phone ? { width: 390, height: 844 } : { width: width ?? 1100, height: 900 },
-			deviceScaleFactor: phone ? 2 : 1, isMobile: phone, hasTouch: phone,
+			isMobile: phone, hasTouch: phone,
 			colorScheme: dark ? 'dark' : 'light', locale: lang, timezoneId: timezone,
 		});
 		await context.addCookies([{ name: 'sysauth', value: user, url: this.http.url }]);

@@ -1,22 +1,41 @@
-// Modules of the package without a browser: those that need only the language.
+// Modules of the package that need no browser, loaded as LuCI would: each file is
+// the body of a function that returns a class.
 import fs from 'node:fs';
 import path from 'node:path';
 import { app } from './server.mjs';
 
-String.prototype.format ??= function format(...args) {
-	return this.replace(/%[sd]/g, () => String(args.shift()));
+const resources = path.join(app, 'htdocs/luci-static/resources');
+
+class Base {
+	static extend(properties) {
+		const child = class extends this {};
+		Object.assign(child.prototype, properties);
+		return child;
+	}
+}
+
+/** What LuCI's globals do without a catalogue. */
+function format(text, args) {
+	let i = 0;
+	return text.replace(/%[sd]/g, () => String(args[i++]));
+}
+String.prototype.format = function (...args) { return format(String(this), args); };
+
+const globals = {
+	_: (s) => s,
+	N_: (n, one, many) => (n === 1 ? one : many),
+	L: { toArray: (v) => (v == null ? [] : [].concat(v)) },
+	document: { documentElement: { lang: 'en' } },
 };
 
-const loaded = new Map();
-
-/** The module as LuCI would give it: an instance, with what it requires. */
-export function load(name) {
-	if (!loaded.has(name)) {
-		const file = path.join(app, 'htdocs/luci-static/resources', `${name.replace(/\./g, '/')}.js`);
-		const source = fs.readFileSync(file, 'utf8');
-		const required = [...source.matchAll(/^'require (\S+?)(?: as (\w+))?';$/gm)].map(([, n, as]) => [as ?? n, n]);
-		const values = required.map(([, n]) => (n === 'baseclass' ? { extend: (o) => o } : load(n)));
-		loaded.set(name, new Function('_', 'L', ...required.map(([as]) => as), source)((s) => s, {}, ...values));
+/** The singleton that require('ntsd.verdict') gives. */
+export function load(name, extra = {}, cache = {}) {
+	if (cache[name]) return cache[name];
+	const source = fs.readFileSync(path.join(resources, `${name.replace(/\./g, '/')}.js`), 'utf8');
+	const scope = { ...globals, ...extra, baseclass: Base };
+	for (const [, dep, as] of source.matchAll(/^'require (\S+?)(?: as (\w+))?';$/gm)) {
+		if (dep !== 'baseclass') scope[as ?? dep] = load(dep, extra, cache);
 	}
-	return loaded.get(name);
+	const Made = new Function(...Object.keys(scope), source)(...Object.values(scope));
+	return (cache[name] = new Made());
 }

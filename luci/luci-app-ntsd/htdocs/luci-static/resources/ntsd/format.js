@@ -50,7 +50,12 @@ return baseclass.extend({
 	},
 
 	fixed: function(n, decimals) {
-		return formatter('NumberFormat', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(n);
+		return (n < 0 ? MINUS : '') + formatter('NumberFormat', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(Math.abs(n));
+	},
+
+	/* A frequency with its sign: "+0.123 ppm". */
+	ppm: function(n) {
+		return (n < 0 ? '' : '+') + this.fixed(n, 3) + NBSP + 'ppm';
 	},
 
 	percent: function(share) {

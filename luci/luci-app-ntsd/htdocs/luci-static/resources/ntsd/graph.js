@@ -52,8 +52,9 @@ var Graph = baseclass.extend({
 		this.at = -1;
 		this.svg = S('svg', { 'class': 'ntsd-graph', height: HEIGHT, width: '100%', tabindex: 0, role: 'img' });
 		this.readout = E('output', { 'class': 'ntsd-readout' });
+		this.span = E('small');
 		this.node = E('figure', { 'class': 'ntsd-figure' }, [
-			E('figcaption', [ E('strong', [ options.title ]), ' ', this.readout ]),
+			E('figcaption', [ E('strong', [ options.title ]), this.span, this.readout ]),
 			this.svg
 		]);
 		this.svg.addEventListener('pointermove', L.bind(this.handlePointer, this));
@@ -97,7 +98,7 @@ var Graph = baseclass.extend({
 		while (svg.firstChild)
 			svg.removeChild(svg.firstChild);
 		svg.setAttribute('viewBox', '0 0 ' + width + ' ' + HEIGHT);
-		svg.setAttribute('aria-label', this.summary());
+		this.summarise();
 		this.axes(width, y);
 		var line = '', fill = [], band = [];
 		this.runs().forEach(function(run) {
@@ -106,7 +107,7 @@ var Graph = baseclass.extend({
 				band.push(area(run, X, Y, function(p) { return p.mid - p.band; }, function(p) { return p.mid + p.band; }));
 			line += run.map(function(p, i) { return (i ? 'L' : 'M') + X(p.t).toFixed(1) + ' ' + Y(p.mid).toFixed(1); }).join('');
 			if (run.length == 1)
-				line += 'h.01';
+				line += 'h.01'; /* with round ends, a dot */
 		});
 		svg.appendChild(S('path', { 'class': 'ntsd-band', d: band.join('') }));
 		svg.appendChild(S('path', { 'class': 'ntsd-range', d: fill.join('') }));
@@ -148,12 +149,13 @@ var Graph = baseclass.extend({
 	},
 
 	/* The picture in words. */
-	summary: function() {
+	summarise: function() {
 		var o = this.options, lo = Infinity, hi = -Infinity, n = this.points.length;
-		if (!n)
-			return _('%s: no data yet').format(o.title);
 		this.points.forEach(function(p) { lo = Math.min(lo, p.lo); hi = Math.max(hi, p.hi); });
-		return _('%s: now %s, between %s and %s in this time').format(o.title, o.text(this.points[n - 1].mid), o.text(lo), o.text(hi));
+		this.span.textContent = n > 1 ? _('between %s and %s').format(o.text(lo), o.text(hi)) : '';
+		this.svg.setAttribute('aria-label', n
+			? _('%s: now %s, between %s and %s in this time').format(o.title, o.text(this.points[n - 1].mid), o.text(lo), o.text(hi))
+			: _('%s: no data yet').format(o.title));
 	},
 
 	/* Shows the point i, or the latest for -1. */

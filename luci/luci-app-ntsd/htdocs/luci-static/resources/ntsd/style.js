@@ -12,7 +12,7 @@ var css = [
 	'.ntsd-sign{flex:none;width:1.7em;height:1.7em;line-height:1.7em;border-radius:50%;text-align:center;font-weight:bold;font-size:120%;color:#fff;background:var(--ntsd-c)}',
 	'.ntsd-good{--ntsd-c:#2b7a2f}.ntsd-notice,.ntsd-wait{--ntsd-c:#2a6fb0}.ntsd-warning{--ntsd-c:#a35a00}.ntsd-bad{--ntsd-c:#b3261e}',
 	'.ntsd-mini{display:flex;gap:.7em;align-items:center}.ntsd-mini .ntsd-sign{font-size:100%}',
-	'.ntsd-tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5em,1fr));gap:.6em;margin:0 0 1em;padding:0}',
+	'.ntsd-tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5em,1fr));gap:.6em;margin:0 0 1em;padding:0}',
 	'.ntsd-tiles>div{padding:.5em .7em;border:1px solid rgba(128,128,128,.35);border-radius:4px;min-width:0}',
 	'.ntsd-tiles dt{font-size:85%;font-weight:normal;opacity:.8;margin:0}.ntsd-tiles dd{margin:0;font-size:125%;line-height:1.35;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}',
 	'.ntsd-tiles small,.ntsd-sub{display:block;font-size:80%;opacity:.8;line-height:1.3;overflow-wrap:anywhere}.ntsd-tiles dd small{font-size:68%}',

@@ -129,7 +129,7 @@ return baseclass.extend({
 				var host = names[c.address];
 				return [
 					host ? [ E('strong', [ host ]), sub(c.address) ] : E('strong', [ c.address ]),
-					num(format.number(c.requests)), c.requests > 1 ? num(format.time(c.interval_s)) : '–', format.ago(c.last_s),
+					num(format.number(c.requests)), c.requests > 1 ? num(c.interval_s < 1 ? _('under %s').format(format.time(1)) : format.time(c.interval_s)) : '–', format.ago(c.last_s),
 					[ c.nts ? _('NTS') : _('none'), sub(c.interleaved ? _('interleaved') : '') ],
 					num(format.number(c.ke)), num(format.number(c.dropped + c.ke_dropped))
 				];

@@ -60,7 +60,7 @@ function synchronised(r, sources) {
 		v.text = N_(n, 'Synchronised and authenticated by %d server, within %s.', 'Synchronised and authenticated by %d servers, within %s.').format(n, within);
 		if (owners.length == 1) {
 			v.level = 'warning';
-			v.notes.push(_('All of them belong to %s: one operator can be wrong and nobody would notice. Add servers of two others.').format(owners[0]));
+			v.notes.push(_('Only %s is believed: one operator can be wrong and nobody would notice. Add servers of two others.').format(owners[0]));
 		}
 	}
 	else {

@@ -124,6 +124,7 @@ return view.extend({
 		self.graphs = self.makeGraphs();
 		self.more = E('button', { 'class': 'btn cbi-button', 'click': function() { self.allClients = !self.allClients; self.show(self.last); } }, [ '' ]);
 		self.log = E('pre', { 'class': 'ntsd-log' });
+		self.way = E('details', [ E('summary', [ _('How the time was found at the start') ]), E('div') ]);
 		self.running = E('div', [
 			self.buttons,
 			self.section(_('First time since the start'), [ self.parts.ladder ], 'ladder'),
@@ -131,7 +132,7 @@ return view.extend({
 			self.section(_('Sources'), [ self.parts.sources ]),
 			self.section(_('Authentication'), [ self.parts.keys ], 'keys'),
 			self.section(_('Time for the network'), [ self.parts.served, self.parts.clients, self.more ]),
-			self.section(_('Daemon'), [ self.parts.daemon, E('details', [ E('summary', [ _('Latest messages') ]), self.log ]) ])
+			self.section(_('Daemon'), [ self.parts.daemon, self.way, E('details', [ E('summary', [ _('Latest messages') ]), self.log ]) ])
 		]);
 		self.show(data[0]);
 		poll.add(function() { return self.fetch().then(function(d) { self.show(d); }); });
@@ -187,6 +188,8 @@ return view.extend({
 		self.more.classList[self.serving(data) && data.clients.length > FEW_CLIENTS ? 'remove' : 'add']('ntsd-hide');
 		self.more.textContent = self.allClients ? _('Show fewer') : _('Show all %d').format(data.clients.length);
 		dom.content(self.parts.daemon, self.renderDaemon(data));
+		self.way.classList[r.bootstrap.phase == 'done' && L.toArray(r.bootstrap.rungs).length ? 'remove' : 'add']('ntsd-hide');
+		dom.content(self.way.lastElementChild, self.renderRungs(r.bootstrap));
 		self.log.textContent = (r.daemon.log || []).map(function(l) { return format.date(l.time, self.zone) + '  ' + l.text; }).reverse().join('\n');
 		self.draw();
 		self.tick();
@@ -224,14 +227,18 @@ return view.extend({
 				tile(_('Confirmed'), String(b.confirmed), _('by certificates checked at the new time')),
 				tile(_('Not before'), format.date(b.floor, this.zone), b.floor_from)
 			]),
-			E('ol', { 'class': 'ntsd-steps' }, L.toArray(b.rungs).map(function(s) {
-				return E('li', [
-					E('time', [ format.fixed(s.after_s, 2) + '\u00a0s' ]),
-					E('span', { 'class': 'ntsd-mark', 'role': 'img', 'aria-label': s.ok ? _('worked') : _('did not work') }, [ s.ok ? '✓' : '✗' ]),
-					E('span', [ E('strong', [ s.rung + (s.source ? ' ' + s.source : '') ]), ': ', s.text ])
-				]);
-			}))
+			this.renderRungs(b)
 		]);
+	},
+
+	renderRungs: function(b) {
+		return E('ol', { 'class': 'ntsd-steps' }, L.toArray(b.rungs).map(function(s) {
+			return E('li', [
+				E('time', [ format.fixed(s.after_s, 2) + '\u00a0s' ]),
+				E('span', { 'class': 'ntsd-mark', 'role': 'img', 'aria-label': s.ok ? _('worked') : _('did not work') }, [ s.ok ? '✓' : '✗' ]),
+				E('span', [ E('strong', [ s.rung + (s.source ? ' ' + s.source : '') ]), ': ', s.text ])
+			]);
+		}));
 	},
 
 	renderClock: function(r) {
@@ -241,7 +248,7 @@ return view.extend({
 			tile(_('Time of this router'), this.ticker, this.zone),
 			tile(_('Offset'), sync ? format.time(t.last_offset_s) : '–', sync ? ahead(t.last_offset_s) : ''),
 			tile(_('Error at most'), sync ? format.time(bound) : _('unknown')),
-			tile(_('Frequency'), format.fixed(t.freq_ppm, 3) + '\u00a0ppm', '± ' + format.number(t.skew_ppm) + '\u00a0ppm'),
+			tile(_('Frequency'), format.ppm(t.freq_ppm), '± ' + format.number(t.skew_ppm) + '\u00a0ppm'),
 			tile(_('Stratum'), sync || t.local ? String(t.stratum) : '–', sync ? _('follows %s').format(t.reference_name) : ''),
 			tile(_('Leap second'), leap(t.leap)),
 			tile(sync ? _('Synchronised for') : _('Not synchronised for'), format.duration(t.since_ago_s),
@@ -311,8 +318,8 @@ return view.extend({
 			}),
 			frequency: graph.create({
 				title: _('Frequency error of its oscillator'), zone: zone, least: 0.02,
-				text: function(v) { return (v < 0 ? '\u2212' : '+') + format.fixed(Math.abs(v), 3) + '\u00a0ppm'; },
-				axis: function(v, step) { return format.fixed(v, step < 0.1 ? 2 : step < 1 ? 1 : 0); }
+				text: function(v) { return format.ppm(v); },
+				axis: function(v, step) { return format.fixed(v, Math.max(0, Math.ceil(-Math.log(step) / Math.LN10 - 1e-9))); }
 			})
 		};
 	},
