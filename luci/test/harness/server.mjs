@@ -51,6 +51,7 @@ export class Server {
 		if (url.pathname.startsWith('/ubus')) return this.ubus(req, res);
 		if (url.pathname.startsWith('/luci-static/')) return this.file(url.pathname, res);
 		if (url.pathname.startsWith('/cgi-bin/luci/admin/translations/')) return this.send(res, types['.js'], this.catalogue(url.pathname.split('/').at(-1)));
+		if (url.pathname.startsWith('/cgi-bin/luci/admin/uci/')) return this.change(url.pathname.split('/').at(-1), res);
 		if (url.pathname === '/cgi-bin/luci/admin/menu') return this.send(res, types['.json'], JSON.stringify(this.menuTree()));
 		if (url.pathname.startsWith('/cgi-bin/luci/')) return this.page(url.pathname.slice('/cgi-bin/luci/'.length), user, res);
 		res.writeHead(url.pathname === '/favicon.ico' ? 204 : 404);
@@ -92,6 +93,13 @@ export class Server {
 		}
 		res.writeHead(404);
 		return res.end();
+	}
+
+	/** LuCI's own way to apply what waits in the session. */
+	async change(what, res) {
+		if (what.startsWith('apply')) await this.router.uci.apply();
+		if (what === 'revert') this.router.uci.pending.clear();
+		this.send(res, types['.json'], what === 'apply_rollback' ? '{"token":"token"}' : '');
 	}
 
 	/** Translations of our own po files; both runtimes look them up differently. */

@@ -95,7 +95,7 @@ function sectionRow(s, i, names) {
 }
 
 return baseclass.extend({
-	/* The list of public servers; done is called after something was added. */
+	/* The list of public servers; done is called with what adds those chosen. */
 	presets: function(done) {
 		var names = known(), add, list;
 		function chosen() {
@@ -114,14 +114,13 @@ return baseclass.extend({
 			return E('option', { 'value': r[0] }, [ regionName(r[0]) ]);
 		})));
 		var row = buttons(_('Add'), ui.createHandlerFn(this, function() {
-			chosen().forEach(function(host) {
-				var sid = uci.add('ntsd', 'server');
-				uci.set('ntsd', sid, 'hostname', host);
-				uci.set('ntsd', sid, 'nts', '1');
-				uci.set('ntsd', sid, 'iburst', '1');
-			});
+			var hosts = chosen();
 			ui.hideModal();
-			return done();
+			return done(function() {
+				hosts.forEach(function(host) {
+					take({ type: 'server', options: { hostname: host, nts: '1', iburst: '1' } });
+				});
+			});
 		}));
 		add = row.querySelector('.ntsd-add');
 		add.disabled = true;
@@ -162,9 +161,9 @@ return baseclass.extend({
 					E('ul', messages.map(function(m) { return E('li', [ m.text ]); }))
 				]) : '',
 				buttons(_('Add to the configuration'), ui.createHandlerFn(this, function() {
-					body.querySelectorAll('input:checked').forEach(function(e) { take(sections[+e.value]); });
+					var wanted = Array.prototype.map.call(body.querySelectorAll('input:checked'), function(e) { return sections[+e.value]; });
 					ui.hideModal();
-					return done();
+					return done(function() { wanted.forEach(take); });
 				}))
 			], 'cbi-modal');
 		}).catch(function(e) {

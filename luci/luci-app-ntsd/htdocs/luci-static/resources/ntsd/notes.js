@@ -20,7 +20,7 @@ function clock(text) {
 }
 
 /* How long a configuration may take to come into force, in ms, before a button is offered. */
-var patience = 10000;
+var patience = 6000;
 
 function box(style, children) {
 	return E('div', { 'class': 'alert-message ' + style }, children);
@@ -35,6 +35,7 @@ return baseclass.extend({
 		this.state = E('div', { 'class': 'ntsd-state', 'role': 'status', 'aria-live': 'polite' });
 		this.advice = E('div', { 'class': 'ntsd-advice' });
 		this.saved = null;   /* the verdict on what is saved on the router */
+		this.read = null;    /* when the daemon last read its file */
 		this.waiting = null; /* since when the daemon has not taken it up */
 	},
 
@@ -46,7 +47,7 @@ return baseclass.extend({
 		self.writable = writable;
 		return review.check(null).then(function(verdict) {
 			self.saved = verdict;
-			poll.add(L.bind(self.look, self), 5);
+			poll.add(L.bind(self.look, self));
 		});
 	},
 
@@ -55,8 +56,9 @@ return baseclass.extend({
 		var self = this;
 		return tools.ask('status').then(function(report) {
 			var c = report.daemon && report.daemon.config || {};
-			var stale = self.saved && self.saved.digest && c.digest && self.saved.digest != c.digest;
-			/* Applied elsewhere, or just now: what was read at the start is old. */
+			/* The daemon has read a file since, or has another: what is known of it here is old. */
+			var stale = self.saved && (self.read && c.read != self.read || self.saved.digest != c.digest);
+			self.read = c.read;
 			return stale ? review.check(null).then(function(verdict) {
 				self.saved = verdict || self.saved;
 				return report;

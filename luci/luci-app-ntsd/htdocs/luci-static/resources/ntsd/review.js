@@ -43,9 +43,15 @@ function quoted(s) {
 	return '\'' + String(s).replace(/'/g, '\'\\\'\'') + '\'';
 }
 
-/* Where an option of a section can be changed: see place(). */
-function settings(type) {
-	return uci.sections('ntsd', type).map(function(s) { return s['.name']; });
+/* The section of a message, "server 'near'" or "@server[0]": its id, type and host. */
+function place(message) {
+	var m = /^@([^[]+)\[(\d+)\]$/.exec(message.section || ''), at = {};
+	if (m)
+		at = { type: m[1], sid: (uci.sections('ntsd', m[1])[+m[2]] || {})['.name'] };
+	else if ((m = /^(\S+) '(.*)'$/.exec(message.section || '')))
+		at = { type: m[1], sid: m[2] };
+	at.host = at.sid ? uci.get('ntsd', at.sid, 'hostname') : null;
+	return at;
 }
 
 return baseclass.extend({
@@ -67,27 +73,23 @@ return baseclass.extend({
 	},
 
 	/* The verdict on text, or on what is saved on the router where it is null:
-	 * ok, digest, messages and advice. null: there is nobody to ask. */
+	 * ok, digest, advice, and messages with the type, sid and host of their section.
+	 * null: there is nobody to ask. */
 	check: function(text) {
 		return callCheck(text || '').then(function(answer) {
-			return L.isObject(answer) && Array.isArray(answer.messages) ? answer : null;
+			if (!L.isObject(answer) || !Array.isArray(answer.messages))
+				return null;
+			/* Now, while the sections are those of the text. */
+			answer.messages.forEach(function(m) { Object.assign(m, place(m)); });
+			return answer;
 		}, function() { return null; });
 	},
 
-	/* The section of a message, "server 'near'" or "@server[0]": its id and type. */
-	place: function(message) {
-		var m = /^@([^[]+)\[(\d+)\]$/.exec(message.section || '');
-		if (m)
-			return { type: m[1], sid: settings(m[1])[+m[2]], option: message.option };
-		m = /^(\S+) '(.*)'$/.exec(message.section || '');
-		return m ? { type: m[1], sid: m[2], option: message.option } : {};
-	},
-
-	/* A message in one line: "server nts.example, Shortest interval: ..." */
+	/* A message in one line: "server nts.example, minpoll: ..." */
 	words: function(message) {
-		var at = this.place(message), name = at.sid ? uci.get('ntsd', at.sid, 'hostname') : null, where = [];
-		if (at.type)
-			where.push(name ? at.type + ' ' + name : at.type);
+		var where = [];
+		if (message.type)
+			where.push(message.host ? message.type + ' ' + message.host : message.type);
 		if (message.option)
 			where.push(message.option);
 		return (where.length ? where.join(', ') + ': ' : '') + message.message;

@@ -194,6 +194,13 @@ return view.extend({
 		function interfaces(sid) {
 			return L.toArray(uci.get('ntsd', sid, 'interface'));
 		}
+		/* Drops sections that name nobody any more. */
+		function tidy(sids) {
+			sids.forEach(function(sid) {
+				if (!interfaces(sid).length && uci.get('ntsd', sid, 'subnet') == null)
+					uci.remove('ntsd', sid);
+			});
+		}
 		function union() {
 			return sections().reduce(function(all, sid) {
 				return all.concat(interfaces(sid).filter(function(n) { return all.indexOf(n) < 0; }));
@@ -211,21 +218,14 @@ return view.extend({
 					uci.unset('ntsd', sid, 'interface');
 			});
 			uci.set('ntsd', first, 'interface', L.toArray(value));
-			this.tidy(all.filter(function(sid) { return sid != first; }));
+			tidy(all.filter(function(sid) { return sid != first; }));
 		};
 		o.remove = function() {
 			sections().forEach(function(sid) {
 				if (interfaces(sid).length)
 					uci.unset('ntsd', sid, 'interface');
 			});
-			this.tidy(sections());
-		};
-		/* A section that names nobody any more. */
-		o.tidy = function(sids) {
-			sids.forEach(function(sid) {
-				if (!interfaces(sid).length && uci.get('ntsd', sid, 'subnet') == null)
-					uci.remove('ntsd', sid);
-			});
+			tidy(sections());
 		};
 	},
 
@@ -268,7 +268,7 @@ return view.extend({
 		sourceTabs.forEach(function(t) { g.tab(t[0], t[1]); });
 		options.of(type).forEach(function(d) {
 			var f = fields.many(g, d.tab, type, d.name);
-			/* null: in both; false would keep it out of the dialog. */
+			/* null: in both; false would keep it out of the window. */
 			f.modalonly = [ 'hostname', 'nts', 'disabled' ].indexOf(d.name) < 0 ? true : null;
 			if (d.name == 'hostname')
 				f.rmempty = false;
@@ -301,7 +301,8 @@ return view.extend({
 
 	renderAdd: function(grid, extra) {
 		var self = this, el = form.GridSection.prototype.renderSectionAdd.call(grid, extra);
-		function done() { return self.map.save(null, true); }
+		/* First what stands in the form, then what is added: the form knows nothing of it. */
+		function done(add) { return self.map.save(add, true); }
 		function button(cls, title, fn) {
 			return E('button', { 'class': 'cbi-button cbi-button-neutral ' + cls, 'disabled': self.map.readonly || null, 'click': ui.createHandlerFn(self, fn) }, [ title ]);
 		}
@@ -335,7 +336,7 @@ return view.extend({
 			if (!errors.length)
 				return;
 			self.mark(verdict);
-			throw new Error(errors.map(review.words).join('\n'));
+			throw new Error(errors.map(function(m) { return review.words(m); }).join('\n'));
 		});
 	},
 
@@ -345,7 +346,7 @@ return view.extend({
 		map.save = function(cb, silent) {
 			var root = this.root;
 			return form.Map.prototype.save.call(this, function() {
-				return self.judge(function(m) { return review.place(m).sid == sid; }).catch(function(e) {
+				return self.judge(function(m) { return m.sid == sid; }).catch(function(e) {
 					var old = root.querySelector('.ntsd-refused');
 					if (old)
 						old.remove();
@@ -358,12 +359,12 @@ return view.extend({
 
 	/* The field of a message, if the page has one. */
 	field: function(message) {
-		var at = review.place(message), root = this.map.root, main = uci.sections('ntsd', 'ntsd')[0];
-		if (!at.sid || !main)
+		var root = this.map.root, main = uci.sections('ntsd', 'ntsd')[0];
+		if (!message.type || !main)
 			return null;
-		var single = 'cbid.ntsd.%s.%s'.format(main['.name'], fields.singleName(at.type, at.option || ''));
+		var single = 'cbid.ntsd.%s.%s'.format(main['.name'], fields.singleName(message.type, message.option || ''));
 		return root.querySelector('[data-field="%s"]'.format(single)) ||
-			root.querySelector('tr[data-sid="%s"], tr[data-section-id="%s"]'.format(at.sid, at.sid));
+			root.querySelector('tr[data-sid="%s"], tr[data-section-id="%s"]'.format(message.sid, message.sid));
 	},
 
 	/* Puts the daemon's words below the fields that they are about. */
