@@ -264,3 +264,36 @@ func printed(t *testing.T, rec *recording, f *fixed) (string, bool) {
 	}
 	return b.String(), true
 }
+
+// TestOtherPrograms: what other programs ask is answered, whatever they pad
+// their requests to.
+func TestOtherPrograms(t *testing.T) {
+	text, err := os.ReadFile("testdata/programs.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := crowd()
+	f.report.Sources[0].Address = "127.0.0.2"
+	h := Handler{Daemon: f}
+	program, asked := "", 0
+	for line := range strings.Lines(string(text)) {
+		kind, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch kind {
+		case "#", "$":
+			program = rest
+		case ">":
+			asked++
+			request, err := hex.DecodeString(rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := h.Reply(t.Context(), Socket, request, nil)
+			if len(got) <= replyHeader || len(got) > len(request) || resultOf(got) != success {
+				t.Errorf("%s: got %x", program, got)
+			}
+		}
+	}
+	if asked != 13 {
+		t.Errorf("got %d requests, want 13", asked)
+	}
+}
