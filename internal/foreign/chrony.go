@@ -80,6 +80,8 @@ func (t *translator) translate(name string, args []string) {
 		t.keyFile(name, args)
 	case "broadcast":
 		t.noBroadcast(name)
+	case "bindcmdaddress":
+		t.commandAddress(name, args)
 	default:
 		if irrelevant(name) {
 			t.ignored(name)
@@ -116,6 +118,7 @@ func simpleDirectives() map[string]simpleDirective {
 		"clockprecision":    {section: "systemclock", options: "precision"},
 		"port":              {section: "serve", options: "port"},
 		"noclientlog":       {section: "serve", options: "clients", value: "0"},
+		"cmdport":           {section: "monitor", options: "chrony_port"},
 		"ntsserverkey":      {section: "nts_server", options: "key"},
 		"ntsservercert":     {section: "nts_server", options: "cert"},
 		"ntsport":           {section: "nts_server", options: "port"},

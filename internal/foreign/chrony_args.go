@@ -151,6 +151,19 @@ func (t *translator) translateAccess(name string, args []string) {
 	}
 }
 
+// commandAddress handles bindcmdaddress: a path is chronyc's socket. By UDP
+// chronyc is answered on the loopback addresses whatever stands here.
+func (t *translator) commandAddress(name string, args []string) {
+	if len(args) == 1 && (args[0] == "127.0.0.1" || args[0] == "::1") {
+		return
+	}
+	if len(args) == 1 && !strings.HasPrefix(args[0], "/") {
+		t.note(config.Warning, name, "chronyc is answered on the loopback addresses only")
+		return
+	}
+	t.translateSimple(name, simpleDirective{section: "monitor", options: "chrony_socket"}, args)
+}
+
 // translateSmooth handles smoothtime.
 func (t *translator) translateSmooth(args []string) {
 	if len(args) == 3 && strings.EqualFold(args[2], "leaponly") {
@@ -175,8 +188,8 @@ func (t *translator) translateLog(args []string) {
 // irrelevant reports whether name is a directive of chrony that this daemon
 // has no use for.
 func irrelevant(name string) bool {
-	const names = " acquisitionport bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice" +
-		" clientloglimit cmdallow cmddeny cmdport cmdratelimit confdir corrtimeratio driftfile dscp dumpdir dumponexit" +
+	const names = " acquisitionport bindacqaddress bindacqdevice bindaddress bindcmddevice binddevice" +
+		" clientloglimit cmdallow cmddeny cmdratelimit confdir corrtimeratio driftfile dscp dumpdir dumponexit" +
 		" fallbackdrift hwclockfile hwtstimeout include initstepslew leapsectz" +
 		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter maxslewrate" +
 		" maxtxbuffers maxupdateskew ntpsigndsocket ntsaeads ntsprocesses ntsrefresh opencommands pidfile ptpdomain" +
@@ -185,7 +198,7 @@ func irrelevant(name string) bool {
 }
 
 func directiveNames() []string {
-	names := []string{"server", "pool", "peer", "refclock", "local", "allow", "deny", "ntstrustedcerts", "ratelimit", "ntsratelimit"}
+	names := []string{"server", "pool", "peer", "refclock", "local", "allow", "deny", "ntstrustedcerts", "ratelimit", "ntsratelimit", "bindcmdaddress"}
 	for name := range simpleDirectives() {
 		names = append(names, name)
 	}

@@ -101,12 +101,13 @@ func TestServerDirectives(t *testing.T) {
 	c, ds := ParseDirectives([]string{
 		"ntsserverkey /k", "ntsservercert /c", "local stratum 8 orphan", "allow", "allow 192.168.1.0/24", "deny 192.168.1.9",
 		"ratelimit interval 1 burst 16", "ntsratelimit", "refclock PPS /dev/pps0 lock NMEA refid GPS", "nocerttimecheck 1",
+		"cmdport 323", "bindcmdaddress /run/chrony/chronyd.sock",
 	})
 	if config.HasErrors(ds) {
 		t.Errorf("got %s", strings.Join(lines(ds), "\n"))
 	}
 	if !c.NTSServer.Enabled || c.Local.Stratum != 8 || !c.Local.Orphan || len(c.Allow) != 2 || len(c.Deny) != 1 || len(c.RefClocks) != 1 ||
-		c.Bootstrap.Mode != config.BootstrapNoCertTimeCheck || c.Serve.RateLimit.Burst != 16 || !c.NTSServer.RateLimit.Enabled {
+		c.Bootstrap.Mode != config.BootstrapNoCertTimeCheck || c.Serve.RateLimit.Burst != 16 || c.Monitor.ChronyPort != 323 || c.Monitor.ChronySocket != "/run/chrony/chronyd.sock" || !c.NTSServer.RateLimit.Enabled {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -131,6 +132,13 @@ func TestDirectiveDiagnostics(t *testing.T) {
 		{"keyfile /etc/chrony/chrony.keys", nil, 0},
 		{"keyfile", []string{"error: directive:1: keyfile: takes 1 argument, not 0"}, 0},
 		{"broadcast 60 192.0.2.255", []string{"warning: directive:1: broadcast: is not offered: nobody can authenticate or measure the delay of a broadcast"}, 0},
+		{"cmdport 323", nil, 0},
+		{"cmdport 70000", []string{"error: directive:1: monitor: option 'chrony_port' '70000': must be a whole number from 0 to 65535"}, 0},
+		{"bindcmdaddress /run/chrony/chronyd.sock", nil, 0},
+		{"bindcmdaddress /", nil, 0},
+		{"bindcmdaddress ::1", nil, 0},
+		{"bindcmdaddress 0.0.0.0", []string{"warning: directive:1: bindcmdaddress: chronyc is answered on the loopback addresses only"}, 0},
+		{"bindcmdaddress", []string{"error: directive:1: bindcmdaddress: takes 1 argument, not 0"}, 0},
 		{"hwtimestamp eth0", nil, 0},
 		{"hwtimestamp eth0 minpoll -1", []string{"warning: directive:1: hwtimestamp: options are not known: all packets are stamped"}, 0},
 		{"hwtimestamp *", []string{"warning: directive:1: hwtimestamp: must name a network card and is ignored"}, 0},

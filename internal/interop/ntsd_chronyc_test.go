@@ -5,11 +5,13 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -338,5 +340,45 @@ func (a *asked) orders(srv, dead *Host) {
 	}
 	if n := strings.Count(a.Log(), "configuration reloaded"); n != 3 {
 		a.t.Errorf("the configuration was reloaded %d times, want 3: by us, rekey and reload sources", n)
+	}
+}
+
+// TestNtsdChronycAsUser: ntsd goes on as a user of its own; root's chronyc asks
+// it where chronyc looks, and so may the user's group, nobody else.
+func TestNtsdChronycAsUser(t *testing.T) {
+	l := newLab(t)
+	srv, router := l.Host("chrony"), l.Host("router")
+	srv.StartChronyd(l.peers, "local stratum 2", "allow all")
+	// In a world of its own, where /run is empty.
+	a := &asked{l: l, host: router}
+	a.daemon = l.configure(router, plainSource(srv.IPv4.String(), quickly), section("ntsd", "user", "nobody"),
+		section("monitor", "chrony_socket", "/run/chrony/chronyd.sock"))
+	a.mounts = "mount -t tmpfs none /run\n"
+	for _, dir := range []string{router.Dir, filepath.Dir(router.Dir)} { // of this test alone
+		if err := os.Chmod(dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.start(router)
+	a.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
+	inside := func(as ...string) string {
+		line := append([]string{"--mount=/proc/" + strconv.Itoa(a.Pid()) + "/ns/mnt", "--"}, as...)
+		cmd := router.Command(context.Background(), "nsenter", append(line, l.peers.Chronyc, "-n", "serverstats")...)
+		cmd.Env = l.peers.Env
+		out, _ := cmd.CombinedOutput()
+		return string(out)
+	}
+	if info, err := os.Stat(fmt.Sprintf("/proc/%d", a.Pid())); err != nil || info.Sys().(*syscall.Stat_t).Uid != 65534 {
+		t.Fatalf("ntsd runs as %+v, %v", info.Sys(), err)
+	}
+	const want = "NTP packets received"
+	if got := inside(); !strings.Contains(got, want) {
+		t.Errorf("root, without -h: got\n%s", got)
+	}
+	if got := inside("setpriv", "--reuid=12345", "--regid=65534", "--clear-groups"); !strings.Contains(got, want) {
+		t.Errorf("the group, without -h: got\n%s", got)
+	}
+	if got := inside("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"); strings.Contains(got, want) {
+		t.Errorf("somebody: got\n%s", got)
 	}
 }
