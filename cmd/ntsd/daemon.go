@@ -22,6 +22,7 @@ import (
 	"ntsd/internal/daemon"
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/probe"
+	"ntsd/internal/statlog"
 	"ntsd/internal/store"
 	"ntsd/internal/timeserver"
 )
@@ -209,6 +210,7 @@ type outlets struct {
 	router  *routerLink
 	flash   *store.Flash
 	changed *timeserver.Changes
+	stats   *statlog.Log
 	applied []func() // called when a new configuration is in force
 }
 
@@ -231,6 +233,8 @@ func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.
 	parts.Restore, parts.Leaps = o.restore, readLeaps
 	parts.Announce, parts.Applied = out.router.Announce, out.tell
 	parts.Journal, parts.DryRun = journal, dry
+	out.stats = statlog.New(openFolder, log)
+	parts.Stats = out.stats
 	parts.Load = func() (*config.Config, []config.Diagnostic) {
 		next, diags := o.load()
 		setLevel(level, o, next)
@@ -257,6 +261,7 @@ func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Serve
 	chrony := answerChronyc(d, served, log)
 	out.applied = append(out.applied, chrony.Nudge)
 	beside.Go(func() { chrony.Run(ctx) })
+	beside.Go(func() { out.stats.Run(ctx) })
 	file := newMetricsFile(log)
 	out.applied = append(out.applied, file.nudge)
 	beside.Go(func() { file.Run(ctx, d, answer) })

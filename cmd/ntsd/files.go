@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/leaplist"
 	"ntsd/internal/nts"
+	"ntsd/internal/statlog"
 	"ntsd/internal/store"
 )
 
@@ -117,3 +118,12 @@ func (nothing) SaveSession(nts.Session) error                         { return n
 func (nothing) DropSession(netip.Addr, uint16) error                  { return nil }
 func (nothing) SaveBackoff(event.Backoff) error                       { return nil }
 func (nothing) SaveDrift(clock.Rate, clock.Rate) error                { return nil }
+
+// openFolder opens the folder of statistics.
+func openFolder(dir string) (statlog.Folder, error) {
+	f, err := store.OpenFolder(dir)
+	if err != nil {
+		return nil, err // not a Folder that is nil
+	}
+	return f, nil
+}

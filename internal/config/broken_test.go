@@ -80,8 +80,8 @@ func broken() []brokenCase {
 		}},
 		{"unknown section", "config sever 'x'\n\toption hostname a.example\n", []string{"warning: /etc/config/ntsd:1: sever 'x': this section type is not known; did you mean 'server'?"}},
 		{"unknown section, nothing near", "config interface 'lan'\n", []string{"warning: /etc/config/ntsd:1: interface 'lan': this section type is not known"}},
-		{"idle once", "config statistics\n\toption dir /a\nconfig statistics\n\toption dir /b\n", []string{
-			"warning: /etc/config/ntsd:1: @statistics[0]: this section is not acted on by this version",
+		{"idle once", "config refclock\n\toption driver SHM\n\toption parameter 0\nconfig refclock\n\toption driver SHM\n\toption parameter 1\n", []string{
+			"warning: /etc/config/ntsd:1: @refclock[0]: this section is not acted on by this version",
 		}},
 		{"disabled", "config server\n\toption disabled 1\n\toption noval 1\n", nil},
 		in("pool size", "pool", "maxsources 0", "error: /etc/config/ntsd:2: @pool[0]: option 'maxsources' '0': must be a whole number from 1 to 16"),

@@ -282,7 +282,7 @@ type Statistics struct {
 	Dir     string // empty: none
 	Logs    []string
 	Keep    int   // days; 0: for ever
-	MaxSize int64 // of one file in bytes; 0: any
+	MaxSize int64 // of all files together in bytes; 0: any
 }
 
 // Monitor is what other programs may ask.

@@ -109,12 +109,12 @@ func loggingSection() Section {
 type statFile = string
 
 func statisticsSection() Section {
-	return single(later, "statistics", "files of measurements", func(c *Config) *Statistics { return &c.Statistics },
-		option(later, "dir", optional(path()), "", "their folder; by default none are written", func(s *Statistics) *string { return &s.Dir }),
-		list(later, "log", oneOf[statFile]("loopstats", "peerstats", "clockstats", "rawstats", "measurements", "tracking", "statistics"), "",
+	return single(acted, "statistics", "files of measurements", func(c *Config) *Statistics { return &c.Statistics },
+		option(acted, "dir", optional(path()), "", "their folder; by default none are written", func(s *Statistics) *string { return &s.Dir }),
+		list(acted, "log", oneOf[statFile]("loopstats", "peerstats", "clockstats", "rawstats", "measurements", "tracking", "statistics"), "",
 			"which", func(s *Statistics) *[]string { return &s.Logs }),
-		option(later, "keep", integer(0, 36500), "7", "days to keep them; 0: for ever", func(s *Statistics) *int { return &s.Keep }),
-		option(later, "max_size", byteSize(), "1M", "size of a file that is not exceeded; 0: any", func(s *Statistics) *int64 { return &s.MaxSize }),
+		option(acted, "keep", integer(0, 36500), "7", "days to keep them; 0: for ever", func(s *Statistics) *int { return &s.Keep }),
+		option(acted, "max_size", byteSize(), "4M", "size of all of them together that is not exceeded; 0: any", func(s *Statistics) *int64 { return &s.MaxSize }),
 	)
 }
 

@@ -161,6 +161,9 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 		d.opt.Log.Warn("options run_dir, state_dir, clock and rtcsync take effect at the next start")
 	}
 	d.applied, d.changed.deleted = cfg, nil
+	if d.opt.Stats != nil {
+		d.opt.Stats.Configure(cfg.Statistics)
+	}
 	d.reading.applied, d.reading.refused = d.reading.last, false
 	d.readLeaps()
 	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), d.engineConfig(), nil))

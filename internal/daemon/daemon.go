@@ -28,7 +28,8 @@ type Options struct {
 	KE       KeyExchanger
 	Resolver Resolver
 	Store    Store
-	Flash    Flash // nil: nothing outlives the power
+	Flash    Flash      // nil: nothing outlives the power
+	Stats    Statistics // is told of measurements and updates; nil: nobody
 	Rand     io.Reader
 	Log      *slog.Logger
 	Journal  *Journal           // what of the log the status repeats; nil: nothing
@@ -63,6 +64,7 @@ type Daemon struct {
 	learnt   []string // time servers that DHCP names
 	changed  changed
 	told     told
+	got      *event.Received // while it is handled
 	past     past
 }
 
@@ -93,9 +95,11 @@ func (d *Daemon) Run(ctx context.Context) (*event.Exit, error) {
 			d.handle(ctx, d.engine.HandleTimer)
 		case ev := <-d.requests.received:
 			d.opt.Log.Debug("datagram received", "source", ev.From, "bytes", len(ev.Data), "rtt_s", ev.Received.At.Sub(ev.Sent.At).Seconds())
+			d.got = &ev
 			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
 				return d.engine.HandleReceived(now, ev, out)
 			})
+			d.got = nil
 		case ev := <-d.requests.failed:
 			d.opt.Log.Debug("request failed", "reason", ev.Reason)
 			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
@@ -131,9 +135,14 @@ func (d *Daemon) arm(timer *time.Timer) {
 
 // handle feeds the engine and carries out what it asks for.
 func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Action) []event.Action) {
-	d.perform(ctx, f(d.opt.Clock.Read(), nil))
+	before := d.opt.Clock.Read()
+	d.perform(ctx, f(before, nil))
 	d.announce()
 	d.remember()
+	if s := d.opt.Stats; s != nil && s.Wanted() {
+		snap := d.engine.Snapshot(d.opt.Clock.Read())
+		s.Record(before, &snap, d.got)
+	}
 }
 
 // start reads the saved state and wakes the engine.
@@ -146,6 +155,9 @@ func (d *Daemon) start(ctx context.Context) {
 		reserve = d.load()
 	}
 	d.readLeaps()
+	if d.opt.Stats != nil {
+		d.opt.Stats.Configure(d.applied.Statistics)
+	}
 	cfg := d.engineConfig()
 	cfg.StartAtFloor = d.opt.Restore
 	cfg.Drift, cfg.DriftSkew, cfg.DriftKnown = d.drift()

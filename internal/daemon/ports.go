@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/config"
+	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
 )
@@ -74,6 +76,17 @@ type Flash interface {
 	// Written returns how many files were written within a day, and since the
 	// start.
 	Written() (day int, total uint64)
+}
+
+// Statistics keeps files of what was measured. Its methods do not wait.
+type Statistics interface {
+	Configure(config.Statistics)
+	// Wanted reports whether there is anything to record.
+	Wanted() bool
+	// Record takes note of what an event has changed: before is a reading of the
+	// clocks from before it, s the state after it, which belongs to the receiver,
+	// and got the datagram if the event was one.
+	Record(before clock.Reading, s *engine.Snapshot, got *event.Received)
 }
 
 // Store keeps what outlives the process. Loading returns what is sound; what

@@ -144,7 +144,7 @@ func (v *View) associations() []uint16 {
 	return ids
 }
 
-// Bits of status words: RFC 9327 sections 3.1 and 3.2.
+// Bits of the system status word: RFC 9327 section 3.1.
 const (
 	syncUnspecified = 0
 	syncLocal       = 5
@@ -152,16 +152,6 @@ const (
 
 	eventRestart   = 6 // of the system
 	eventClockSync = 5
-
-	peerConfigured  = 0x8000
-	peerAuthEnabled = 0x4000
-	peerAuthentic   = 0x2000
-	peerReachable   = 0x1000
-
-	eventMobilised   = 1 // of a peer
-	eventUnreachable = 3
-	eventReachable   = 4
-	eventSystemPeer  = 10
 
 	oneEvent = 1 << 4 // how many since the last reading: we do not keep count
 )
@@ -178,23 +168,8 @@ func systemStatus(t *status.Tracking) uint16 {
 }
 
 func peerStatus(s *status.Source) uint16 {
-	word := peerConfigured | ntpq.Selection(s)<<8 | oneEvent
-	if s.Auth.Mode != "none" && s.Auth.Mode != "" {
-		word |= peerAuthEnabled
-		if s.NTP != nil && s.NTP.Authenticated {
-			word |= peerAuthentic
-		}
-	}
-	if s.Reach != 0 {
-		word |= peerReachable
-	}
-	switch {
-	case s.Mark == "*":
-		return word | eventSystemPeer
-	case s.Reach != 0:
-		return word | eventReachable
-	case s.NTP != nil:
-		return word | eventUnreachable
-	}
-	return word | eventMobilised
+	return ntpq.StatusWord(ntpq.PeerState{
+		Selection: ntpq.Selection(s), Auth: s.Auth.Mode != "none" && s.Auth.Mode != "",
+		Authentic: s.NTP != nil && s.NTP.Authenticated, Reach: s.Reach, Answered: s.NTP != nil,
+	})
 }

@@ -309,37 +309,14 @@ func peerCounters(s *status.Source, now status.Time) []variable {
 // remembers.
 func unreach(s *status.Source) int { return min(bits.TrailingZeros8(uint8(s.Reach)), 8) }
 
-// Bits of flash: which tests of RFC 5905 (section 9.2, table 4 there is without
-// numbers; they are those of ntpq) failed with the last reply.
-const (
-	flashDuplicate   = 0x0001
-	flashBogus       = 0x0002
-	flashUnsynced    = 0x0004
-	flashAuth        = 0x0010
-	flashStratum     = 0x0020
-	flashHeader      = 0x0040
-	flashPeerStratum = 0x0200
-	flashDistance    = 0x0400
-	flashLoop        = 0x0800
-	flashUnreachable = 0x1000
-)
-
-// flash translates the tests of chronyc ntpdata, three groups of digits.
+// flash says which tests failed with the last reply.
 func flash(s *status.Source) int {
 	if s.NTP == nil {
-		return flashPeerStratum | flashDistance | flashUnreachable
+		return ntpq.FlashSilent
 	}
-	bits := 0
-	for i, bit := range []int{
-		flashDuplicate, flashBogus, flashUnsynced, -1, flashAuth, flashStratum, flashHeader, -1,
-		flashDistance, flashDistance, flashDistance, flashLoop,
-	} {
-		if i < len(s.NTP.Tests) && s.NTP.Tests[i] == '0' {
-			bits |= bit
-		}
-	}
+	bits := ntpq.Flash(s.NTP.Tests)
 	if s.Reach == 0 {
-		bits |= flashUnreachable
+		bits |= ntpq.FlashUnreachable
 	}
 	return bits
 }

@@ -83,11 +83,16 @@ func tally(s *status.Source) string { return tallies[Selection(s):][:1] }
 // Selection is what the selection made of a source, as the three bits of a
 // peer's status word.
 func Selection(s *status.Source) uint16 {
-	switch s.Mark {
+	if s.Mark == "*" && s.Kind == kindRefClock && strings.HasPrefix(s.Name, "PPS") {
+		return selPPS
+	}
+	return SelectionOf(s.Mark)
+}
+
+// SelectionOf is the same of a mark of chronyc's sources.
+func SelectionOf(mark string) uint16 {
+	switch mark {
 	case "*":
-		if s.Kind == kindRefClock && s.Name != "" && strings.HasPrefix(s.Name, "PPS") {
-			return selPPS
-		}
 		return selPeer
 	case "+":
 		return selCandidate

@@ -172,7 +172,7 @@ var sections = {
 		option('dir', v.path(), null, _('Folder'), _('For files of measurements; by default none are written.')),
 		option('log', v.choice([ 'loopstats', 'peerstats', 'clockstats', 'rawstats', 'measurements', 'tracking', 'statistics' ]), null, _('Files'), _('Which are written.'), list),
 		option('keep', v.integer(0, 36500), '7', _('Keep for days'), _('0: for ever.')),
-		option('max_size', v.byteSize(), '1M', _('Largest file'), _('Bytes, or with a unit k, M or G; 0: any.'))
+		option('max_size', v.byteSize(), '4M', _('Size of all files'), _('Bytes, or with a unit k, M or G; 0: any. The oldest day makes room.'))
 	],
 
 	monitor: [
