@@ -2,7 +2,7 @@
  * A small stand-in for LuCI's browser runtime, for tests: the functions that the
  * views of luci-app-ntsd use, and no others. Asking it for anything else throws,
  * so that no view can come to depend on what this file, or an older LuCI, lacks.
- * harness/parity.mjs compares its functions with LuCI's own.
+ * suites/parity.mjs compares its functions with LuCI's own.
  */
 (function() {
 'use strict';
@@ -577,8 +577,6 @@ LuCI.prototype = {
 
 	isObject: function(v) { return v != null && typeof(v) == 'object'; },
 
-	isArguments: function(v) { return Object.prototype.toString.call(v) == '[object Arguments]'; },
-
 	toArray: function(v) {
 		if (v == null)
 			return [];
@@ -591,10 +589,8 @@ LuCI.prototype = {
 	},
 
 	sortedKeys: function(obj) {
-		return Object.keys(obj || {}).sort(LuCI.prototype.naturalCompare);
+		return Object.keys(obj || {}).sort(new Intl.Collator(undefined, { numeric: true }).compare);
 	},
-
-	naturalCompare: new Intl.Collator(undefined, { numeric: true }).compare,
 
 	resolveDefault: function(value, otherwise) {
 		return Promise.resolve(value).catch(function() { return otherwise; });
@@ -621,7 +617,7 @@ ready.then(function() { document.dispatchEvent(new CustomEvent('luci-loaded')); 
 
 window.LuCI = LuCI;
 
-/* For harness/parity.mjs: every function here, by module. */
+/* For suites/parity.mjs: every function here, by module. */
 window.standinFunctions = function() {
 	var out = { L: Object.keys(LuCI.prototype).filter(function(k) { return typeof(LuCI.prototype[k]) == 'function' && !/^(view|Class)$/.test(k); }) };
 	Object.keys(classes).forEach(function(name) {

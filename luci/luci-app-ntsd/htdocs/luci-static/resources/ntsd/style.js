@@ -7,6 +7,7 @@
  */
 
 var css = [
+	'.ntsd small,.ntsd li,.ntsd dt,.ntsd dd,.ntsd figcaption{color:inherit}',
 	'.ntsd-verdict{display:flex;gap:.9em;align-items:flex-start;padding:.9em 1em;margin:0 0 1em;border:1px solid rgba(128,128,128,.35);border-left:.4em solid var(--ntsd-c);border-radius:4px;background:rgba(128,128,128,.08)}',
 	'.ntsd-verdict p{margin:.3em 0 0}.ntsd-verdict .ntsd-text{font-size:125%;line-height:1.3;margin:0}',
 	'.ntsd-sign{flex:none;width:1.7em;height:1.7em;line-height:1.7em;border-radius:50%;text-align:center;font-weight:bold;font-size:120%;color:#fff;background:var(--ntsd-c)}',
@@ -22,7 +23,7 @@ var css = [
 	'.ntsd-grid{stroke:currentColor;opacity:.13}.ntsd-zero{stroke:currentColor;opacity:.5}.ntsd-line{fill:none;stroke:var(--primary-color-high,#2a7ab8);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}',
 	'.ntsd-range{fill:var(--primary-color-high,#2a7ab8);opacity:.3}.ntsd-band{fill:var(--primary-color-high,#2a7ab8);opacity:.12}.ntsd-cursor{stroke:currentColor;opacity:.6;stroke-dasharray:3 2}',
 	'.ntsd-reach{display:inline-flex;gap:2px;vertical-align:middle}.ntsd-reach i{width:.55em;height:.55em;border-radius:50%;border:1px solid currentColor;box-sizing:border-box}.ntsd-reach i.on{background:currentColor}',
-	'.ntsd-table .td{overflow-wrap:anywhere}.ntsd-table .ntsd-num{white-space:nowrap;font-variant-numeric:tabular-nums}.ntsd-mark{display:inline-block;width:1.3em;font-weight:bold;text-align:center}',
+	'.ntsd-table .td{overflow-wrap:anywhere}.ntsd-table .td:first-child{min-width:11em}.ntsd-table .ntsd-num{white-space:nowrap;font-variant-numeric:tabular-nums}.ntsd-mark{display:inline-block;width:1.3em;font-weight:bold;text-align:center}',
 	'.ntsd-steps{list-style:none;margin:0 0 1em;padding:0}.ntsd-steps li{display:flex;gap:.6em;padding:.3em 0;border-bottom:1px solid rgba(128,128,128,.25)}.ntsd-steps time{flex:none;width:5em;text-align:right;opacity:.8;font-variant-numeric:tabular-nums}.ntsd-steps span:last-child{overflow-wrap:anywhere;min-width:0}',
 	'.ntsd-log{margin:.5em 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:85%}',
 	'.ntsd-hide{display:none!important}'

@@ -41,10 +41,13 @@ return baseclass.extend({
 			return call.apply(null, args).then(function(answer) {
 				if (!L.isObject(answer))
 					throw new Error(_('No answer'));
-				self.first = i;
+				/* Without a daemon the plugin answers; the daemon's own object, once
+				 * it is there, costs the router less. */
+				self.first = answer.code == 'not_running' ? 0 : i;
 				if (answer.error) {
 					var e = new Error(answer.error);
 					e.refused = true;
+					e.code = answer.code;
 					throw e;
 				}
 				return answer;

@@ -12,14 +12,18 @@
 'require ntsd.tools as tools';
 'require ntsd.verdict as verdict';
 
-/* How many clients are listed before somebody asks for all. */
-var FEW_CLIENTS = 15;
+/* How many clients are listed before somebody asks for all: on a phone each is
+ * a card. */
+var FEW_CLIENTS = window.matchMedia('(max-width: 600px)').matches ? 5 : 15;
 
 var SPANS = [
 	{ id: 'hour', seconds: 3600, text: _('Hour') },
 	{ id: 'day', seconds: 86400, text: _('Day') },
 	{ id: 'week', seconds: 7 * 86400, text: _('Week') }
 ];
+
+/* What changes rarely is asked for this often, in milliseconds. */
+var SLOWLY = 60000;
 
 /* A graph of a few minutes is stretched to no less. */
 var LEAST_SPAN = 120;
@@ -96,19 +100,29 @@ return view.extend({
 			return Promise.all([
 				L.resolveDefault(tools.ask('serverstats'), null),
 				L.resolveDefault(tools.ask('clients', 0), null),
-				L.resolveDefault(tools.ask('ntskeys'), null),
-				L.resolveDefault(callLeases(), {}),
+				self.fetchSlow(),
 				historyDue ? L.resolveDefault(tools.ask('history', wanted.id), null) : null
 			]).then(function(got) {
-				if (got[4] && wanted === self.span) {
-					self.history = got[4];
+				if (got[3] && wanted === self.span) {
+					self.history = got[3];
 					self.historyAt = Date.now();
 				}
-				return { report: report, stats: got[0], clients: (got[1] || {}).clients || [], keys: got[2], names: leaseNames(got[3]), at: performance.now() };
+				return { report: report, stats: got[0], clients: (got[1] || {}).clients || [], keys: got[2].keys, names: got[2].names, at: performance.now() };
 			});
 		}).catch(function(e) {
-			return { report: null, why: e.message };
+			return { report: null, why: e.code == 'not_running' ? null : e.message };
 		});
+	},
+
+	/* Cookie keys and the names of the DHCP leases. */
+	fetchSlow: function() {
+		if (!this.slow || Date.now() - this.slowAt > SLOWLY) {
+			this.slowAt = Date.now();
+			this.slow = Promise.all([ L.resolveDefault(tools.ask('ntskeys'), null), L.resolveDefault(callLeases(), {}) ]).then(function(got) {
+				return { keys: got[0], names: leaseNames(got[1]) };
+			});
+		}
+		return this.slow;
 	},
 
 	render: function(data) {
@@ -122,13 +136,14 @@ return view.extend({
 			E('em', [ _('You may look here, but not act.') ])
 		]);
 		self.graphs = self.makeGraphs();
+		self.pictures = E('div', [ self.renderSpans(), self.graphs.offset.node, self.graphs.frequency.node ]);
 		self.more = E('button', { 'class': 'btn cbi-button', 'click': function() { self.allClients = !self.allClients; self.show(self.last); } }, [ '' ]);
 		self.log = E('pre', { 'class': 'ntsd-log' });
 		self.way = E('details', [ E('summary', [ _('How the time was found at the start') ]), E('div') ]);
 		self.running = E('div', [
 			self.buttons,
 			self.section(_('First time since the start'), [ self.parts.ladder ], 'ladder'),
-			self.section(_('Clock'), [ self.parts.clock, self.renderSpans(), self.graphs.offset.node, self.graphs.frequency.node ]),
+			self.section(_('Clock'), [ self.parts.clock, self.pictures ]),
 			self.section(_('Sources'), [ self.parts.sources ]),
 			self.section(_('Authentication'), [ self.parts.keys ], 'keys'),
 			self.section(_('Time for the network'), [ self.parts.served, self.parts.clients, self.more ]),
@@ -203,7 +218,7 @@ return view.extend({
 		self.verdictKey = key;
 		var notes = v.notes.map(function(n) { return E('p', [ n ]); });
 		if (!r && why)
-			notes.push(E('p', [ E('small', [ why ]) ]));
+			notes.push(E('p', { 'class': 'ntsd-sub' }, [ why ]));
 		if (v.action == 'settings')
 			notes.push(E('p', [ E('a', { 'class': 'btn cbi-button', 'href': L.url('admin/services/ntsd') }, [ _('Settings') ]) ]));
 		if (v.action == 'start' && L.hasViewPermission() !== false)
@@ -278,19 +293,13 @@ return view.extend({
 			tile(_('Refused'), format.number(s.dropped)),
 			tile(_('Clients'), format.number(data.clients.length)),
 			tile(_('Key exchanges'), format.number(s.ke.served), failed ? _('%s failed').format(format.number(failed)) : ''),
-			tile(_('Cookie keys'), this.keyState(data.keys), data.keys && data.keys.next ? _('next %s').format(format.date(data.keys.next, this.zone)) : ''),
+			data.keys && L.toArray(data.keys.keys).length ? tile(_('Cookie keys'), String(data.keys.keys.length), data.keys.next ? _('next %s').format(format.date(data.keys.next, this.zone)) : '') : '',
 			tile(_('UDP port'), L.toArray(s.ports).join(', '))
 		]);
 	},
 
-	keyState: function(keys) {
-		if (!keys || !L.toArray(keys.keys).length)
-			return '–';
-		return String(keys.keys.length);
-	},
-
 	renderClients: function(data) {
-		var list = data.clients.slice().sort(function(a, b) { return b.requests - a.requests || L.naturalCompare(a.address, b.address); });
+		var list = data.clients.slice().sort(function(a, b) { return b.requests - a.requests || (a.address < b.address ? -1 : 1); });
 		return tables.clients(list, data.names, this.allClients ? list.length : FEW_CLIENTS);
 	},
 
@@ -346,6 +355,8 @@ return view.extend({
 		var h = this.history, r = this.last && this.last.report;
 		if (!h || !r || h.span != this.span.id)
 			return;
+		/* Before the first time there is nothing to draw. */
+		this.pictures.classList[L.toArray(h.points).length || r.tracking.synchronised ? 'remove' : 'add']('ntsd-hide');
 		var now = Date.parse(r.time) / 1000, t = r.tracking, band = this.band.checked;
 		var offsets = L.toArray(h.points).map(function(p) { return { t: p[0], mid: -p[1], lo: -p[3], hi: -p[2], bound: p[4], band: band ? p[4] : null }; });
 		var rates = L.toArray(h.points).map(function(p) { return { t: p[0], mid: p[5], lo: p[5], hi: p[5] }; });
