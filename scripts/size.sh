@@ -18,6 +18,15 @@ squashed() {
 	stat -c %s "$work/image"
 }
 
+# As the packages are.
+packed() {
+	if command -v libdeflate-gzip >/dev/null; then
+		libdeflate-gzip -12c "$1" | wc -c
+	else
+		gzip -9nc "$1" | wc -c
+	fi
+}
+
 printf '%-24s %10s %10s %10s %10s\n' binary bytes bss ipk squashfs
 for file in "$@"; do
 	bytes=$(wc -c <"$file")
@@ -26,7 +35,7 @@ for file in "$@"; do
 		while read -r hex; do sum=$((sum + 0x$hex)); done
 		echo "$sum"
 	})
-	printf '%-24s %10d %10d %10d %10s\n' "${file##*/}" "$bytes" "$bss" "$(gzip -9nc "$file" | wc -c)" "$(squashed "$file")"
+	printf '%-24s %10d %10d %10d %10s\n' "${file##*/}" "$bytes" "$bss" "$(packed "$file")" "$(squashed "$file")"
 	if [ "$bss" -gt "$limit" ]; then
 		echo "size: $file: BSS of $bss bytes is more than $limit: was it built with GOFIPS140?" >&2
 		exit 1
