@@ -98,6 +98,9 @@ func TestNoAmplification(t *testing.T) {
 		for c := range command(80) {
 			known, ok := shapes(c)
 			for n := range MaxRequest + 2 {
+				if n > 600 && n < MaxRequest {
+					continue // longer than any reply
+				}
 				request := ask(c, MaxRequest+2, wire("192.0.2.1")...)[:n]
 				got := h.Reply(t.Context(), door, request, []byte("before"))
 				got = got[len("before"):]
@@ -207,12 +210,18 @@ func TestFormats(t *testing.T) {
 		want    format
 		bytes   int
 	}{
-		{cmdServerStats, 48, fmtServerStats1, 48}, {cmdServerStats, 59, fmtServerStats1, 48},
-		{cmdServerStats, 60, fmtServerStats2, 60}, {cmdServerStats, 72, fmtServerStats3, 72},
-		{cmdServerStats, 195, fmtServerStats3, 72}, {cmdServerStats, 196, fmtServerStats4, 196},
+		{cmdServerStats, 48, fmtServerStats1, 48},
+		{cmdServerStats, 59, fmtServerStats1, 48},
+		{cmdServerStats, 60, fmtServerStats2, 60},
+		{cmdServerStats, 72, fmtServerStats3, 72},
+		{cmdServerStats, 195, fmtServerStats3, 72},
+		{cmdServerStats, 196, fmtServerStats4, 196},
 		{cmdServerStats, 416, fmtServerStats4, 196},
-		{cmdNTPData, 152, fmtNTPData1, 152}, {cmdNTPData, 171, fmtNTPData1, 152}, {cmdNTPData, 172, fmtNTPData2, 172},
-		{cmdClientsByIndex1, 424, fmtClientsByIndex1, 424}, {cmdClientsByIndex2, 424, fmtClientsByIndex2, 424},
+		{cmdNTPData, 152, fmtNTPData1, 152},
+		{cmdNTPData, 171, fmtNTPData1, 152},
+		{cmdNTPData, 172, fmtNTPData2, 172},
+		{cmdClientsByIndex1, 424, fmtClientsByIndex1, 424},
+		{cmdClientsByIndex2, 424, fmtClientsByIndex2, 424},
 		{cmdClientsByIndex3, 520, fmtClientsByIndex3, 520},
 	} {
 		got := h.Reply(t.Context(), Socket, ask(c.command, c.length, wire("192.0.2.1")...), nil)

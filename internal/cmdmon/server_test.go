@@ -61,6 +61,7 @@ func (c *counted) Report(ctx context.Context) (status.Report, error) {
 // bench is a server whose ports and configuration are at hand.
 type bench struct {
 	*Server
+	mu     sync.Mutex // of what follows; a timer's goroutine and the test's are not ordered
 	cfg    config.Config
 	ports  map[string]*memoryPort
 	fail   error // of the next attempts to open
@@ -77,6 +78,8 @@ func newBench() *bench {
 		daemon: &counted{fixed: crowd()}, ended: make(chan struct{}),
 	}
 	open := func(name string) (Port, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.tried++
 		if b.fail != nil {
 			return nil, b.fail
@@ -108,6 +111,8 @@ func (b *bench) stop() {
 
 // names lists the open ports.
 func (b *bench) names() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var names []string
 	for name, p := range b.ports {
 		select {
@@ -120,9 +125,16 @@ func (b *bench) names() []string {
 	return names
 }
 
+func (b *bench) port(name string) *memoryPort {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ports[name]
+}
+
 func (b *bench) ask(name string, request []byte) []byte {
-	b.ports[name].requests <- request
-	return <-b.ports[name].replies
+	p := b.port(name)
+	p.requests <- request
+	return <-p.replies
 }
 
 // TestServerFollowsTheConfiguration: the socket is where run_dir is, or where it
@@ -133,7 +145,7 @@ func TestServerFollowsTheConfiguration(t *testing.T) {
 		b.cfg.Main.RunDir = "/tmp/here"
 		b.start(t)
 		usual := filepath.Join("/tmp/here", "chronyd.sock")
-		first := b.ports[usual]
+		first := b.port(usual)
 		for _, c := range []struct {
 			socket string
 			port   uint16
@@ -153,7 +165,7 @@ func TestServerFollowsTheConfiguration(t *testing.T) {
 				t.Errorf("%s, port %d: got %v, want %v", c.socket, c.port, got, c.want)
 			}
 		}
-		if b.ports[usual] != first {
+		if b.port(usual) != first {
 			t.Error("the socket was opened anew although nothing changed")
 		}
 		if got := resultOf(b.ask("/run/chrony/chronyd.sock", ask(cmdServerStats, 196))); got != success {
@@ -191,19 +203,23 @@ func TestServerTriesAgain(t *testing.T) {
 		b.start(t)
 		defer b.stop()
 		time.Sleep(10*lookAgain + time.Second)
+		synctest.Wait()
+		b.mu.Lock()
 		if n := strings.Count(b.log.String(), "another program answers"); n != 1 || b.tried != 11 {
 			t.Errorf("got %d lines after %d tries, want 1 after 11", n, b.tried)
 		}
 		b.fail = nil
+		b.mu.Unlock()
 		time.Sleep(lookAgain)
+		synctest.Wait()
 		if len(b.names()) != 1 {
 			t.Fatalf("open are %v", b.names())
 		}
-		first := b.ports[b.names()[0]]
+		first := b.port(b.names()[0])
 		first.requests <- nil // it fails
 		time.Sleep(lookAgain)
 		synctest.Wait()
-		if len(b.names()) != 1 || b.ports[b.names()[0]] == first {
+		if len(b.names()) != 1 || b.port(b.names()[0]) == first {
 			t.Errorf("after a failure: open are %v", b.names())
 		}
 	})
