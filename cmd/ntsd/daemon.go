@@ -29,7 +29,7 @@ import (
 
 // daemonMain is ntsd itself.
 func daemonMain(args []string, stdout, stderr io.Writer) int {
-	o, err := parseFlags(args, stderr)
+	o, err := parseFlags(args, stdout, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitDone

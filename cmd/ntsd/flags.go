@@ -36,16 +36,13 @@ const usageText = `usage: ntsd [-x] [-d] [-t SEC] [-c DIR | -f FILE]            
 `
 
 // parseFlags reads the command line. It has already told the user when it
-// returns an error.
-func parseFlags(args []string, stderr io.Writer) (options, error) {
+// returns an error: in one line on stderr, or all flags on stdout when asked.
+func parseFlags(args []string, stdout, stderr io.Writer) (options, error) {
 	var o options
 	seconds := 0
 	fs := flag.NewFlagSet("ntsd", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.Usage = func() {
-		fmt.Fprint(stderr, usageText)
-		fs.PrintDefaults()
-	}
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
 	fs.StringVar(&o.dir, "c", "/etc/config", "`folder` that holds the UCI file ntsd")
 	fs.StringVar(&o.file, "f", "", "UCI `file` to read instead")
 	fs.BoolVar(&o.dryRun, "x", false, "never touch the clock")
@@ -58,7 +55,14 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.user, "u", "", "run as `USER`, with the right to set the clock and to open low ports, and no other")
 	fs.StringVar(&o.log, "l", "", "log to `syslog` instead of standard error")
 	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop where the clock is behind it")
-	if err := fs.Parse(args); err != nil {
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usageText)
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		return o, err
+	case err != nil:
+		fail(stderr, 0, "%v; see ntsd -h", err)
 		return o, err
 	}
 	o.timeout = time.Duration(seconds) * time.Second
@@ -75,6 +79,8 @@ func (o *options) check(stderr io.Writer) error {
 		err = errors.New("-q sets the clock and -x forbids it; to measure only, use -Q")
 	case o.timeout < 0:
 		err = errors.New("-t takes a positive number of seconds")
+	case o.log != "" && o.log != toSyslog:
+		err = fmt.Errorf("-l %q: only %q is allowed; without -l the log goes to standard error", o.log, toSyslog)
 	case len(o.directives) > 0 && !o.setOnce && !o.queryOnce && !o.printOnly:
 		err = fmt.Errorf("%q: directives on the command line go with -q, -Q or -p", o.directives[0])
 	}

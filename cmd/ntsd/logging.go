@@ -17,19 +17,16 @@ const toSyslog = "syslog"
 // openLog returns the handler for option -l: standard error, or the system's
 // log, which knows of levels.
 func openLog(to string, stderr io.Writer, level slog.Leveler) (slog.Handler, error) {
-	switch to {
-	case "":
+	if to != toSyslog {
 		// journald puts the time before each line itself, so it is left out
 		// unless a person is looking.
 		return textHandler(stderr, level, ctl.IsTerminal(stderr), true), nil
-	case toSyslog:
-		w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "ntsd")
-		if err != nil {
-			return nil, fmt.Errorf("-l syslog: %w", err)
-		}
-		return newSyslog(w, level), nil
 	}
-	return nil, fmt.Errorf("-l %q: only %q is allowed; without -l the log goes to standard error", to, toSyslog)
+	w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "ntsd")
+	if err != nil {
+		return nil, fmt.Errorf("-l syslog: %w", err)
+	}
+	return newSyslog(w, level), nil
 }
 
 func textHandler(w io.Writer, level slog.Leveler, withTime, withLevel bool) slog.Handler {

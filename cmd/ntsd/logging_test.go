@@ -39,7 +39,8 @@ func TestSyslog(t *testing.T) {
 }
 
 func TestUnknownLog(t *testing.T) {
-	if _, err := openLog("/var/log/ntsd", io.Discard, slog.LevelInfo); err == nil || !strings.Contains(err.Error(), `only "syslog" is allowed`) {
+	var told strings.Builder
+	if _, err := parseFlags([]string{"-l", "/var/log/ntsd"}, io.Discard, &told); err == nil || !strings.Contains(told.String(), `only "syslog" is allowed`) {
 		t.Errorf("got %v, want what is allowed", err)
 	}
 }

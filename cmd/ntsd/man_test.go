@@ -238,7 +238,7 @@ func TestManConfigExamples(t *testing.T) {
 func TestManDaemon(t *testing.T) {
 	const page = "ntsd.8"
 	var help bytes.Buffer
-	_, _ = parseFlags([]string{"-h"}, &help) // flag.ErrHelp, by its nature
+	_, _ = parseFlags([]string{"-h"}, &help, io.Discard) // flag.ErrHelp, by its nature
 	var want []string
 	for _, m := range regexp.MustCompile(`(?m)^  -(\w+)`).FindAllStringSubmatch(help.String(), -1) {
 		want = append(want, m[1])

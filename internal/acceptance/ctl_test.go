@@ -88,7 +88,6 @@ func TestCtlExitStatus(t *testing.T) {
 		{[]string{"ntpdata", host(s)}, 0, ""},
 		{[]string{"ntpdata", "192.0.2.77"}, 1, "no source 192.0.2.77"},
 		{[]string{"rekey", "nobody.example"}, 1, "no such source"},
-		{[]string{"rtcdata"}, 1, "not in this version"},
 		{[]string{"frobnicate"}, 2, "ntsctl help lists them"},
 		{[]string{"--frobnicate", "sources"}, 2, "no option"},
 		{[]string{"burst"}, 2, "usage: ntsctl burst"},

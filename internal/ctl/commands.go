@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +36,7 @@ func views() []Command {
 		{"selectdata", "[-a] [-v]", "the selection: state, options, interval", "", "ntsctl selectdata -v", 0, 0, (*invocation).table},
 		{"ntpdata", "[ADDRESS]", "the last valid reply of each server, or of one", "", "ntsctl ntpdata 192.0.2.1", 0, 1, (*invocation).table},
 		{"activity", "", "how many sources are online, offline, unresolved", "", "ntsctl activity", 0, 0, (*invocation).table},
+		{"rtcdata", "", "how far the clock chip is ahead of the clock", "Takes up to a second: the chip tells only whole ones, when they begin.", "ntsctl rtcdata", 0, 0, (*invocation).rtcdata},
 		{"bootstrap", "", "how the first time was found, or what it waits for", "Each rung of the ladder: what was tried, when after the start, + or - for how it\nwent, and in words which time and which certificates were involved.", "ntsctl bootstrap", 0, 0, (*invocation).table},
 		{"history", "[hour | day | week]", "how the clock was: offset, bound, frequency", "Without a word the last hour. The numbers of a graph; --json has them in rows.", "ntsctl -c history day", 0, 1, asking(status.RenderHistory)},
 		{"metrics", "[textfile]", "all numbers, for Prometheus and its kin", "OpenMetrics 1.0; with textfile the older format, which the textfile collectors\nof node exporters read. Option metrics of section monitor has the daemon write\nsuch a file by itself.", "ntsctl metrics | grep synchronised", 0, 1, (*invocation).metrics},
@@ -65,17 +65,9 @@ func actions() []Command {
 		{"rpcd", "list | call METHOD", "answer rpcd for LuCI's pages", "What the daemon's ubus object does, where that is not there: rpcd's plugin calls\nthis with the arguments as JSON on standard input.", "echo '{\"span\":\"day\"}' | ntsctl rpcd call history", 1, 2, (*invocation).rpcd},
 		{"options", "[SECTION]", "what can stand in /etc/config/ntsd", "Each option with its default; for one type of section also which values it may\nhave. --json has all of it.", "ntsctl options server", 0, 1, (*invocation).options},
 		{"help", "[COMMAND]", "this, or one command with an example", "", "ntsctl help waitsync", 0, 1, (*invocation).help},
-		{"completion", "", "print the completion for bash", "", `eval "$(ntsctl completion)"`, 0, 0, (*invocation).completion},
+		{"completion", "[bash | zsh]", "print the completion for a shell", "Without a word what chooses by itself; other shells take it and do nothing.", `eval "$(ntsctl completion)"`, 0, 1, (*invocation).completion},
 		{"version", "", "print the version", "", "ntsctl version", 0, 0, (*invocation).version},
 	}
-}
-
-// isLater reports whether name is a command that the manuals of this
-// program's kind know and a later version will have.
-func isLater(name string) bool {
-	return slices.Contains([]string{
-		"rtcdata",
-	}, name)
 }
 
 // find returns the command called name.
@@ -137,8 +129,6 @@ func (c *invocation) help(words []string) error {
 	name := words[1]
 	cmd, ok := find(name)
 	switch {
-	case !ok && isLater(name):
-		return failf(ExitFailed, "%s is not in this version", name)
 	case !ok:
 		return noCommand(name)
 	}
@@ -149,28 +139,14 @@ func (c *invocation) help(words []string) error {
 	return c.print(text + "\nExample: " + cmd.example + "\n")
 }
 
-// completion prints what bash needs to complete commands, flags, and the
-// sources that the running daemon knows.
-func (c *invocation) completion([]string) error {
-	var names, targets []string
-	for _, cmd := range Commands() {
-		names = append(names, cmd.Name)
-		if strings.Contains(cmd.Args, "SOURCE") || strings.Contains(cmd.Args, "ADDRESS") {
-			targets = append(targets, cmd.Name)
-		}
-	}
-	return c.print(strings.NewReplacer(
-		"COMMANDS", strings.Join(names, " "), "TARGETS", strings.Join(targets, "|"),
-	).Replace(completionScript))
-}
-
-// completionScript needs bash alone, without the package bash-completion.
-//
-//go:embed completion.bash
-var completionScript string //nolint:gochecknoglobals // go:embed wants a variable
-
 // version prints the client's version; the daemon's is in report.
 func (c *invocation) version([]string) error {
+	if c.opts.json {
+		if err := status.WriteJSON(c.stdout, map[string]string{"version": c.release}); err != nil {
+			return writeFailure(err)
+		}
+		return nil
+	}
 	return c.print("ntsctl (ntsd) version " + c.release + "\n")
 }
 

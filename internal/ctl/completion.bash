@@ -20,6 +20,7 @@ _ntsctl() {
 		words=$(for names in '' -N; do
 			ntsctl "${flags[@]}" $names -a -c sources 2>/dev/null | cut -d, -f3
 		done | tr -cd '[:alnum:]._:\n-') ;;
+	FIXED
 	*) words= ;;
 	esac
 	case $cur in

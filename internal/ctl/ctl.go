@@ -4,6 +4,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,9 @@ type Program struct {
 	Version        string
 	// Test tests a server without a daemon.
 	Test func(ctx context.Context, t probe.Target, tell func(probe.Result)) probe.Result
+	// ClockChip is the kernel's folder about the clock chip; empty: the first
+	// one's.
+	ClockChip string
 }
 
 // invocation is one run of ntsctl.
@@ -51,6 +55,7 @@ type invocation struct {
 	opts           options
 	client         Client
 	release        string // the program's version
+	chip           string // folder about the clock chip
 	probe          func(ctx context.Context, t probe.Target, tell func(probe.Result)) probe.Result
 }
 
@@ -81,7 +86,7 @@ func failf(status int, format string, args ...any) error {
 
 // Main runs ntsctl and returns its exit status.
 func Main(args []string, p Program) int {
-	c := &invocation{stdin: p.Stdin, stdout: p.Stdout, stderr: p.Stderr, release: p.Version, probe: p.Test}
+	c := &invocation{stdin: p.Stdin, stdout: p.Stdout, stderr: p.Stderr, release: p.Version, probe: p.Test, chip: cmp.Or(p.ClockChip, clockChip)}
 	err := c.run(args)
 	if err == nil {
 		return ExitDone
@@ -119,8 +124,6 @@ func (c *invocation) run(args []string) error {
 	}
 	cmd, ok := find(name)
 	switch {
-	case !ok && isLater(name):
-		return failf(ExitFailed, "%s is not in this version; ntsctl help lists what is", name)
 	case !ok:
 		return noCommand(name)
 	case len(words) < cmd.least || len(words) > cmd.most:

@@ -133,6 +133,38 @@ func ntsctl(args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
+// TestCompletionOfOtherShells: what chooses the shell can stand in any start
+// file.
+func TestCompletionOfOtherShells(t *testing.T) {
+	_, choice, _ := ntsctl("completion")
+	for _, shell := range [][]string{{"busybox", "ash"}, {"dash"}, {"sh"}} {
+		path, err := exec.LookPath(shell[0])
+		if err != nil {
+			continue
+		}
+		cmd := exec.Command(path, append(shell[1:], "-euc", choice)...)
+		cmd.Env = []string{"PATH=/nowhere"}
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%v: got %q, %v", shell, out, err)
+		}
+	}
+	if bash, err := exec.LookPath("bash"); err == nil {
+		out, err := exec.Command(bash, "--norc", "-c", "ntsctl() { echo echo \"$@\"; }\n"+choice).CombinedOutput()
+		if got := string(out); err != nil || got != "completion bash\n" {
+			t.Errorf("bash: got %q, %v", got, err)
+		}
+	}
+	if zsh, err := exec.LookPath("zsh"); err == nil {
+		_, script, _ := ntsctl("completion", "zsh")
+		if out, err := exec.Command(zsh, "-nc", script).CombinedOutput(); err != nil {
+			t.Errorf("zsh: %v: %s", err, out)
+		}
+	}
+	if code, _, errs := ntsctl("completion", "fish"); code != ExitUsage || !strings.Contains(errs, "neither bash nor zsh") {
+		t.Errorf("fish: got %d, %s", code, errs)
+	}
+}
+
 // peerFile is a captured output without the lines round it.
 func peerFile(t *testing.T, name string) string {
 	t.Helper()
@@ -290,10 +322,8 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"waitsync", "-h"}, ExitUsage, "needs the path"},
 		{[]string{"online", "nobody"}, ExitFailed, "no such source"},
 		{[]string{"ntpdata", "192.0.2.9"}, ExitFailed, "no source 192.0.2.9"},
-		{[]string{"rtcdata"}, ExitFailed, "not in this version"},
 		{[]string{"smoothing"}, ExitFailed, "505 Facility not enabled"},
 		{[]string{"smoothtime", "x"}, ExitUsage, "activate or reset"},
-		{[]string{"help", "rtcdata"}, ExitFailed, "not in this version"},
 		{[]string{"help", "frobnicate"}, ExitUsage, "no command"},
 		{[]string{"source"}, ExitUsage, "but sources and sourcestats"},
 		{[]string{"burst", "8/64"}, ExitUsage, "MAX <= 32, as in"},
@@ -446,7 +476,7 @@ func TestCompletion(t *testing.T) {
 	if err != nil {
 		t.Skip("bash is not installed")
 	}
-	_, script, _ := ntsctl("completion")
+	_, script, _ := ntsctl("completion", "bash")
 	// Stands for the program when the script asks it for the sources. A name is
 	// never run as a command.
 	script = "ntsctl() { case \"$*\" in *-N*) echo '^,*,ntp1.example.net,1'; echo '^,?,$(echo HACKED >&2),1' ;; *) echo '^,*,10.66.0.1,1' ;; esac; }\n" + script
@@ -454,6 +484,7 @@ func TestCompletion(t *testing.T) {
 		"ntsctl sou": "sources sourcestats", "ntsctl -n tr": "tracking", "ntsctl --j": "--json", "ntsctl help way": "",
 		"ntsctl help wait": "waitsync", "ntsctl online n": "ntp1.example.net", "ntsctl rekey 10": "10.66.0.1",
 		"ntsctl ntpdata ": "10.66.0.1 echoHACKED2 ntp1.example.net", "ntsctl -h /x online nt": "ntp1.example.net", "ntsctl tracking x": "",
+		"ntsctl history d": "day", "ntsctl ca ": "export renew", "ntsctl -n smoothtime r": "reset", "ntsctl test n": "ntp1.example.net",
 		"ntsctl -h /dev/nul": "/dev/null",
 	} {
 		words := strings.Split(line, " ")
