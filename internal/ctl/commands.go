@@ -123,6 +123,9 @@ Exit status: 0 done, 1 not done, 2 used wrongly, 3 daemon not reachable.
 
 // help prints the summary or one command.
 func (c *invocation) help(words []string) error {
+	if c.opts.json {
+		return c.helpJSON(words[1:])
+	}
 	if len(words) == 1 {
 		return c.print(Summary())
 	}
@@ -137,6 +140,29 @@ func (c *invocation) help(words []string) error {
 		text += cmd.more + "\n"
 	}
 	return c.print(text + "\nExample: " + cmd.example + "\n")
+}
+
+// helpJSON lists the commands, or one of them, for programs.
+func (c *invocation) helpJSON(only []string) error {
+	type row struct {
+		Name      string `json:"name"`
+		Arguments string `json:"arguments"`
+		What      string `json:"what"`
+		Example   string `json:"example"`
+	}
+	var rows []row
+	for _, cmd := range Commands() {
+		if len(only) == 0 || only[0] == cmd.Name {
+			rows = append(rows, row{cmd.Name, cmd.Args, cmd.what, cmd.example})
+		}
+	}
+	if len(rows) == 0 {
+		return noCommand(only[0])
+	}
+	if err := status.WriteJSON(c.stdout, rows); err != nil {
+		return writeFailure(err)
+	}
+	return nil
 }
 
 // version prints the client's version; the daemon's is in report.

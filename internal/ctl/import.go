@@ -7,6 +7,8 @@ import (
 
 	"ntsd/internal/config"
 	"ntsd/internal/foreign"
+	"ntsd/internal/rpcd"
+	"ntsd/internal/status"
 )
 
 // imports prints the configuration of another daemon as ours; what has no
@@ -35,8 +37,14 @@ func (c *invocation) imports(words []string) error {
 	if len(words) > 2 {
 		out = foreign.AppendBatch(nil, p)
 	}
-	if err := c.print(string(out)); err != nil {
-		return err
+	var printed error
+	if c.opts.json {
+		printed = status.WriteJSON(c.stdout, rpcd.Sections(p))
+	} else {
+		printed = c.print(string(out))
+	}
+	if printed != nil {
+		return printed
 	}
 	if config.HasErrors(diagnostics) {
 		return failf(ExitFailed, "not all of %s was understood", file)

@@ -10,9 +10,6 @@ import (
 	"ntsd/internal/hostname"
 )
 
-// ErrTarget is wrapped by the errors of ParseTarget.
-var ErrTarget = errors.New("probe: nothing to test")
-
 // Target is what is to be tested.
 type Target struct {
 	Source config.Source
@@ -27,11 +24,11 @@ func directives() []string { return []string{"server", "pool", "peer"} }
 // ParseTarget reads what to test: a name or an address, perhaps with the port
 // of its key establishment, or a directive as in chrony.conf, which says with
 // its words whether NTS is meant: "server time.example nts ntsport 4460". The
-// error wraps ErrTarget and says in words what is wrong.
+// error says in words what is wrong.
 func ParseTarget(text string) (Target, error) {
 	words := strings.Fields(text)
 	if len(words) == 0 {
-		return Target{}, fmt.Errorf("%w: a server is needed", ErrTarget)
+		return Target{}, errors.New("probe: a server is needed")
 	}
 	bare := true
 	for _, d := range directives() {
@@ -39,7 +36,7 @@ func ParseTarget(text string) (Target, error) {
 	}
 	if bare {
 		if _, _, ok := hostname.Split(words[0]); !ok {
-			return Target{}, fmt.Errorf("%w: %s is neither a name nor an address", ErrTarget, config.Quote(words[0]))
+			return Target{}, fmt.Errorf("probe: %s is neither a name nor an address", config.Quote(words[0]))
 		}
 		// Words after the name are those of a directive, too: "HOST ipv6".
 		text = "server " + words[0] + " nts " + strings.Join(words[1:], " ")
@@ -47,11 +44,11 @@ func ParseTarget(text string) (Target, error) {
 	cfg, diagnostics := foreign.ParseDirectives([]string{text})
 	for _, d := range diagnostics {
 		if d.Severity == config.Error {
-			return Target{}, fmt.Errorf("%w: %s", ErrTarget, strings.TrimPrefix(d.String(), "directive:1: "))
+			return Target{}, fmt.Errorf("probe: %s", strings.TrimPrefix(d.String(), "directive:1: "))
 		}
 	}
 	if cfg == nil || len(cfg.Sources) != 1 {
-		return Target{}, fmt.Errorf("%w: %s names no server", ErrTarget, config.Quote(text))
+		return Target{}, fmt.Errorf("probe: %s names no server", config.Quote(text))
 	}
 	return Target{Source: cfg.Sources[0], System: cfg.NTS.SystemCerts, Files: cfg.NTS.TrustedCerts}, nil
 }

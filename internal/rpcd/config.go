@@ -91,7 +91,7 @@ func (p *Plugin) imports(args Args) (any, error) {
 	if pkg == nil {
 		return nil, fmt.Errorf("%s cannot be read: %s", file, first(diagnostics))
 	}
-	return map[string]any{"sections": sections(pkg), "messages": messages(diagnostics)}, nil
+	return map[string]any{"sections": Sections(pkg), "messages": messages(diagnostics)}, nil
 }
 
 func first(ds []config.Diagnostic) string {
@@ -112,7 +112,8 @@ func messages(ds []config.Diagnostic) []Message {
 	return list
 }
 
-func sections(p *uci.Package) []Section {
+// Sections returns the sections of a configuration as JSON has them.
+func Sections(p *uci.Package) []Section {
 	list := make([]Section, 0, len(p.Sections))
 	for _, s := range p.Sections {
 		out := Section{Type: s.Type, Name: s.Name, Options: make(map[string]any, len(s.Options))}
