@@ -76,9 +76,7 @@ func (e *Engine) command(now clock.Reading, cmd event.Command, s *source, member
 			m.assoc.Rekey(now)
 		}
 	case event.CommandRefresh:
-		for i := range s.addrs {
-			s.addrs[i].bad = false
-		}
+		s.addrs.Forgive()
 		s.duplicates = nil
 		s.refreshed, s.strict = false, !s.literal
 		s.refreshAt = now.Mono
@@ -91,9 +89,7 @@ func (e *Engine) command(now clock.Reading, cmd event.Command, s *source, member
 func (e *Engine) linkUp(s *source) {
 	e.memory.HandleOnline()
 	e.reserve.Hurry()
-	for i := range s.addrs {
-		s.addrs[i].bad = false
-	}
+	s.addrs.Forgive()
 	e.hurry(s)
 }
 

@@ -114,8 +114,8 @@ func (e *Engine) HandleReserveTaken(now clock.Reading, ev event.ReserveTaken, ou
 			continue
 		}
 		e.memory.Park(r)
-		if s.address(r.KEAddr) == nil && familyOf(r.KEAddr, s.cfg.Family) {
-			s.addrs = append(s.addrs, address{addr: r.KEAddr})
+		if s.addrs.Find(r.KEAddr) == nil && names.OfFamily(r.KEAddr, s.cfg.Family) {
+			s.addrs = append(s.addrs, names.Address{Addr: r.KEAddr})
 		}
 	}
 	e.selector.dirty = true

@@ -1,16 +1,12 @@
 package engine
 
 import (
-	"net/netip"
 	"slices"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/names"
 )
-
-// maxAddresses of one name are kept: a server could announce thousands.
-const maxAddresses = 16
 
 // lookup returns the resolution of a name.
 func (e *Engine) lookup(name string, family event.Family) *names.Lookup {
@@ -52,12 +48,12 @@ func (e *Engine) standIn(now clock.Reading, l *names.Lookup) {
 			if s.cfg.NTS {
 				addrs = append(e.memory.Addresses(s.keys()), addrs...)
 			}
-			s.setAddresses(addrs)
+			s.addrs.Set(addrs, s.cfg.Family)
 			e.selector.dirty = true
 		}
 		for _, m := range s.members {
 			if m.assoc.NeedAddr() == l.Name && len(found) > 0 {
-				m.assoc.SetNTPAddr(now, sameFamily(found, m.assoc.SourceAddr()))
+				m.assoc.SetNTPAddr(now, names.SameFamily(found, m.assoc.SourceAddr()))
 			}
 		}
 	}
@@ -114,7 +110,7 @@ func (e *Engine) HandleResolved(now clock.Reading, ev event.Resolved, out []even
 		}
 		for _, m := range s.members {
 			if m.assoc.NeedAddr() == ev.Name {
-				m.assoc.SetNTPAddr(now, sameFamily(ev.Addrs, m.assoc.SourceAddr()))
+				m.assoc.SetNTPAddr(now, names.SameFamily(ev.Addrs, m.assoc.SourceAddr()))
 			}
 		}
 	}
@@ -124,27 +120,4 @@ func (e *Engine) HandleResolved(now clock.Reading, ev event.Resolved, out []even
 		}
 	}
 	return e.finish(now, n, out)
-}
-
-// sameFamily returns the first address of the family of like, or else the
-// first (RFC 8915 §4.1.7 asks servers for it): what reached one server reaches
-// the other.
-func sameFamily(addrs []netip.Addr, like netip.Addr) netip.Addr {
-	for _, a := range addrs {
-		if a.Is4() == like.Is4() {
-			return a
-		}
-	}
-	return addrs[0]
-}
-
-// familyOf reports whether an address is of a family.
-func familyOf(a netip.Addr, f event.Family) bool {
-	switch f {
-	case event.FamilyIPv4:
-		return a.Is4()
-	case event.FamilyIPv6:
-		return a.Is6()
-	}
-	return true
 }

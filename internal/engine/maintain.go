@@ -6,6 +6,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/names"
 )
 
 // maintain keeps every source at the associations that it wants, as far as
@@ -25,7 +26,7 @@ func (e *Engine) maintain(now clock.Reading, out []event.Action) []event.Action 
 			if m.assoc.Reach() != 0 {
 				s.revive(m.assoc.SourceAddr())
 			} else if s.lost(m) {
-				s.fail(now, m.assoc.SourceAddr())
+				s.addrs.Fail(now.Mono, m.assoc.SourceAddr())
 				out = e.replace(now, s, m, out)
 			}
 		}
@@ -48,8 +49,8 @@ func (s *source) lost(m *member) bool {
 		return false
 	}
 	return a.Dead() || a.KEFailed() ||
-		(a.Misses() >= firstTries && !a.Sampled() && slices.ContainsFunc(s.addrs, func(x address) bool {
-			return !x.bad && !s.has(x.addr)
+		(a.Misses() >= firstTries && !a.Sampled() && slices.ContainsFunc(s.addrs, func(x names.Address) bool {
+			return !x.Bad && !s.has(x.Addr)
 		}))
 }
 
@@ -62,8 +63,8 @@ func (e *Engine) want(s *source) {
 
 // revive notes that an address works.
 func (s *source) revive(a netip.Addr) {
-	if x := s.address(a); x != nil {
-		x.bad = false
+	if x := s.addrs.Find(a); x != nil {
+		x.Bad = false
 	}
 	s.refreshed = false
 }
@@ -92,14 +93,14 @@ func (e *Engine) refreshLater(now clock.Reading, s *source) {
 	}
 	if s.literal {
 		// Only to look again at an address that another source has now.
-		s.refreshAt = now.Mono.Add(retryAddress)
+		s.refreshAt = now.Mono.Add(names.RetryAddress)
 		return
 	}
 	l := e.lookup(s.cfg.Name, s.cfg.Family)
 	if l.Wanted {
 		return
 	}
-	age := retryAddress
+	age := names.RetryAddress
 	if !s.refreshed {
 		s.refreshed, age = true, refreshSoon
 	}
@@ -131,7 +132,7 @@ func (e *Engine) replace(now clock.Reading, s *source, m *member, out []event.Ac
 func (e *Engine) sooner(s *source, m *member) (best netip.Addr, ok bool) {
 	first := m.assoc.Backoff().NotBefore
 	for i := range s.addrs {
-		a := s.addrs[i].addr
+		a := s.addrs[i].Addr
 		b, _ := e.memory.Backoff(netip.AddrPortFrom(a, s.cfg.NTSPort))
 		if o, _ := e.user(s, a); o == nil && !s.has(a) && b.NotBefore < first {
 			best, first, ok = a, b.NotBefore, true
@@ -155,7 +156,7 @@ func (e *Engine) dropIfDuplicate(now clock.Reading, s *source, m *member, out []
 			if other.assoc.ID() > m.assoc.ID() && !s.yields(o) || o.yields(s) {
 				s, m, o = o, other, s
 			}
-			s.fail(now, m.assoc.SourceAddr())
+			s.addrs.Fail(now.Mono, m.assoc.SourceAddr())
 			out = e.remove(s, m, out)
 			return s.duplicate(m.assoc.SourceAddr(), o.cfg.Name, out)
 		}

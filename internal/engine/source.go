@@ -10,16 +10,13 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/memory"
+	"ntsd/internal/names"
 	"ntsd/internal/selection"
 	"ntsd/internal/siv"
 )
 
 // Implementation constants of choosing addresses.
 const (
-	// retryAddress is how long an address that failed is left alone. With it a
-	// source changes its server at most that often, once all its addresses
-	// have been tried: a fleet of clients must not wander in step.
-	retryAddress = 30 * time.Minute
 	// refreshSoon is the least age of an answer that is asked for again the
 	// first time that all its addresses are dead.
 	refreshSoon = time.Minute
@@ -33,7 +30,7 @@ type source struct {
 	cfg     Source
 	literal bool // the name is an address
 	offline bool // new associations start so
-	addrs   []address
+	addrs   names.Addresses
 	members []*member
 
 	refreshAt  clock.Mono // when to ask for the name again
@@ -41,13 +38,6 @@ type source struct {
 	strict     bool       // the next answer replaces addresses that are gone
 	trouble    string     // why there are fewer associations than wanted
 	duplicates []netip.Addr
-}
-
-// address is one of a source's name.
-type address struct {
-	addr   netip.Addr
-	bad    bool // gave nothing when it was last tried
-	failed clock.Mono
 }
 
 // member is an association with what the selection remembers of it.
@@ -65,7 +55,7 @@ func newSource(cfg Source) *source {
 	s := &source{cfg: cfg, offline: cfg.Offline, refreshAt: clock.Never}
 	if a, err := netip.ParseAddr(cfg.Name); err == nil {
 		s.literal = true
-		s.addrs = []address{{addr: a.Unmap()}}
+		s.addrs = names.Addresses{{Addr: a.Unmap()}}
 	}
 	return s
 }
@@ -110,47 +100,6 @@ func (s *source) assocConfig(id event.SourceID, addr netip.Addr) assoc.Config {
 		XLeave: c.XLeave, Interface: c.Interface, Filter: c.Filter,
 		MaxDelayRatio: c.MaxDelayRatio, MaxDelayDevRatio: c.MaxDelayDevRatio,
 	}
-}
-
-// setAddresses takes the addresses of the name; what is known of one of them
-// stays.
-func (s *source) setAddresses(addrs []netip.Addr) {
-	old := s.addrs
-	s.addrs = nil
-	for _, a := range addrs {
-		a = a.Unmap()
-		if !a.IsValid() || !familyOf(a, s.cfg.Family) || len(s.addrs) == maxAddresses || s.address(a) != nil {
-			continue
-		}
-		next := address{addr: a}
-		for _, o := range old {
-			if o.addr == a {
-				next = o
-			}
-		}
-		s.addrs = append(s.addrs, next)
-	}
-}
-
-func (s *source) address(a netip.Addr) *address {
-	for i := range s.addrs {
-		if s.addrs[i].addr == a {
-			return &s.addrs[i]
-		}
-	}
-	return nil
-}
-
-// fail notes that an address gave nothing.
-func (s *source) fail(now clock.Reading, a netip.Addr) {
-	if x := s.address(a); x != nil {
-		x.bad, x.failed = true, now.Mono
-	}
-}
-
-// ripe reports whether an address may be tried.
-func (x *address) ripe(now clock.Reading) bool {
-	return !x.bad || now.Mono.Sub(x.failed) >= retryAddress
 }
 
 func (s *source) has(a netip.Addr) bool { return s.member(a) != nil }
@@ -203,28 +152,28 @@ func (e *Engine) pick(now clock.Reading, s *source, avoid netip.Addr, closed boo
 	rank := -1
 	for i := range s.addrs {
 		x := &s.addrs[i]
-		if s.has(x.addr) || !x.ripe(now) {
+		if s.has(x.Addr) || !x.Ripe(now.Mono) {
 			continue
 		}
-		if o, _ := e.user(s, x.addr); o != nil && !o.yields(s) {
-			out = s.duplicate(x.addr, o.cfg.Name, out)
+		if o, _ := e.user(s, x.Addr); o != nil && !o.yields(s) {
+			out = s.duplicate(x.Addr, o.cfg.Name, out)
 			continue
 		}
 		r := 0
-		if !x.bad {
+		if !x.Bad {
 			r += 4
 		}
-		if s.cfg.NTS && e.memory.Has(s.keys(), x.addr) {
+		if s.cfg.NTS && e.memory.Has(s.keys(), x.Addr) {
 			r += 2
 		}
-		if avoid.IsValid() && avoid.Is4() != x.addr.Is4() {
+		if avoid.IsValid() && avoid.Is4() != x.Addr.Is4() {
 			r++
 			if closed {
 				r += 2
 			}
 		}
 		if r > rank {
-			rank, best, ok = r, x.addr, true
+			rank, best, ok = r, x.Addr, true
 		}
 	}
 	return out, best, ok
@@ -233,7 +182,7 @@ func (e *Engine) pick(now clock.Reading, s *source, avoid netip.Addr, closed boo
 // duplicate says once that an address belongs to another source.
 func (s *source) duplicate(a netip.Addr, name string, out []event.Action) []event.Action {
 	s.trouble = "same server as " + name
-	if slices.Contains(s.duplicates, a) || len(s.duplicates) >= maxAddresses {
+	if slices.Contains(s.duplicates, a) || len(s.duplicates) >= names.MaxAddresses {
 		return out
 	}
 	s.duplicates = append(s.duplicates, a)
@@ -285,20 +234,20 @@ func (e *Engine) remove(s *source, m *member, out []event.Action) []event.Action
 func (e *Engine) resolved(now clock.Reading, s *source, addrs []netip.Addr, out []event.Action) []event.Action {
 	if len(s.addrs) == 0 {
 		words := make([]string, 0, len(addrs))
-		for _, a := range addrs[:min(len(addrs), maxAddresses)] {
+		for _, a := range addrs[:min(len(addrs), names.MaxAddresses)] {
 			words = append(words, a.String())
 		}
 		out = append(out, event.Notice{Kind: event.NoticeResolved, Name: s.cfg.Name, Text: strings.Join(words, " ")})
 	}
-	s.setAddresses(addrs)
+	s.addrs.Set(addrs, s.cfg.Family)
 	if len(s.addrs) == 0 {
 		s.trouble = "no address of the wanted family"
-		s.refreshAt = now.Mono.Add(retryAddress)
+		s.refreshAt = now.Mono.Add(names.RetryAddress)
 	}
 	if s.strict {
 		s.strict = false
 		for _, m := range slices.Clone(s.members) {
-			if s.address(m.assoc.SourceAddr()) == nil && len(s.addrs) > 0 {
+			if s.addrs.Find(m.assoc.SourceAddr()) == nil && len(s.addrs) > 0 {
 				out = e.replace(now, s, m, out)
 			}
 		}
