@@ -76,6 +76,8 @@ type Assoc struct {
 	to      netip.AddrPort // where requests go; no address while unknown
 	ntpHost string         // the name whose address is awaited
 	online  bool
+	// reference: it is no server but a clock at this machine, which tells by itself.
+	reference bool
 
 	nextPoll clock.Mono
 	closeAt  clock.Mono // the reply window of the request ends
@@ -140,6 +142,9 @@ func New(cfg Config, env *Env, now clock.Reading) *Assoc {
 // begin starts polling, with a burst if that is configured. RFC 8633: a
 // power cut must not make all clients of a region ask at once.
 func (a *Assoc) begin(now clock.Reading) {
+	if a.reference {
+		return
+	}
 	if a.cfg.IBurst {
 		a.burst, a.settling = burst{good: iburstGood, left: iburstMax, atStart: true}, settling{}
 	}
@@ -231,7 +236,7 @@ func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []
 // Burst asks for up to most requests in quick succession, until good of them
 // brought a sample.
 func (a *Assoc) Burst(now clock.Reading, good, most int) {
-	if !a.online {
+	if !a.online || a.reference {
 		return
 	}
 	a.burst = burst{good: max(1, good), left: min(max(1, most), maxBurst)}

@@ -107,7 +107,7 @@ func (a *Assoc) interval() time.Duration {
 // LookAgain moves the next request to the earliest moment that the shortest
 // poll interval allows: something has happened to the clock.
 func (a *Assoc) LookAgain(now clock.Reading) {
-	if !a.online || a.denied || a.request.id == 0 || a.nextPoll == clock.Never {
+	if !a.online || a.denied || a.reference || a.request.id == 0 || a.nextPoll == clock.Never {
 		return
 	}
 	a.doubtful = true

@@ -205,6 +205,9 @@ func (a *Assoc) Certified() bool { return a.cfg.NTS && !a.cfg.NoVal }
 
 // Synchronised reports whether the server said in its last reply that it is.
 func (a *Assoc) Synchronised() bool {
+	if a.reference {
+		return a.last.Valid && a.last.Header.Leap != wire.LeapUnknown
+	}
 	return a.last.Valid && a.header(&a.last) != VerdictUnsynchronised
 }
 

@@ -216,6 +216,17 @@ func (l *Ladder) Climb(now clock.Reading) bool {
 	return true
 }
 
+// HandleReference ends the climb: a clock at this machine that the owner trusts
+// has told the time. It reports whether there was one.
+func (l *Ladder) HandleReference(now clock.Reading, name string) bool {
+	if !l.Climbing() {
+		return false
+	}
+	l.phase = PhaseDone
+	l.Note(now.Mono, Entry{Rung: RungTrust, Source: name, OK: true, Text: "a reference clock with option trust tells the time"})
+	return true
+}
+
 // HandleRevoked takes back the trust in one source: votes are those that are
 // left. It reports whether too few are left to go on.
 func (l *Ladder) HandleRevoked(votes []Vote) bool {

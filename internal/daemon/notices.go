@@ -44,6 +44,8 @@ func noticeLines() map[event.NoticeKind]noticeLine {
 		event.NoticeTrusted:        {info, "the time is trusted"},
 		event.NoticeRevoked:        {slog.LevelError, "TRUST REVOKED: the certificate of a server that helped to find the time is not valid at that time"},
 		event.NoticeBootstrap:      {warn, "the first time is still missing; see ntsctl bootstrap"},
+		event.NoticeClockFailed:    {warn, "reference clock cannot be read"},
+		event.NoticeClockWorks:     {info, "reference clock can be read"},
 		event.NoticePathShort:      {warn, "the network drops long NTP packets"},
 		event.NoticePathOpen:       {info, "long NTP packets get replies again"},
 	}

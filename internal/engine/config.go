@@ -1,27 +1,16 @@
 package engine
 
 import (
-	"slices"
 	"time"
 
 	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/discipline"
-	"ntsd/internal/event"
 	"ntsd/internal/leaplist"
 	"ntsd/internal/local"
-	"ntsd/internal/mac"
-	"ntsd/internal/ntptime"
 	"ntsd/internal/selection"
-	"ntsd/internal/siv"
 	"ntsd/internal/smooth"
-)
-
-// Defaults of a source, where zero has no meaning of its own.
-const (
-	defaultNTPPort    = 123
-	defaultKEPort     = 4460
-	defaultMaxSources = 4
+	"ntsd/internal/upstream"
 )
 
 // Config is everything the engine needs to know; it is replaced whole by
@@ -87,50 +76,15 @@ type MakeStep struct {
 	Limit     int
 }
 
+// Source is one configured server, pool or reference clock.
+type Source = upstream.Source
+
 // Kind tells how a source was configured.
-type Kind uint8
+type Kind = upstream.Kind
 
 // The kinds.
 const (
-	KindServer Kind = iota
-	KindPool
+	KindServer   = upstream.Server
+	KindPool     = upstream.Pool
+	KindRefClock = upstream.RefClock
 )
-
-// Source is one configured server or pool.
-type Source struct {
-	Kind         Kind
-	Name         string // host name or address literal
-	Port         uint16 // NTP port
-	NTS          bool
-	NTSPort      uint16 // key establishment port
-	AEADs        []siv.Algorithm
-	TrustedCerts []string
-	NoVal        bool
-	Key          *mac.Secret // symmetric key of requests and replies; nil: none
-	Operator     string
-	Family       event.Family
-
-	MinPoll, MaxPoll       ntptime.Exponent // 0 is a second, not a default
-	IBurst                 bool
-	XLeave                 bool
-	Offline                bool
-	Interface              string // to send through, "": where the routes lead
-	MaxDelay, MinDelay     time.Duration
-	MinSamples, MaxSamples int
-	MaxSources             int // pool: associations wanted
-	Filter                 int // polls that make one sample
-
-	MaxDelayRatio, MaxDelayDevRatio float64 // 0: not tested
-	Select                          selection.Options
-}
-
-// Equal reports whether an association made for s would serve t as well, so
-// that a reload need not drop it.
-func (s *Source) Equal(t *Source) bool { return sourceEqual(s, t) }
-
-func sourceEqual(s, t *Source) bool {
-	return s.Kind == t.Kind && s.Name == t.Name && s.Port == t.Port && s.Family == t.Family &&
-		s.NTS == t.NTS && s.NTSPort == t.NTSPort && s.NoVal == t.NoVal && s.Key.Equal(t.Key) &&
-		slices.Equal(s.AEADs, t.AEADs) && slices.Equal(s.TrustedCerts, t.TrustedCerts) &&
-		s.MinDelay == t.MinDelay && s.MinSamples == t.MinSamples && s.MaxSamples == t.MaxSamples
-}

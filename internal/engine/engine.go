@@ -98,6 +98,7 @@ func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Acti
 			}
 		}
 	}
+	out = e.readClocks(now, out)
 	if !e.cfg.OneShot && now.Mono >= e.clock.NextDeadline() {
 		out = e.clock.HandleTimer(now, out)
 	}
@@ -186,6 +187,9 @@ func (e *Engine) NextDeadline() clock.Mono {
 	}
 	for _, s := range e.sources {
 		next = min(next, s.refreshAt)
+		if s.ref != nil {
+			next = min(next, s.ref.NextDeadline())
+		}
 		for _, m := range s.members {
 			next = min(next, m.assoc.NextDeadline())
 		}

@@ -134,7 +134,7 @@ func candidate(now clock.Reading, s *source, a *assoc.Assoc) (selection.Candidat
 	est, ready := a.Estimate(now.Mono)
 	c := selection.Candidate{
 		Stratum: last.Stratum, Reachable: a.Reach() != 0, Ready: ready, Synchronised: a.Synchronised(),
-		Authenticated: a.Authenticated(), Online: a.Online(), Options: s.cfg.Select,
+		Authenticated: a.Authenticated(), Reference: s.ref != nil, Online: a.Online(), Options: s.cfg.Select,
 		Address: assoc.ReferenceID(a.Addr()), Own: assoc.ReferenceID(a.Last().Local),
 	}
 	if ready {

@@ -12,7 +12,6 @@ import (
 	"ntsd/internal/memory"
 	"ntsd/internal/names"
 	"ntsd/internal/selection"
-	"ntsd/internal/siv"
 )
 
 // Implementation constants of choosing addresses.
@@ -31,6 +30,7 @@ type source struct {
 	literal bool // the name is an address
 	offline bool // new associations start so
 	addrs   names.Addresses
+	ref     *reference // nil: a server
 	members []*member
 
 	refreshAt  clock.Mono // when to ask for the name again
@@ -51,29 +51,16 @@ type member struct {
 }
 
 func newSource(cfg Source) *source {
-	cfg.setDefaults()
+	cfg.SetDefaults()
 	s := &source{cfg: cfg, offline: cfg.Offline, refreshAt: clock.Never}
-	if a, err := netip.ParseAddr(cfg.Name); err == nil {
+	if cfg.Kind == KindRefClock {
+		s.literal = true
+		s.addrs = names.Addresses{{Addr: refAddr(cfg.Name)}}
+	} else if a, err := netip.ParseAddr(cfg.Name); err == nil {
 		s.literal = true
 		s.addrs = names.Addresses{{Addr: a.Unmap()}}
 	}
 	return s
-}
-
-// setDefaults fills in what the caller left out and zero cannot mean.
-func (s *Source) setDefaults() {
-	if s.Port == 0 {
-		s.Port = defaultNTPPort
-	}
-	if s.NTSPort == 0 {
-		s.NTSPort = defaultKEPort
-	}
-	if len(s.AEADs) == 0 {
-		s.AEADs = []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256}
-	}
-	if s.MaxSources == 0 {
-		s.MaxSources = defaultMaxSources
-	}
 }
 
 // keys says which keys are the source's.
@@ -91,15 +78,7 @@ func (s *source) wanted() int {
 
 // assocConfig returns what an association with addr is made from.
 func (s *source) assocConfig(id event.SourceID, addr netip.Addr) assoc.Config {
-	c := &s.cfg
-	return assoc.Config{
-		ID: id, Name: c.Name, Addr: addr, Port: c.Port,
-		NTS: c.NTS, KEPort: c.NTSPort, AEADs: c.AEADs, TrustedCerts: c.TrustedCerts, NoVal: c.NoVal, Key: c.Key,
-		MinPoll: c.MinPoll, MaxPoll: c.MaxPoll, IBurst: c.IBurst, Offline: s.offline,
-		MaxDelay: c.MaxDelay, MinDelay: c.MinDelay, MinSamples: c.MinSamples, MaxSamples: c.MaxSamples,
-		XLeave: c.XLeave, Interface: c.Interface, Filter: c.Filter,
-		MaxDelayRatio: c.MaxDelayRatio, MaxDelayDevRatio: c.MaxDelayDevRatio,
-	}
+	return s.cfg.Association(id, addr, s.offline)
 }
 
 func (s *source) has(a netip.Addr) bool { return s.member(a) != nil }
@@ -132,18 +111,7 @@ func (e *Engine) user(s *source, a netip.Addr) (*source, *member) {
 
 // yields reports whether o gives a server up to s: authenticated time is worth
 // more, and a server learnt from the network must not displace it.
-func (o *source) yields(s *source) bool { return s.cfg.proof() > o.cfg.proof() }
-
-// proof ranks how a source proves who it is.
-func (s *Source) proof() int {
-	switch {
-	case s.NTS:
-		return 2
-	case s.Key != nil:
-		return 1
-	}
-	return 0
-}
+func (o *source) yields(s *source) bool { return s.cfg.Proof() > o.cfg.Proof() }
 
 // pick chooses the next address of a source: one with keys at hand, else of
 // another family than avoid, else the first; where the way to avoid is closed to
@@ -202,7 +170,12 @@ func (e *Engine) add(now clock.Reading, s *source, addr netip.Addr, out []event.
 	if st := e.clock.Stats(); e.cfg.DriftKnown || st.Updates > 0 {
 		cfg.Rate, cfg.RateSD = st.Frequency, st.Skew
 	}
-	m := &member{assoc: assoc.New(cfg, &e.env, now)}
+	m := &member{}
+	if s.cfg.Kind == KindRefClock {
+		m.assoc = e.addReference(now, s, cfg)
+	} else {
+		m.assoc = assoc.New(cfg, &e.env, now)
+	}
 	if s.cfg.NTS {
 		if b, ok := e.memory.Backoff(netip.AddrPortFrom(addr, s.cfg.NTSPort)); ok {
 			m.assoc.RestoreBackoff(now, b)
@@ -227,6 +200,9 @@ func (e *Engine) remove(s *source, m *member, out []event.Action) []event.Action
 		e.memory.KeepBackoff(netip.AddrPortFrom(m.assoc.SourceAddr(), s.cfg.NTSPort), m.assoc.Backoff())
 	}
 	e.selector.dirty = true
+	if s.ref != nil {
+		out = append(out, event.CloseClock{Source: m.assoc.ID()})
+	}
 	return m.assoc.Close(out)
 }
 

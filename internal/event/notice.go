@@ -37,6 +37,8 @@ const (
 	NoticeTrusted                              // Text: who agreed on a time under strict certificates
 	NoticeRevoked                              // Text: why a source lost the trust it had on trial
 	NoticeBootstrap                            // Text: what the first time still waits for
+	NoticeClockFailed                          // Text: why a reference clock cannot be read; once per reason
+	NoticeClockWorks                           // it can
 	NoticePathShort                            // Text: from which length on requests get no reply
 	NoticePathOpen                             // those get replies again
 )

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/event"
 )
 
 // point is a measurement as its distance from a line.
 type point struct {
-	m   *Measurement
+	m   *event.Measurement
 	off time.Duration
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/refdata"
 )
@@ -53,15 +54,6 @@ const (
 	silence = 2
 )
 
-// Measurement is one that came from the driver.
-type Measurement struct {
-	At    clock.Mono
-	True  clock.Wall // the true time at At; of a pulse only where in a second it lies
-	Error time.Duration
-	Leap  int // refdata.LeapNone and so on
-	Pulse bool
-}
-
 // Aim is what is known of the time without the pulse.
 type Aim struct {
 	At       clock.Reading
@@ -90,9 +82,9 @@ type Clock struct {
 	reading  bool
 	problem  string // with the latest reading, or measurement
 
-	kept    []Measurement // since the last poll, at most cfg.Filter
-	reached int           // measurements since the last poll that passed the tests
-	last    Measurement
+	kept    []event.Measurement // since the last poll, at most cfg.Filter
+	reached int                 // measurements since the last poll that passed the tests
+	last    event.Measurement
 	known   bool // last is set
 }
 
@@ -138,22 +130,26 @@ func (c *Clock) Read(problem string) {
 	c.problem = problem
 }
 
+// NeedsTime reports whether all that the clock says is where in a second it is.
+// Those of a socket may tell the time or not.
+func (c *Config) NeedsTime() bool { return c.Pulses || c.Spec.Driver == refdata.PPS }
+
 // Problem says why the latest reading or measurement brought nothing.
 func (c *Clock) Problem() string { return c.problem }
 
 // NeedsAim reports whether measurements of this clock say only where in a second
 // they lie.
-func (c *Clock) NeedsAim(m Measurement) bool { return m.Pulse || c.cfg.Pulses }
+func (c *Clock) NeedsAim(m event.Measurement) bool { return m.Pulse || c.cfg.Pulses }
 
 // Last returns the latest measurement that counted, and what it may be off, for
 // the clocks that are locked to this one.
-func (c *Clock) Last() (m Measurement, distance time.Duration, ok bool) {
+func (c *Clock) Last() (m event.Measurement, distance time.Duration, ok bool) {
 	return c.last, c.cfg.Precision + c.last.Error + c.spread(), c.known
 }
 
 // Add judges a measurement. TAI is TAI-UTC in seconds, for clocks that keep TAI;
 // 0: unknown. It reports whether the measurement counts.
-func (c *Clock) Add(now clock.Mono, m Measurement, aim Aim, tai int32) bool {
+func (c *Clock) Add(now clock.Mono, m event.Measurement, aim Aim, tai int32) bool {
 	why := c.judge(now, &m, aim, tai)
 	c.problem = why
 	if why != "" {
@@ -173,7 +169,7 @@ func (c *Clock) Add(now clock.Mono, m Measurement, aim Aim, tai int32) bool {
 }
 
 // judge completes m, or says what is wrong with it.
-func (c *Clock) judge(now clock.Mono, m *Measurement, aim Aim, tai int32) string {
+func (c *Clock) judge(now clock.Mono, m *event.Measurement, aim Aim, tai int32) string {
 	age := now.Sub(m.At)
 	switch {
 	case age < -ahead || age > 2*c.poll():
@@ -195,7 +191,7 @@ func (c *Clock) judge(now clock.Mono, m *Measurement, aim Aim, tai int32) string
 }
 
 // align gives a pulse the second, or the part of it, that is nearest to aim.
-func (c *Clock) align(m *Measurement, aim Aim) string {
+func (c *Clock) align(m *event.Measurement, aim Aim) string {
 	rate := time.Duration(max(1, c.cfg.Rate))
 	period := time.Second / rate
 	if !aim.OK {

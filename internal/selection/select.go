@@ -44,7 +44,7 @@ func effectiveOptions(mode AuthMode, cands []Candidate) []Options {
 	for i, c := range cands {
 		opts[i] = c.Options
 		switch {
-		case c.Options.NoSelect:
+		case c.Options.NoSelect, c.Reference:
 		case c.Authenticated:
 			authenticated++
 		default:
@@ -54,6 +54,10 @@ func effectiveOptions(mode AuthMode, cands []Candidate) []Options {
 	for i, c := range cands {
 		switch {
 		case c.Options.NoSelect:
+		case c.Reference: // nobody on the way can change what it says
+			if mode == AuthMix && authenticated > 0 && plain > 0 {
+				opts[i].Trust, opts[i].Require = true, true
+			}
 		case mode == AuthRequire && !c.Authenticated,
 			mode == AuthPrefer && !c.Authenticated && authenticated > 0:
 			opts[i].NoSelect = true

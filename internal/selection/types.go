@@ -72,6 +72,7 @@ type Candidate struct {
 	Ready         bool // has enough samples
 	Synchronised  bool // the source's leap and stratum say so
 	Authenticated bool
+	Reference     bool // a clock at this machine, no server
 	Online        bool
 	Options       Options
 	// Address is how the source's address is named in replies, Own how that of
