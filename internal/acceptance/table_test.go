@@ -23,11 +23,7 @@ type wait struct {
 // waiting lists the checks that are not tests, and what each of them waits
 // for. A check leaves this table when its test is written and passes.
 func waiting() []wait {
-	return []wait{
-		{54, "statistics files"},
-		{55, "ntsctl peers"},
-		{56, "ntsctl nts, with the counters of client and server"},
-	}
+	return nil
 }
 
 // TestEveryCheckIsAccountedFor: each number is either a test or in the table,

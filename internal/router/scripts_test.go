@@ -57,6 +57,9 @@ config monitor
 	if fi, err := os.Stat(chrony); err != nil || fi.Mode().Perm() != 0o770 {
 		t.Errorf("the folder of chronyc's socket: got %v, %v, want mode 770", fi, err)
 	}
+	if fi, err := os.Stat(r.path("tmp/stats")); err != nil || !fi.IsDir() {
+		t.Errorf("the folder of statistics: got %v, %v", fi, err)
+	}
 	// One that is there already keeps its mode and owner.
 	if err := os.Chmod(chrony, 0o711); err != nil {
 		t.Fatal(err)

@@ -119,13 +119,17 @@ func (b *book) write(l line) {
 
 // fits makes room for n bytes, by removing the oldest days, but not today's.
 func (b *book) fits(n int64, today string) bool {
-	if b.most == 0 || b.total+n <= b.most {
+	most := b.most
+	if b.full {
+		most -= most / 8 // or a short line would fit where a long one does not, again and again
+	}
+	if b.most == 0 || b.total+n <= most {
 		b.full = false
 		return true
 	}
 	b.flush()
 	b.look() // somebody may have made room
-	for b.total+n > b.most {
+	for b.total+n > most {
 		oldest := b.oldest(today)
 		if oldest == "" {
 			if !b.full {
