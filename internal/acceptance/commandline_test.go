@@ -150,6 +150,9 @@ func TestCommandLineTable(t *testing.T) {
 		if r.words[0] == "ntsd" && slices.Contains(args, "-u") && os.Geteuid() != 0 {
 			continue
 		}
+		if _, err := os.Stat("/sys/class/rtc/rtc0"); err == nil && slices.Contains(args, "rtcdata") {
+			continue // what the table says is of a machine without
+		}
 		cmd := exec.Command(tool(r.words[0]), args...)
 		cmd.Dir = w.dir
 		if slices.Contains(args, "top") && r.exit == 0 {
