@@ -13,6 +13,24 @@ const types = { '.js': 'application/javascript', '.css': 'text/css', '.svg': 'im
 
 const readJSON = (dir) => (fs.existsSync(dir) ? fs.readdirSync(dir).filter((f) => f.endsWith('.json')).map((f) => JSON.parse(fs.readFileSync(path.join(dir, f), 'utf8'))) : []);
 
+/** Of each of LuCI's themes: its folder, its media folder, and what stands round the view. */
+const themes = {
+	bootstrap: ['luci-theme-bootstrap', 'bootstrap', `<header>
+<a class="brand" href="/">OpenWrt</a>
+<ul class="nav" id="topmenu" style="display:none"></ul>
+<div id="indicators" class="pull-right"></div>
+</header>
+<div id="maincontent" class="container">
+<div id="tabmenu" style="display:none"></div>`, `</div>
+<footer><span>Powered by LuCI</span><ul class="breadcrumb pull-right" id="modemenu" style="display:none"></ul></footer>`],
+	material: ['luci-theme-material', 'material', `<header><div class="fill"><div class="container"><span class="showSide"></span><a class="brand" href="#">OpenWrt</a><span class="status" id="indicators"></span></div></div></header>
+<div class="main"><div style="" class="loading"></div><div class="main-left" id="mainmenu" style="display:none"></div><div class="main-right"><div class="modemenu-buttons" style="display:none"><ul id="modemenu"></ul></div><div class="darkMask"></div>
+<div id="maincontent"><div class="container"><div id="tabmenu" style="display:none"></div>`, '</div></div></div></div>'],
+	openwrt2020: ['luci-theme-openwrt-2020', 'openwrt2020', `<div id="menubar"><h2 class="navigation"><a id="navigation" name="navigation">Navigation</a></h2><span class="hostname"><a href="/">OpenWrt</a></span><span id="indicators"></span></div>
+<div id="modemenu" style="display:none"></div>
+<div id="maincontainer"><div id="mainmenu"></div><div id="maincontent"><div id="tabmenu" style="display:none"></div>`, '</div></div>'],
+};
+
 /** Where LuCI's modules and themes lie, when the tests are to run on LuCI's own. */
 export const luciDir = process.env.LUCI_DIR || null;
 
@@ -78,7 +96,7 @@ export class Server {
 		const own = path.join(app, 'htdocs/luci-static');
 		if (!this.real) return [[own, false], [path.join(root, 'luci/test/standin'), true]];
 		const at = (p) => path.join(this.real, p, 'htdocs/luci-static');
-		return [[own, false], [at('modules/luci-base'), false], [at('modules/luci-mod-status'), false], [at(`themes/luci-theme-${this.theme}`), false]];
+		return [[own, false], [at('modules/luci-base'), false], [at('modules/luci-mod-status'), false], [at(`themes/${themes[this.theme][0]}`), false]];
 	}
 
 	file(name, res) {
@@ -124,12 +142,13 @@ export class Server {
 			return res.end(`no menu entry ${requested}`);
 		}
 		const env = {
-			media: `/luci-static/${this.theme}`, resource: '/luci-static/resources', scriptname: '/cgi-bin/luci', pathinfo: `/${requested}`,
+			media: `/luci-static/${themes[this.theme][1]}`, resource: '/luci-static/resources', scriptname: '/cgi-bin/luci', pathinfo: `/${requested}`,
 			documentroot: '/www', requestpath: requested.split('/'), dispatchpath: requested.split('/'), pollinterval: 1, ubuspath: '/ubus/',
 			sessionid: user, token: 'token', nodespec: { ...node, satisfied: true, readonly: user === 'reader' },
 			apply_rollback: 90, apply_holdoff: 1, apply_timeout: 5, apply_display: 0.5, rollback_token: null,
 		};
 		const resource = '/luci-static/resources';
+		const [, , before, after] = themes[this.theme];
 		this.send(res, 'text/html', `<!DOCTYPE html>
 <html lang="${this.lang}">
 <head>
@@ -141,27 +160,20 @@ var dark = window.matchMedia('(prefers-color-scheme: dark)');
 document.documentElement.setAttribute('data-darkmode', dark.matches);
 </script>
 <link rel="stylesheet" href="${env.media}/cascade.css">
-<link rel="stylesheet" media="only screen and (max-device-width: 854px)" href="${env.media}/mobile.css">
+${this.theme === 'bootstrap' ? `<link rel="stylesheet" media="only screen and (max-device-width: 854px)" href="${env.media}/mobile.css">` : ''}
 <link rel="icon" href="data:,">
 <script src="/cgi-bin/luci/admin/translations/${this.lang}"></script>
 ${this.real ? `<script src="${resource}/cbi.js"></script>` : ''}
 </head>
 <body class="lang_${this.lang} ${node.title}" data-page="${requested.replace(/\//g, '-')}">
-<header>
-<a class="brand" href="/">OpenWrt</a>
-<ul class="nav" id="topmenu" style="display:none"></ul>
-<div id="indicators" class="pull-right"></div>
-</header>
-<div id="maincontent" class="container">
-<div id="tabmenu" style="display:none"></div>
+${before}
 <script src="${resource}/luci.js"></script>
 <script>L = new LuCI(${JSON.stringify(env).replace(/\//g, '\\/')});</script>
 <div id="view">
 <div class="spinning">Loading view…</div>
 <script>L.require('ui').then(function(ui) { ui.instantiateView('${node.action.path}'); });</script>
 </div>
-</div>
-<footer><span>Powered by LuCI</span><ul class="breadcrumb pull-right" id="modemenu" style="display:none"></ul></footer>
+${after}
 ${this.real ? `<script>L.require('menu-${this.theme}')</script>` : ''}
 </body>
 </html>`);

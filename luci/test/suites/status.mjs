@@ -2,7 +2,7 @@
 import test, { beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { close, harness, servedAt, servedPort, until } from '../harness/harness.mjs';
+import { close, harness, luciDir, servedAt, servedPort, until } from '../harness/harness.mjs';
 
 const where = 'admin/status/ntsd';
 const read = (name) => JSON.parse(fs.readFileSync(new URL(`../data/${name}.json`, import.meta.url)));
@@ -226,6 +226,7 @@ test('status: trouble is told', async () => {
 	Object.assign(r.sources[2], { mark: 'x', adjusted_offset_s: 0.05, reach: 0o253 });
 	Object.assign(r.sources[2].selection, { letter: 'x', state: 'disagrees with most', why: 'its time is 50 ms off' });
 	Object.assign(r.sources[1], { mark: '?', reach: 0, last_rx_ago_s: 7200 });
+	Object.assign(r.sources[1].selection, { letter: 'S', state: 'does not answer', why: '' });
 	Object.assign(r.sources[1].auth, { last_error: 'certificate has expired', naks: 3, next_ke_in_s: 90 });
 	r.daemon.config_warnings = ['/etc/config/ntsd:12: option noval: anyone can pretend to be this server'];
 	h.recorded = { status: r };
@@ -304,4 +305,22 @@ test('overview: verdict, offset, servers, clients', async () => {
 	const page = await h.open('admin/status/overview');
 	assert.match(await text(page, '#view'), /The time daemon is not running/);
 	await close(page);
+});
+
+test('status: in LuCI\'s other themes', { skip: luciDir ? false : 'LUCI_DIR does not name LuCI\'s sources' }, async () => {
+	const h = await ready();
+	h.recorded = { status: read('report') };
+	try {
+		for (const theme of ['material', 'openwrt2020']) {
+			h.http.theme = theme;
+			for (const look of [{}, { phone: true }]) {
+				const page = await h.open(where, look);
+				assert.match(await text(page, '#view'), /Synchronised and authenticated by 3 servers/);
+				await h.shot(page, `theme-${theme}${look.phone ? '-phone' : ''}`);
+				await close(page);
+			}
+		}
+	} finally {
+		h.http.theme = 'bootstrap';
+	}
 });

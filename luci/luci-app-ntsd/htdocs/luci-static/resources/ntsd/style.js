@@ -26,6 +26,13 @@ var css = [
 	'.ntsd-table .td{overflow-wrap:anywhere}.ntsd-table .td:first-child{min-width:11em}.ntsd-table .ntsd-num{white-space:nowrap;font-variant-numeric:tabular-nums}.ntsd-mark{display:inline-block;width:1.3em;font-weight:bold;text-align:center}',
 	'.ntsd-steps{list-style:none;margin:0 0 1em;padding:0}.ntsd-steps li{display:flex;gap:.6em;padding:.3em 0;border-bottom:1px solid rgba(128,128,128,.25)}.ntsd-steps time{flex:none;width:5em;text-align:right;opacity:.8;font-variant-numeric:tabular-nums}.ntsd-steps span:last-child{overflow-wrap:anywhere;min-width:0}',
 	'.ntsd-log{margin:.5em 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:85%}',
+	/* Tables, and cards with labels on a phone: every theme has its own idea of
+	 * when and how, and some forget the labels. */
+	'@media (min-width:761px){.ntsd-table{display:table!important}.ntsd-table>.tr,.ntsd-table>tbody>.tr{display:table-row!important}.ntsd-table .td,.ntsd-table .th{display:table-cell!important}.ntsd-table .td::before,.ntsd-table .td::after{display:none!important}}',
+	'@media (max-width:760px){.ntsd-table,.ntsd-table tbody{display:block!important;width:100%}.ntsd-table .tr.table-titles{display:none!important}.ntsd-table .tr{display:grid!important;grid-template-columns:1fr 1fr;gap:.5em .8em;padding:.7em 0;border:0;border-top:1px solid rgba(128,128,128,.35);background:none}' +
+	'.ntsd-table .td{display:block!important;width:auto;min-width:0!important;padding:0;border:0;text-align:left;background:none}.ntsd-table .td:first-child{grid-column:1/-1;font-size:110%}.ntsd-table .td[data-title]::before{content:attr(data-title);display:block;font-weight:normal;font-size:85%;opacity:.8;text-align:left;position:static;width:auto;padding:0}.ntsd-table .td:first-child::before,.ntsd-table .td::after{display:none!important}}',
+	'.ntsd-push{display:inline-flex;align-items:center;gap:.4em;width:auto}label.ntsd-push input{position:relative;margin:0;flex:none}.ntsd-table .th{text-align:left}',
+	'.ntsd summary{display:list-item;list-style:disclosure-closed inside;cursor:pointer}.ntsd details[open]>summary{list-style-type:disclosure-open}',
 	'.ntsd-hide{display:none!important}'
 ].join('\n');
 
