@@ -21,7 +21,7 @@ squashed() {
 # As the packages are.
 packed() {
 	if command -v libdeflate-gzip >/dev/null; then
-		libdeflate-gzip -12c "$1" | wc -c
+		libdeflate-gzip -12 -c "$1" | wc -c
 	else
 		gzip -9nc "$1" | wc -c
 	fi
