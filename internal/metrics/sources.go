@@ -194,6 +194,16 @@ func (w *writer) auth(all []*status.Source) {
 	w.gauges(list, "source_nts_naks", "", "NAKs since the last key establishment.", func(s *status.Source) float64 { return float64(s.Auth.NAKs) })
 	w.gauges(list, "source_nts_attempts", "", "Attempts at a key establishment since the last that worked.", func(s *status.Source) float64 { return float64(s.Auth.Attempts) })
 	w.gauges(list, "source_nts_max_placeholders", "", "Cookies that a request may ask for; fewer than 7: long packets get lost on the path.", func(s *status.Source) float64 { return float64(s.Auth.MaxPlaceholders) })
+	path := func(of func(*status.Auth) float64) func(*status.Source) float64 {
+		return func(s *status.Source) float64 {
+			if s.Auth.Path == nil {
+				return math.NaN()
+			}
+			return of(&s.Auth)
+		}
+	}
+	w.gauges(list, "source_path_longest_answered_bytes", "bytes", "Longest request that gets replies, where longer ones get lost.", path(func(a *status.Auth) float64 { return float64(a.Path.Longest) }))
+	w.gauges(list, "source_path_shortest_lost_bytes", "bytes", "Shortest request that got none.", path(func(a *status.Auth) float64 { return float64(a.Path.Lost) }))
 	w.gauges(list, "source_nts_on_trial", "", "1: the certificates were not judged at a trusted time.", func(s *status.Source) float64 { return flagValue(s.Auth.OnTrial) })
 	w.gauges(list, "source_nts_last_key_establishment_seconds", "seconds", "Time since the keys were established.", func(s *status.Source) float64 { return unknownUnless(known(s.Auth.LastKE), float64(s.Auth.LastKE)) })
 	w.gauges(list, "source_nts_next_key_establishment_seconds", "seconds", "Time until they may be established again, where that waits.", func(s *status.Source) float64 { return unknownUnless(known(s.Auth.NextKE), float64(s.Auth.NextKE)) })

@@ -135,6 +135,20 @@ func TestFailures(t *testing.T) {
 				t.Errorf("got %+v after %d requests", s, len(w.requests))
 			}
 		}},
+		{"keys exported the old way", "time.example", func(w *world) { w.alternate = true }, "", func(t *testing.T, w *world, r Result) {
+			if !r.NTP.Authenticated || len(w.requests) != 6 || r.Lengths[0].Sent != 1 {
+				t.Errorf("got %+v after %d requests, lengths %+v", r.NTP, len(w.requests), r.Lengths)
+			}
+		}},
+		{"other cookie keys", "time.example", func(w *world) {
+			w.path = func(_, reply []byte) []byte {
+				if len(w.requests) > 1 {
+					return reply
+				}
+				w.core.SetCookies(newRing())
+				return nil
+			}
+		}, "does not know its own cookies", nil},
 		{"forged", "time.example", func(w *world) { w.path = forged }, "not authentic", nil},
 		{"stripped", "time.example", func(w *world) {
 			w.path = func(_, reply []byte) []byte { return reply[:wire.HeaderLen] }

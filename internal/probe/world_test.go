@@ -33,6 +33,8 @@ type world struct {
 	trip time.Duration
 	sys  server.System
 
+	alternate bool // the first pair of keys is wrong, the second right
+
 	// path says what becomes of a request, the server's reply to it, or both;
 	// nil: they pass.
 	path func(request, reply []byte) []byte
@@ -47,13 +49,18 @@ const (
 	halfTrip = 2 * time.Millisecond
 )
 
-func newWorld() *world {
+func newRing() *nts.Keyring {
 	var key nts.CookieKey
 	rand.Read(key.Key[:])
 	ring, err := nts.NewKeyring(key)
 	if err != nil {
 		panic(err) // one key is always a ring
 	}
+	return ring
+}
+
+func newWorld() *world {
+	ring := newRing()
 	w := &world{
 		began: time.Now(), addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, ring: ring, alg: siv.AESSIVCMAC256,
 		core: server.New(server.Config{Rand: rand.Reader}), trip: 2 * halfTrip,
@@ -91,6 +98,10 @@ func (w *world) Exchange(_ context.Context, ke event.StartKE, _ Target, trace *e
 		var nonce [nts.CookieNonceLen]byte
 		rand.Read(nonce[:])
 		s.Cookies = append(s.Cookies, w.ring.Seal(nil, w.alg, s.C2S, s.S2C, nonce))
+	}
+	if w.alternate {
+		s.AltC2S, s.AltS2C = s.C2S, s.S2C
+		s.C2S, s.S2C = make([]byte, w.alg.KeySize()), make([]byte, w.alg.KeySize())
 	}
 	if w.host != "" {
 		s.NTPAddr = netip.AddrPortFrom(netip.Addr{}, 1123)
