@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -32,9 +33,9 @@ type Advice struct {
 // enoughOperators outvote one that is wrong.
 const enoughOperators = 3
 
-// Operators returns who has a say in what time it is: those of the servers with
-// NTS whose name is checked and that may be selected, without repetition, in the
-// order of the file.
+// Operators returns who has a say in what time it is: those of the servers that
+// prove who they are and may be selected, and the clocks at this machine, without
+// repetition, in the order of the file.
 func (c *Config) Operators() []string {
 	var names []string
 	for i := range c.Sources {
@@ -43,11 +44,16 @@ func (c *Config) Operators() []string {
 			names = append(names, s.Operator)
 		}
 	}
+	for i := range c.RefClocks {
+		if r := &c.RefClocks[i]; !r.NoSelect && !r.Local && !r.PPS {
+			names = append(names, cmp.Or(r.RefID, r.Driver))
+		}
+	}
 	return names
 }
 
 // authentic reports whether the source proves who it is.
-func (s *Source) authentic() bool { return s.NTS && !s.NoVal }
+func (s *Source) authentic() bool { return s.NTS && !s.NoVal || !s.NTS && s.Key != 0 }
 
 // Advise returns what is to be said about a configuration that is valid.
 func (c *Config) Advise() []Advice {
@@ -64,7 +70,7 @@ func advice(code AdviceCode, format string, about ...string) []Advice {
 
 func (c *Config) adviseSources() []Advice {
 	var all []Advice
-	var plain, authentic int
+	plain, authentic := 0, len(c.RefClocks)
 	if c.DHCP != nil {
 		plain++
 	}

@@ -41,6 +41,8 @@ func TestAdvise(t *testing.T) {
 			[]AdviceCode{AdviceFewOperators},
 			"cloudflare.com ptb.de",
 		},
+		{"a key", one + "config server\n option hostname '192.0.2.1'\n option key '1'\nconfig key\n option id '1'\n option secret_file 'k'\nconfig nts\n option rtccheck '1'\n", []AdviceCode{AdviceFewOperators}, "cloudflare.com 192.0.2.1"},
+		{"a receiver", "config refclock\n option driver 'SHM'\n option parameter '0'\n option refid 'GPS'\n", []AdviceCode{AdviceFewOperators}, "GPS"},
 		{"only measured", strings.Replace(threeOperators, "'nts.netnod.se'", "'nts.netnod.se'\n option noselect '1'", 1), []AdviceCode{AdviceFewOperators}, "cloudflare.com time.nl"},
 		{"name not checked", strings.Replace(threeOperators, "'nts.netnod.se'", "'nts.netnod.se'\n option noval '1'", 1), []AdviceCode{AdviceFewOperators}, "cloudflare.com time.nl"},
 		{"outvoted by DHCP", threeOperators + "config dhcp_ntp_server\nconfig selection\n option authselectmode 'ignore'\n", []AdviceCode{AdviceOutvote}, ""},

@@ -119,8 +119,9 @@ test('the common settings are saved, applied and taken up', async () => {
 	await page.locator('[id="cbid.ntsd.main.dhcp_use"] input[type=checkbox]').check();
 	await page.locator(`[id="${single('nts_server', 'enabled')}"] input[type=checkbox]`).check();
 	assert.equal(await page.locator(`[id="${single('nts_server', 'selfsigned')}"] input[type=checkbox]`).isChecked(), true, 'a certificate is offered');
-	await page.locator(`[id="${single('nts_server', 'enabled')}"] input[type=checkbox]`).uncheck();
 	await page.locator(`[id="${single('nts_server', 'selfsigned')}"] input[type=checkbox]`).uncheck();
+	await page.locator(`[id="${single('nts_server', 'enabled')}"] input[type=checkbox]`).uncheck();
+	assert.equal(await page.locator(`[id="${single('nts_server', 'selfsigned')}"] input[type=checkbox]`).isVisible(), false);
 	await tabs(page).nth(3).locator('a').click();
 	await page.locator(`[id="widget.${single('makestep', 'threshold')}"]`).fill('250ms');
 	const before = (await h.world.ask('report')).daemon.config;
@@ -156,7 +157,7 @@ function example(o) {
 	return o.list ? good.slice(0, 1) : good[0];
 }
 
-const once = options.types().filter((t) => !['server', 'pool', 'peer', 'allow', 'deny', 'key', 'refclock'].includes(t));
+const once = options.types().filter((t) => !['server', 'pool', 'peer', 'allow', 'deny', 'key', 'keyfile', 'refclock'].includes(t));
 
 test('every option that stands once is written where it belongs, and read again', async () => {
 	const page = await open();
@@ -177,7 +178,8 @@ test('every option that stands once is written where it belongs, and read again'
 	await page.reload();
 	await page.waitForSelector('.cbi-tabmenu');
 	for (const { t, o, v } of want) assert.deepEqual(await get(page, single(t, o.name)), v, `${t}.${o.name} read again`);
-	// And back: what is the default again leaves the file.
+	// And back: what is the default again leaves the file. What is hidden meanwhile stays.
+	want.splice(want.findIndex(({ t, o }) => t === 'nts_server' && o.name === 'selfsigned'), 1);
 	for (const { t, o } of want) await set(page, single(t, o.name), o.kind.flag ? o.standard : o.list ? [] : '');
 	await save(page);
 	await until('the session to be without it', () => !Object.values(h.uci.values('ntsd')).some((s) => s['.type'] === 'refclock' || s.logchange !== undefined || s.maxppm !== undefined));
@@ -199,6 +201,7 @@ test('sections that may occur many times are added, with every option, edited an
 		server: { hostname: 'time.example', disabled: '0', minsamples: '2', maxsamples: '20', nts: '1', ntsport: '14460', noval: '1', minpoll: '2', maxpoll: '3' },
 		peer: { hostname: 'peer.example', minpoll: '2', nts: '0' },
 		key: { id: '7', type: 'SHA256', secret_file: '/etc/ntsd/key' },
+		keyfile: { file: '/etc/ntsd/keys', format: 'ntp', trusted: ['7', '8'] },
 		refclock: { driver: 'PPS', parameter: '/dev/pps0' },
 		pool: { hostname: 'pool.example', maxsources: '2' },
 		allow: { interface: ['guest'], subnet: ['192.0.2.0/24', '2001:db8::/32'] },
@@ -244,7 +247,7 @@ test('what only the daemon can see is refused with its words, at the field', asy
 	await set(page, single('nts_server', 'enabled'), '1');
 	await set(page, single('nts_server', 'selfsigned'), '0');
 	await save(page);
-	await modal(page).getByText(/cert: is missing; so is selfsigned/).waitFor();
+	await modal(page).getByText(/Certificates \(cert\): is missing; so is selfsigned/).waitFor();
 	assert.deepEqual(h.uci.changes(), {}, 'nothing is saved');
 	await modal(page).locator('.cbi-button, .btn').first().click();
 	await page.locator('.ntsd-error').getByText('is missing; so is selfsigned').waitFor();
@@ -369,9 +372,9 @@ const worries = [
 	['plain ones that outvote', `${ladder}\nconfig server\n\toption hostname '127.0.0.9'\n\nconfig selection\n\toption authselectmode 'ignore'\n`, '.ntsd-hints', 'can outvote those with NTS'],
 	['nothing authenticated', ladder.replace(/nts 'yes'/g, 'nts \'no\'').replace(/\toption ntsport.*\n/g, ''), '.ntsd-hints', 'No server is authenticated'],
 	['a name not checked', ladder.replace('nts \'yes\'', 'nts \'yes\'\n\toption noval \'1\''), '.ntsd-warning', 'never counts as authenticated'],
-	['the world may ask', ladder.replace('127.0.0.0/8', '0.0.0.0/0'), '.ntsd-hints', 'section allow names 0.0.0.0/0'],
-	['wan may ask', ladder.replace('option subnet \'127.0.0.0/8\'', 'list interface \'wan\''), '.ntsd-hints', 'section allow names wan'],
-	['certificates by the clock', original, '.ntsd-hints', 'Switch rtccheck on'],
+	['the world may ask', ladder.replace('127.0.0.0/8', '0.0.0.0/0'), '.ntsd-hints', 'where the firewall lets them: 0.0.0.0/0 may'],
+	['wan may ask', ladder.replace('option subnet \'127.0.0.0/8\'', 'list interface \'wan\''), '.ntsd-hints', 'where the firewall lets them: wan may'],
+	['certificates by the clock', original, '.ntsd-hints', 'Switch “Start without a trusted clock” on'],
 	['dates not checked', `${ladder}\nconfig bootstrap\n\toption mode 'nocerttimecheck'\n`, '.ntsd-warning', 'whatever their dates'],
 	['no authority', ladder.replace('option trustedcerts \'ca.pem\'', ''), '.ntsd-hints', 'No certificate authority is trusted'],
 ];
@@ -412,7 +415,22 @@ test('what the daemon refuses, and what is not in force yet, is said', async () 
 test('warnings of the daemon are shown', async () => {
 	await configure(`${original}\nconfig makestep\n\toption treshold '1'\n`);
 	const page = await open();
-	await page.locator('.ntsd-state').getByText('did you mean \'threshold\'?').waitFor();
+	await page.locator('.ntsd-warning').getByText('did you mean \'threshold\'?').waitFor();
+	await page.waitForFunction(() => !/did you mean/.test(document.querySelector('.ntsd-state').textContent), null, { message: 'said once' });
+	await close(page);
+});
+
+test('what stands in a file is never taken for markup', async () => {
+	await configure(original.replace(addresses[0], 'x<img src=y onerror=alert(1)>').replace('north.example', '<b>north</b>').replace('config allow', 'config allow\n\tlist interface \'<img>\'\n\nconfig allow'));
+	const page = await open();
+	await page.locator('.ntsd-error').getByText('<img src=y').first().waitFor();
+	await page.locator('#cbi-ntsd-server .cbi-button-edit').first().click();
+	await modal(page).locator('.cbi-map').waitFor();
+	assert.equal(await page.locator('#view img, .modal img, #view b, .modal b').count(), 0);
+	await modal(page).locator('.button-row .btn').first().click();
+	await page.locator('#cbi-ntsd-server').getByText('Test').first().click();
+	await modal(page).locator('.alert-message.error').waitFor();
+	assert.equal(await page.locator('.modal img').count(), 0);
 	await close(page);
 });
 

@@ -66,10 +66,10 @@ function sectionLines(s) {
 /* What the types are called on this page. */
 function typeTitle(type) {
 	return { server: _('Server'), pool: _('Pool'), peer: _('Peer'), dhcp_ntp_server: _('Servers from DHCP'), allow: _('Who may ask'), deny: _('Who may not ask'),
-		makestep: _('Stepping'), nts: _('Certificates'), serve: _('Serving'), local: _('Without the Internet'), key: _('Key'), refclock: _('Reference clock') }[type] || type;
+		makestep: _('Stepping'), nts: _('Certificates'), serve: _('Serving'), local: _('Without the Internet'), key: _('Key'), keyfile: _('File of keys'), refclock: _('Reference clock') }[type] || type;
 }
 
-var many = [ 'server', 'pool', 'peer', 'allow', 'deny', 'key', 'refclock' ];
+var many = [ 'server', 'pool', 'peer', 'allow', 'deny', 'key', 'keyfile', 'refclock' ];
 
 /* Puts an imported section into what the page edits. */
 function take(s) {

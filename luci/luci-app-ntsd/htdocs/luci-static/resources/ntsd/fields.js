@@ -62,6 +62,8 @@ function dress(f, o) {
 	}
 	else if (o.standard)
 		f.placeholder = o.standard;
+	else if (o.choices == 'network')
+		f.placeholder = o.every ? _('all') : null;
 	f.password = o.password || false;
 	f.validate = function(section_id, value) {
 		return value == null || value === '' || Array.isArray(value) ? true : validate.check(o.kind, value);

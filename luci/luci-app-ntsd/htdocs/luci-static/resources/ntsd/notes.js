@@ -30,12 +30,21 @@ function items(lines) {
 	return E('ul', lines.map(function(l) { return E('li', [ l ]); }));
 }
 
+/* What opens the field of a message. */
+function link(message, go) {
+	return E('a', { 'href': '#', 'click': function(ev) {
+		ev.preventDefault();
+		go(message);
+	} }, [ _('Show') ]);
+}
+
 return baseclass.extend({
 	__init__: function() {
 		this.state = E('div', { 'class': 'ntsd-state', 'role': 'status', 'aria-live': 'polite' });
 		this.advice = E('div', { 'class': 'ntsd-advice' });
 		this.saved = null;   /* the verdict on what is saved on the router */
 		this.read = null;    /* when the daemon last read its file */
+		this.page = null;    /* the verdict on what the page edits */
 		this.waiting = null; /* since when the daemon has not taken it up */
 	},
 
@@ -72,11 +81,11 @@ return baseclass.extend({
 
 	/* The daemon answers: is this its configuration? */
 	describe: function(daemon) {
-		var c = daemon.config || {}, warnings = L.toArray(daemon.config_warnings), same = !this.saved || !this.saved.digest || this.saved.digest == c.digest;
+		var c = daemon.config || {}, warnings = this.fresh(L.toArray(daemon.config_warnings)), same = !this.saved || !this.saved.digest || this.saved.digest == c.digest;
 		if (same && !(c.refused && !c.digest)) {
 			this.waiting = null;
 			var nodes = [ E('span', { 'class': 'ntsd-inforce' }, [
-				E('strong', [ '✓ ' + _('In force') ]), ' ', c.since ? _('since %s').format(clock(c.since)) : ''
+				E('strong', [ '✓ ' + _('What is saved is in force') ]), ' ', c.since ? _('since %s').format(clock(c.since)) : ''
 			]) ];
 			if (warnings.length)
 				nodes.push(box('warning', [ E('strong', [ _('The daemon says:') ]), items(warnings) ]));
@@ -87,6 +96,14 @@ return baseclass.extend({
 				E('strong', [ _('The daemon has refused what is saved; the configuration before it stays in force.') ]), items(warnings)
 			]) ];
 		return this.pending();
+	},
+
+	/* The daemon's warnings that are not said of what the page edits anyway. */
+	fresh: function(warnings) {
+		var messages = this.page ? this.page.messages : [];
+		return warnings.filter(function(w) {
+			return !messages.some(function(m) { return w.indexOf(m.section + ': ') >= 0 && w.slice(-m.message.length) == m.message; });
+		});
 	},
 
 	pending: function() {
@@ -116,6 +133,7 @@ return baseclass.extend({
 	 * with a message whose field is wanted. */
 	show: function(verdict, go) {
 		var nodes = [];
+		this.page = verdict;
 		if (!verdict) {
 			dom.content(this.advice, nodes);
 			return;
@@ -124,15 +142,15 @@ return baseclass.extend({
 			var found = verdict.messages.filter(function(m) { return m.severity == kind[0]; });
 			if (found.length)
 				nodes.push(box(kind[1] + ' ntsd-' + kind[0], [ E('strong', [ kind[2] ]), E('ul', found.map(function(m) {
-					return E('li', [ review.words(m), ' ', m.section ? E('a', { 'href': '#', 'click': function(ev) {
-						ev.preventDefault();
-						go(m);
-					} }, [ _('Show') ]) : '' ]);
+					return E('li', [ review.words(m), ' ', m.section ? link(m, go) : '' ]);
 				})) ]));
 		});
 		var advice = L.toArray(verdict.advice);
 		if (advice.length)
-			nodes.push(box('notice ntsd-hints', [ E('strong', [ _('Worth a look:') ]), items(advice.map(review.advice)) ]));
+			nodes.push(box('notice ntsd-hints', [ E('strong', [ _('Worth a look:') ]), E('ul', advice.map(function(a) {
+				var to = review.remedy(a);
+				return E('li', [ review.advice(a), ' ', to ? link(to, go) : '' ]);
+			})) ]));
 		dom.content(this.advice, nodes);
 	}
 });

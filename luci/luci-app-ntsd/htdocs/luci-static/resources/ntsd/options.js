@@ -111,12 +111,12 @@ var sections = {
 
 	serve: [
 		option('enabled', v.boolean(), '1', _('Serve time to my network'), _('Devices may ask this router for the time. Until its clock is right the router says so.')),
-		option('interface', v.iface(), null, _('Answer on'), _('Only on these interfaces; by default all.'), Object.assign({ choices: 'network' }, list)),
+		option('interface', v.iface(), null, _('Answer on'), _('Only on these interfaces; by default all.'), Object.assign({ choices: 'network', every: true }, list)),
 		option('port', v.port(), '123', _('Ports'), _('UDP.'), list),
 		option('interleaved', v.boolean(), '1', _('Interleaved mode'), _('Offer it: clients on the LAN measure better.')),
 		option('ratelimit', v.rateLimit(), '0', _('Rate limit'), _('Of replies to one address: 1, or as in "interval 3 burst 8 leak 2".')),
 		option('clients', v.boolean(), '1', _('Table of clients'), _('Rate limits and interleaved mode need it.')),
-		option('max_clients', v.integer(16, 1048576), '4096', _('Its length'), _('Clients that are remembered.')),
+		option('max_clients', v.integer(16, 1048576), '4096', _('Length of the table'), _('Clients that are remembered.')),
 		option('advertise', v.boolean(), '0', _('Tell devices about it'), _('Announce this router as time server by DHCP and DHCPv6.')),
 		option('intercept', v.boolean(), '0', _('Catch other requests'), _('Plain requests that devices send to other time servers are answered here. Those that use NTS elsewhere are left alone.'))
 	],
@@ -136,9 +136,9 @@ var sections = {
 		option('cert', v.path(), null, _('Certificates'), _('Files (PEM), each with its intermediates.'), list),
 		option('key', v.path(), null, _('Private keys'), _('Their files, in the same order. Files that everybody can read are refused.'), list),
 		option('port', v.port(), '4460', _('Ports'), _('TCP.'), list),
-		option('interface', v.iface(), null, _('Listen on'), _('Only on these interfaces; by default all.'), Object.assign({ choices: 'network' }, list)),
+		option('interface', v.iface(), null, _('Listen on'), _('Only on these interfaces; by default all.'), Object.assign({ choices: 'network', every: true }, list)),
 		option('ntp_server', v.plainHost(), null, _('NTP server'), _('Named to clients; by default this one.')),
-		option('ntp_port', v.port(), null, _('Its port'), _('UDP.')),
+		option('ntp_port', v.port(), null, _('NTP port'), _('UDP, named to clients.')),
 		option('rotate', v.time(60), '1d', _('Life of a cookie key'), _('A new one is made after this time.')),
 		option('keep', v.integer(1, 100), '10', _('Old cookie keys'), _('That are still accepted.')),
 		option('keys_file', v.path(), null, _('Shared cookie keys'), _('File that a fleet of servers shares; by default the keys are this server\'s own.')),
@@ -160,7 +160,7 @@ var sections = {
 
 	smoothtime: [
 		option('maxppm', v.ppm(100000), '0', _('Largest drift'), _('Of the served time in ppm; 0: clients see the clock as it is.')),
-		option('maxwander', v.ppm(1000), '0.01', _('Its change'), _('Per second, in ppm.')),
+		option('maxwander', v.ppm(1000), '0.01', _('Change of the drift'), _('Per second, in ppm.')),
 		option('leaponly', v.boolean(), '0', _('Only at leap seconds'), _('A smear: 400 and 0.001024 spread one over 62500 s.'))
 	],
 
@@ -187,6 +187,12 @@ var sections = {
 		option('type', v.choice([ 'MD5', 'SHA1', 'SHA256', 'SHA384', 'SHA512', 'AES128', 'AES256' ]), 'AES128', _('Algorithm'), _('Both ends must have the same.')),
 		option('secret_file', v.path(), null, _('File with the key'), _('Readable for the daemon only (mode 0600).')),
 		option('secret', v.text(), null, _('The key itself'), _('Ends up in every backup of the configuration: a file is better.'), { password: true })
+	],
+
+	keyfile: [
+		option('file', v.path(), null, _('File'), _('Readable for the daemon only (mode 0600).')),
+		option('format', v.choice([ 'chrony', 'ntp' ]), 'chrony', _('Format'), _('Whose file it is: they write secrets differently.')),
+		option('trusted', v.integer(1, 4294967295), null, _('Keys to use'), _('Their numbers; by default all of them.'), list)
 	],
 
 	refclock: [

@@ -2,6 +2,7 @@
 'require baseclass';
 'require rpc';
 'require uci';
+'require ntsd.options as options';
 
 /*
  * What the daemon itself says of a configuration, before it is saved: rpcd's
@@ -10,7 +11,12 @@
 
 var callCheck = rpc.declare({ object: 'luci.ntsd', method: 'check', params: [ 'config' ], reject: true });
 
-/* The daemon's advice in words that can be translated; in English they are its own. */
+/* What an option is called on the page. */
+function title(type, name) {
+	return '“%s”'.format(options.find(type, name).title);
+}
+
+/* The daemon's advice in the page's words, which can be translated. */
 function advice(a) {
 	var about = L.toArray(a.about);
 	switch (a.code) {
@@ -21,21 +27,28 @@ function advice(a) {
 			? _('Only %s has a say in what time it is. With three operators one that is wrong is outvoted.').format(about[0])
 			: _('Only %s and %s have a say in what time it is. With three operators one that is wrong is outvoted.').format(about[0], about[1]);
 	case 'outvote':
-		return _('Servers without authentication can outvote those with NTS: authselectmode is ignore.');
+		return _('Servers without authentication can outvote those with NTS: %s is ignore.').format(title('selection', 'authselectmode'));
 	case 'plain_trust':
 		return _('%s is not authenticated, but option trust lets it outvote others.').format(about[0]);
 	case 'no_ca':
-		return _('No certificate authority is trusted, so %s cannot be reached: switch systemcerts on, or name one in trustedcerts.').format(about[0]);
+		return _('No certificate authority is trusted, so %s cannot be reached: switch %s on, or name one.').format(about[0], title('nts', 'systemcerts'));
 	case 'rtccheck':
-		return _('Certificates are judged by the clock as it is at the start: without a clock chip no server is reached after a power cut. Switch rtccheck on.');
+		return _('Certificates are judged by the clock as it is at the start: without a clock chip no server is reached after a power cut. Switch %s on.').format(title('nts', 'rtccheck'));
 	case 'world':
-		return _('Everyone in the Internet may ask this router for the time, where the firewall lets them: section allow names %s.').format(about[0]);
+		return _('Everyone in the Internet may ask this router for the time, where the firewall lets them: %s may.').format(about[0]);
 	case 'nobody':
-		return _('The NTS server answers nobody: no section allow says who may ask.');
+		return _('The NTS server answers nobody: it is not said who may ask.');
 	case 'no_lan':
-		return _('Nothing is announced or redirected: no section allow names an interface of the LAN.');
+		return _('Nothing is announced or redirected: no network of the LAN may ask.');
 	}
 	return a.text;
+}
+
+/* The field that advice is about; null: none. */
+function remedy(a) {
+	return { outvote: { type: 'selection', option: 'authselectmode' }, no_ca: { type: 'nts', option: 'systemcerts' },
+		rtccheck: { type: 'nts', option: 'rtccheck' }, world: { type: 'allow', option: 'interface' }, nobody: { type: 'allow', option: 'interface' },
+		no_lan: { type: 'allow', option: 'interface' } }[a.code] || null;
 }
 
 /* A value as UCI's files have it. */
@@ -56,6 +69,7 @@ function place(message) {
 
 return baseclass.extend({
 	advice: advice,
+	remedy: remedy,
 
 	/* The configuration as it stands on the page, as a file. */
 	text: function() {
@@ -85,13 +99,13 @@ return baseclass.extend({
 		}, function() { return null; });
 	},
 
-	/* A message in one line: "server nts.example, minpoll: ..." */
+	/* A message in one line: "server nts.example, Shortest interval (minpoll): ..." */
 	words: function(message) {
-		var where = [];
+		var where = [], o = message.option && options.of(message.type) && options.find(message.type, message.option);
 		if (message.type)
 			where.push(message.host ? message.type + ' ' + message.host : message.type);
 		if (message.option)
-			where.push(message.option);
+			where.push(o ? '%s (%s)'.format(o.title, o.name) : message.option);
 		return (where.length ? where.join(', ') + ': ' : '') + message.message;
 	}
 });

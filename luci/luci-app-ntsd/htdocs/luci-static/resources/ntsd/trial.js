@@ -143,7 +143,7 @@ return baseclass.extend({
 	/* Tests the server of a section in a window. */
 	show: function(sid) {
 		var target = directive(sid), box = E('div', { 'aria-live': 'polite' }, [ verdict({ running: true }) ]);
-		ui.showModal(_('Test of %s').format(uci.get('ntsd', sid, 'hostname') || '?'), [
+		ui.showModal([ _('Test of %s').format(uci.get('ntsd', sid, 'hostname') || '?') ], [
 			box,
 			E('div', { 'class': 'right button-row' }, [
 				E('button', { 'class': 'btn cbi-button', 'click': ui.hideModal }, [ _('Close') ])

@@ -101,7 +101,7 @@ return view.extend({
 	css: '.ntsd-hosts{display:flex;flex-wrap:wrap;gap:.3em 1.2em;margin:.4em 0}.ntsd-host{white-space:nowrap}' +
 		'.ntsd-operator{border:0;border-top:1px solid rgba(128,128,128,.4);margin:0;padding:.6em 0}.ntsd-operator legend{width:auto;border:0;margin:0;padding:0 .5em 0 0;font-size:1em}' +
 		'.ntsd-presets{max-height:55vh;overflow:auto}.ntsd-state{margin:.5em 0}.ntsd-advice ul,.ntsd-state ul{margin:.3em 0 0 1.2em}' +
-		'.ntsd-fault{margin:.3em 0 0}.ntsd-test th{width:11em}.ntsd-create{display:inline-block;margin:.3em .5em .3em 0}',
+		'.ntsd-fault{margin:.3em 0 0}.ntsd-advice a{color:inherit;text-decoration:underline}.modal .alert-message ul{margin-left:1.2em}.ntsd-test th{width:11em}.ntsd-create{display:inline-block;margin:.3em .5em .3em 0}',
 
 	/* --- tabs ------------------------------------------------------------ */
 
@@ -116,7 +116,7 @@ return view.extend({
 		fields.single(s, 'time', 'serve', 'intercept');
 		o = fields.single(s, 'time', 'nts_server', 'enabled');
 		o.onchange = L.bind(this.handleServeNTS, this, s);
-		fields.single(s, 'time', 'nts_server', 'selfsigned');
+		fields.single(s, 'time', 'nts_server', 'selfsigned').depends(fields.singleName('nts_server', 'enabled'), '1');
 	},
 
 	addSources: function(s, sid) {
@@ -124,12 +124,13 @@ return view.extend({
 		fields.single(s, 'sources', 'ntsd', 'use_system_servers');
 		self.addSourceGrid(s, 'sources', 'pool', _('Pools'), _('Names that stand for many servers: several addresses are used at once.'));
 		self.addSourceGrid(s, 'sources', 'peer', _('Peers'), _('Hosts that may also take our time.'));
-		p = part(s, 'sources', sid, _('Servers from DHCP'), _('How the servers are asked that DHCP names, where that is switched on.'));
+		p = part(s, 'sources', sid, _('Servers from DHCP'), _('How the servers are asked that DHCP names. The tab Time has the switch.'));
 		singles(p, 'dhcp_ntp_server', others('dhcp_ntp_server', [ 'disabled' ])).forEach(function(o) {
 			o.depends('dhcp_use', '1');
 		});
 		self.addGrid(s, 'sources', 'refclock', _('Reference clocks'), _('Receivers and clocks at this router.'), [ 'driver', 'parameter' ]);
 		self.addGrid(s, 'sources', 'key', _('Symmetric keys'), _('For servers that authenticate with a key instead of NTS.'), [ 'id', 'type' ]);
+		self.addGrid(s, 'sources', 'keyfile', _('Files of symmetric keys'), _('As chrony and ntpsec have them.'), [ 'file', 'format' ]);
 	},
 
 	addTrust: function(s, sid) {
@@ -208,7 +209,7 @@ return view.extend({
 		}
 		var o = s.taboption(tab, form.MultiValue, 'allow_interface', _('Who may ask'), _('Networks whose devices are answered. Addresses can be named on the tab Serving.'));
 		fields.networks().concat(union().filter(function(n) { return fields.networks().indexOf(n) < 0; })).forEach(function(n) {
-			o.value(n, n == 'wan' || n == 'wan6' ? _('%s (everyone in the Internet)').format(n) : n);
+			o.value(n, n == 'wan' || n == 'wan6' ? _('%s (everyone in the Internet)').format(n) : '%h'.format(n));
 		});
 		o.load = union;
 		o.write = function(section_id, value) {
@@ -250,7 +251,7 @@ return view.extend({
 		options.of(type).forEach(function(o) {
 			var f = fields.many(g, null, type, o.name);
 			f.modalonly = columns.indexOf(o.name) < 0 ? true : null;
-			if ((type == 'key' && o.name == 'id') || (type == 'refclock' && columns.indexOf(o.name) >= 0))
+			if ([ 'key.id', 'keyfile.file', 'refclock.driver', 'refclock.parameter' ].indexOf(type + '.' + o.name) >= 0)
 				f.rmempty = f.optional = false;
 		});
 		g.addModalOptions = function(modal) { self.judgeWindow(modal); };
@@ -264,12 +265,12 @@ return view.extend({
 		g.sortable = true;
 		g.nodescriptions = true;
 		g.addbtntitle = { server: _('Add server…'), pool: _('Add pool…'), peer: _('Add peer…') }[type];
-		g.modaltitle = function(section_id) { return uci.get('ntsd', section_id, 'hostname') || title; };
+		g.modaltitle = function(section_id) { return '%h'.format(uci.get('ntsd', section_id, 'hostname') || title); };
 		sourceTabs.forEach(function(t) { g.tab(t[0], t[1]); });
 		options.of(type).forEach(function(d) {
 			var f = fields.many(g, d.tab, type, d.name);
 			/* null: in both; false would keep it out of the window. */
-			f.modalonly = [ 'hostname', 'nts', 'disabled' ].indexOf(d.name) < 0 ? true : null;
+			f.modalonly = [ 'hostname', type == 'peer' ? 'key' : 'nts', 'disabled' ].indexOf(d.name) < 0 ? true : null;
 			if (d.name == 'hostname')
 				f.rmempty = false;
 			if (d.name == 'disabled')
@@ -362,6 +363,8 @@ return view.extend({
 		var root = this.map.root, main = uci.sections('ntsd', 'ntsd')[0];
 		if (!message.type || !main)
 			return null;
+		if (message.type == 'allow' && !message.sid)
+			return root.querySelector('[data-name="allow_interface"]');
 		var single = 'cbid.ntsd.%s.%s'.format(main['.name'], fields.singleName(message.type, message.option || ''));
 		return root.querySelector('[data-field="%s"]'.format(single)) ||
 			root.querySelector('tr[data-sid="%s"], tr[data-section-id="%s"]'.format(message.sid, message.sid));
@@ -376,7 +379,7 @@ return view.extend({
 		(verdict ? verdict.messages : []).forEach(function(m) {
 			var at = self.field(m), cell = at && (at.matches('tr') ? at.firstElementChild : at.querySelector('.cbi-value-field') || at);
 			if (cell)
-				cell.appendChild(E('div', { 'class': 'ntsd-fault cbi-value-description' }, [ E('strong', [ m.severity == 'error' ? '✗ ' : '⚠ ' ]), m.option && at.matches('tr') ? m.option + ': ' : '', m.message ]));
+				cell.appendChild(E('div', { 'class': 'ntsd-fault' }, [ E('strong', [ m.severity == 'error' ? '✗ ' : '⚠ ' ]), m.option && at.matches('tr') ? m.option + ': ' : '', m.message ]));
 		});
 	},
 
