@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"time"
@@ -15,7 +16,12 @@ import (
 func (c *invocation) rpcd(words []string) error {
 	p := &rpcd.Plugin{
 		Ask: func(ctx context.Context, req control.Request) (control.Response, error) {
-			return c.client.do(ctx, req.Cmd, req.Args...)
+			resp, err := c.client.do(ctx, req.Cmd, req.Args...)
+			if errors.Is(err, control.ErrNotRunning) {
+				// A page has its own words for what to do then.
+				err = &failure{ExitUnreachable, "nothing answers on " + c.client.Path, err}
+			}
+			return resp, err
 		},
 		ReadFile: os.ReadFile,
 	}

@@ -368,7 +368,9 @@ return view.extend({
 			}
 		}
 		var first = offsets.length ? offsets[0].t : now;
-		var from = now - Math.min(this.span.seconds, Math.max(LEAST_SPAN, now - first)), gap = Math.max(h.interval_s * 3, 60);
+		/* Between two polls there is nothing to remember: that is no gap. */
+		var poll = L.toArray(r.sources).reduce(function(longest, s) { return Math.max(longest, Math.pow(2, s.poll_log2 || 0)); }, 0);
+		var from = now - Math.min(this.span.seconds, Math.max(LEAST_SPAN, now - first)), gap = Math.max(h.interval_s * 3, poll * 1.5, 60);
 		this.graphs.offset.update(offsets, from, now, gap);
 		this.graphs.frequency.update(rates, from, now, gap);
 	},
