@@ -176,6 +176,8 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	if err != nil {
 		return err
 	}
+	answer := served.Beside
+	out.asked.answer.Store(&answer)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if o.timeout > 0 {
@@ -211,6 +213,7 @@ type outlets struct {
 	flash   *store.Flash
 	changed *timeserver.Changes
 	stats   *statlog.Log
+	asked   *relay
 	applied []func() // called when a new configuration is in force
 }
 
@@ -225,10 +228,10 @@ func (o *outlets) tell() {
 // server beside it.
 func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.LevelVar, journal *daemon.Journal) (daemon.Options, *outlets) {
 	log := slog.New(journal)
-	out := &outlets{router: newRouterLink(log), flash: new(store.Flash), changed: timeserver.NewChanges(log)}
+	out := &outlets{router: newRouterLink(log), flash: new(store.Flash), changed: timeserver.NewChanges(log), asked: new(relay)}
 	out.applied = append(out.applied, out.changed.Nudge)
 	parts := outside(cfg, clk, log)
-	parts.Clock, parts.Network = kept{clk, cfg.Main.RTCSync}, network{clk, openCards(cfg, log)}
+	parts.Clock, parts.Network = kept{clk, cfg.Main.RTCSync}, network{clk, openCards(cfg, log), out.asked}
 	parts.Store, parts.Flash = &files{dir: cfg.Main.RunDir}, &flashFiles{dir: cfg.Main.StateDir, count: out.flash}
 	parts.Restore, parts.Leaps = o.restore, readLeaps
 	parts.Announce, parts.Applied = out.router.Announce, out.tell

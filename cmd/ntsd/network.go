@@ -24,11 +24,14 @@ const (
 type network struct {
 	clock steered
 	cards hwclock.Cards
+	asked *relay // for what peers ask like clients; nil: there are no peers
 }
 
 // Open returns a fresh socket for one request.
 func (n network) Open(s event.Send) (daemon.Socket, error) {
-	conn, err := udp.Open(s.To, udp.Config{Now: n.clock.KernelWall, Interface: s.Interface, Cards: len(n.cards) > 0})
+	conn, err := udp.Open(s.To, udp.Config{
+		Now: n.clock.KernelWall, Interface: s.Interface, Port: s.LocalPort, Cards: len(n.cards) > 0 && s.LocalPort == 0,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +39,11 @@ func (n network) Open(s event.Send) (daemon.Socket, error) {
 		conn.Close()
 		return nil, daemon.ErrMoved
 	}
-	return &socket{Conn: conn, network: n, opened: n.clock.Read().Mono}, nil
+	one := &socket{Conn: conn, network: n, opened: n.clock.Read().Mono}
+	if s.LocalPort != 0 {
+		return &peerSocket{socket: one}, nil
+	}
+	return one, nil
 }
 
 type socket struct {

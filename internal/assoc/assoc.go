@@ -19,6 +19,7 @@ import (
 	"ntsd/internal/middlebox"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
+	"ntsd/internal/symmetric"
 	"ntsd/internal/wire"
 )
 
@@ -36,10 +37,13 @@ type Config struct {
 	NoVal        bool
 	Key          *mac.Secret // symmetric key, which the caller has checked; nil: none. Without effect beside NTS
 
-	MinPoll, MaxPoll       ntptime.Exponent
-	IBurst                 bool
-	XLeave                 bool // interleaved mode, where the server has it
-	Offline                bool // starts without polling
+	MinPoll, MaxPoll ntptime.Exponent
+	IBurst           bool
+	XLeave           bool // interleaved mode, where the server has it
+	Offline          bool // starts without polling
+	// LocalPort makes the association a symmetric one, from that port; 0: it is
+	// a client's. NTS, IBurst and XLeave have no effect then.
+	LocalPort              uint16
 	Interface              string
 	MaxDelay, MinDelay     time.Duration
 	MinSamples, MaxSamples int
@@ -61,6 +65,10 @@ type Env struct {
 	Bounds Bounds       // of what an authenticated reply may say
 	// Resolution is that of the local clock, 0 when it is too fine to matter.
 	Resolution time.Duration
+	// Self returns what our own packets say about the clock; only for symmetric
+	// associations. Rate is the oscillator's correction, RateSD its deviation.
+	Self         func(clock.Reading) wire.Header
+	Rate, RateSD clock.Rate
 	// NTS is counted by the associations, those that have ended included.
 	NTS NTSCounts
 }
@@ -89,7 +97,8 @@ type Assoc struct {
 	settling settling
 
 	request  request
-	previous exchange // what an interleaved request asks about
+	peer     symmetric.State // of a symmetric association
+	previous exchange        // what an interleaved request asks about
 	ahead    ahead
 	basic    basicMode
 	batch    batch
@@ -145,7 +154,7 @@ func (a *Assoc) begin(now clock.Reading) {
 	if a.reference {
 		return
 	}
-	if a.cfg.IBurst {
+	if a.cfg.IBurst && !a.isPeer() {
 		a.burst, a.settling = burst{good: iburstGood, left: iburstMax, atStart: true}, settling{}
 	}
 	a.nextPoll = now.Mono.Add(a.randomBelow(startSpread))
@@ -217,6 +226,7 @@ func (a *Assoc) HandleLeap(by clock.Offset) {
 // when the association was online but without replies: a link came up.
 func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []event.Action {
 	a.previous = exchange{} // the link may be another one
+	a.peer = symmetric.State{}
 	switch {
 	case !online:
 		a.online, a.nextPoll = false, clock.Never
@@ -236,7 +246,7 @@ func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []
 // Burst asks for up to most requests in quick succession, until good of them
 // brought a sample.
 func (a *Assoc) Burst(now clock.Reading, good, most int) {
-	if !a.online || a.reference {
+	if !a.online || a.reference || a.isPeer() {
 		return
 	}
 	a.burst = burst{good: max(1, good), left: min(max(1, most), maxBurst)}
@@ -273,7 +283,7 @@ func (a *Assoc) moveTo(to netip.AddrPort) {
 		a.filter.Reset()
 		a.ahead = ahead{}
 		a.reach, a.missed, a.sampled, a.doubtful = 0, 0, false, false
-		a.previous, a.batch, a.basic = exchange{}, batch{}, basicMode{}
+		a.previous, a.batch, a.basic, a.peer = exchange{}, batch{}, basicMode{}, symmetric.State{}
 		a.way, a.wayTold, a.shorter = middlebox.Path{}, false, false
 	}
 	a.to = to

@@ -1,7 +1,6 @@
 package assoc
 
 import (
-	"math"
 	"net/netip"
 	"time"
 
@@ -139,45 +138,18 @@ func (a *Assoc) remember(now clock.Reading, ev *event.Received, hdr *wire.Header
 type ahead struct {
 	valid     bool
 	filter    *filter.Filter
-	responses [recentResponses]time.Duration // from receipt to departure
-	n         int
+	responses filter.Quickest // from receipt to departure
 }
 
-// Implementation constants.
-const (
-	// recentResponses tell how quick a server is at best: of 32 with exponential
-	// delays the quickest is a 32nd of their mean above the truth. That a server
-	// becomes slower does no harm: round trips look longer than they are.
-	recentResponses = 32
-	// responseSDs deviations of that are put into the sample's dispersion: the
-	// filter takes a quarter of a dispersion for its usual error.
-	responseSDs = 4
-)
-
-// quickest returns the shortest of the recent responses, with the newest, and
-// how far it may lie above the truth: the gap to the next one says it, since of
-// exponential variables the two are alike. ok is false while there is one only.
-func (h *ahead) quickest(newest time.Duration) (least, gap time.Duration, ok bool) {
-	h.responses[h.n%recentResponses] = newest
-	h.n++
-	least, next := newest, time.Duration(math.MaxInt64)
-	for i, r := range h.responses[:min(h.n, recentResponses)] {
-		switch {
-		case i == (h.n-1)%recentResponses: // that is least now
-		case r < least:
-			least, next = r, least
-		default:
-			next = min(next, r)
-		}
-	}
-	return least, next - least, h.n > 1
-}
+// responseSDs deviations of the quickest response are put into the sample's
+// dispersion: the filter takes a quarter of a dispersion for its usual error.
+const responseSDs = 4
 
 // lookAhead estimates with the exchange whose reply has just come; response is
 // how long the server took for the one before.
 func (a *Assoc) lookAhead(t timing, ev *event.Received, hdr wire.Header, response time.Duration) {
 	h := &a.ahead
-	least, gap, ok := h.quickest(response)
+	least, gap, ok := h.responses.Note(response)
 	if !ok || a.cfg.Filter > 1 { // with that option a sample alone does not count
 		return
 	}

@@ -121,14 +121,21 @@ func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange
 	if pivot == 0 {
 		pivot = t.now.Wall
 	}
+	drift, stretch := clock.Rate(maxDrift), time.Duration(0)
+	if a.isPeer() {
+		// Minutes may lie between its packet and ours: the rate of the oscillator
+		// matters, and how well it is known.
+		stretch = a.env.Rate.Over(trip)
+		drift = min(drift, a.env.RateSD+ratioSlack)
+	}
 	s := filter.Sample{
 		At:    t.sent.At.Add(trip / 2),
 		True:  t.there.Wall(pivot).Add(t.response / 2),
-		Delay: trip - t.response,
+		Delay: trip + stretch - t.response,
 		Dispersion: stampResolution + 2*a.env.Resolution + min(hdr.Precision.Duration(), maxPrecision) +
-			clock.Rate(maxDrift).Over(max(trip, 0)),
+			drift.Over(max(trip, 0)),
 	}
-	wall := t.now.Wall.Add(s.At.Sub(t.now.Mono)) // ours at s.At
+	wall := a.wallAt(&t, s.At)
 	x := Exchange{
 		Valid: true, Header: hdr, Local: ev.Local,
 		Offset: s.True.Sub(wall), Delay: s.Delay, Dispersion: s.Dispersion, Response: t.response,
@@ -141,6 +148,15 @@ func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange
 	// A tiny negative delay is the clocks' resolution.
 	s.Delay = max(s.Delay, 0)
 	return x, s
+}
+
+// wallAt is what our clock showed at a moment before the reply was looked at.
+func (a *Assoc) wallAt(t *timing, at clock.Mono) clock.Wall {
+	line := clock.Line{At: t.now}
+	if a.isPeer() {
+		line.Rate = a.env.Rate
+	}
+	return line.WallAt(at)
 }
 
 // header judges what the server says about its own clock.
@@ -203,7 +219,7 @@ func (a *Assoc) ratios(t *timing, x *Exchange) Verdict {
 	}
 	most := multiple(a.filter.Stats().StdDev, deviations) + slack
 	excess := (x.Delay - e.MinDelay) / 2
-	wall := t.now.Wall.Add(at.Sub(t.now.Mono)).Add(x.Offset.Duration())
+	wall := a.wallAt(t, at).Add(x.Offset.Duration())
 	miss := wall.Sub(e.Line.At.Wall).Abs()
 	// A clock that has jumped is no matter of the delay.
 	if excess <= most || miss-excess > most {

@@ -111,7 +111,7 @@ func (a *Assoc) HandleKEDone(now clock.Reading, ev event.KEDone, out []event.Act
 			ev.Failure, ev.Reason = nts.FailureProtocol, err.Error()
 		}
 	}
-	a.env.NTS.count(ev.Failure)
+	a.env.NTS.Count(ev.Failure)
 	if ev.Failure != nts.FailureNone {
 		return a.keFailed(now, ev, out)
 	}

@@ -9,8 +9,8 @@ import (
 	"ntsd/internal/wire"
 )
 
-// symmetric is a configuration with a key, and the server's copy of that.
-func symmetric(t testing.TB, kind mac.Type) (Config, *mac.Key) {
+// withKey returns a configuration with a key, and the server's copy of that.
+func withKey(t testing.TB, kind mac.Type) (Config, *mac.Key) {
 	t.Helper()
 	s := &mac.Secret{ID: 7, Type: kind, Value: []byte("0123456789abcdef")}
 	if kind == mac.AES256 {
@@ -27,7 +27,7 @@ func symmetric(t testing.TB, kind mac.Type) (Config, *mac.Key) {
 // as authenticated, by no certificate.
 func TestSymmetricKey(t *testing.T) {
 	for _, kind := range []mac.Type{mac.MD5, mac.SHA1, mac.SHA256, mac.SHA384, mac.SHA512, mac.AES128, mac.AES256} {
-		cfg, k := symmetric(t, kind)
+		cfg, k := withKey(t, kind)
 		b := newBench(t, cfg)
 		req := b.poll()
 		if m := mac.Of(req.Data); len(req.Data) != wire.HeaderLen+k.Len() || !k.Verify(req.Data, m) {
@@ -48,8 +48,8 @@ func TestSymmetricKey(t *testing.T) {
 // TestSymmetricVerdicts: nothing but a reply under the key counts, not even a
 // kiss.
 func TestSymmetricVerdicts(t *testing.T) {
-	cfg, k := symmetric(t, mac.AES128)
-	other, _ := symmetric(t, mac.SHA1)
+	cfg, k := withKey(t, mac.AES128)
+	other, _ := withKey(t, mac.SHA1)
 	id8 := *cfg.Key
 	id8.ID = 8
 	wrong := *cfg.Key
@@ -109,7 +109,7 @@ func TestSymmetricTampered(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, kind := range []mac.Type{mac.AES128, mac.SHA256} {
-		cfg, k := symmetric(t, kind)
+		cfg, k := withKey(t, kind)
 		b := newBench(t, cfg)
 		var old [][]byte
 		for range 40 {
@@ -145,7 +145,7 @@ func TestSymmetricTampered(t *testing.T) {
 
 // TestKeyHasNoEffectBesideNTS: requests are NTS's.
 func TestKeyHasNoEffectBesideNTS(t *testing.T) {
-	cfg, _ := symmetric(t, mac.AES128)
+	cfg, _ := withKey(t, mac.AES128)
 	cfg.NTS = true
 	b := newBench(t, cfg)
 	if b.a.key != nil || b.a.Auth().Symmetric {

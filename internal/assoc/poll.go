@@ -101,6 +101,9 @@ func (a *Assoc) interval() time.Duration {
 	case a.doubtful && !a.denied:
 		d = a.minPoll.Duration()
 	}
+	if a.isPeer() {
+		return a.peerInterval(d)
+	}
 	return d + a.randomBelow(d/32)
 }
 

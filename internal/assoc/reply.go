@@ -23,6 +23,9 @@ func (a *Assoc) HandleReceived(now clock.Reading, ev event.Received, out []event
 }
 
 func (a *Assoc) receive(now clock.Reading, ev event.Received, out []event.Action) ([]event.Action, Verdict) {
+	if a.isPeer() {
+		return a.receivePeer(now, ev, out)
+	}
 	hdr, v := a.match(ev)
 	if v != VerdictAccepted {
 		return out, v

@@ -53,24 +53,34 @@ func (r *request) why() string {
 // send appends one request. With NTS there is a cookie: prepareKeys saw to it.
 func (a *Assoc) send(now clock.Reading, out []event.Action) []event.Action {
 	a.requests++
-	a.request = request{
-		id: a.requests, to: a.to, asked: now.Mono, open: true, transmit: a.randomTimestamp(),
-	}
-	a.closeAt = now.Mono.Add(replyWindow)
+	missed := a.request.missed
+	hdr := a.nextHeader(now)
+	a.request = request{id: a.requests, to: a.to, asked: now.Mono, open: true, transmit: hdr.Transmit}
 	a.counters.sent++
-	// RFC 8915 §9.1, draft-ietf-ntp-data-minimization: nothing but the transmit timestamp,
-	// which is random and so doubles as a nonce against off-path forgers.
-	hdr := wire.Header{Version: wire.Version, Mode: wire.ModeClient, Precision: 0x20, Transmit: a.request.transmit}
-	from := a.interleave(&hdr)
-	data := make([]byte, 0, wire.HeaderLen)
-	if a.cfg.NTS {
-		data, out = a.appendLength(hdr, out)
-	} else if data = hdr.Append(data); a.key != nil {
-		data = a.key.Append(data)
+	send := event.Send{Source: a.cfg.ID, Request: a.request.id, To: a.to, Interface: a.cfg.Interface}
+	if a.isPeer() {
+		// Where nothing comes any more, our address may have changed.
+		send.LocalPort, send.Fresh = a.cfg.LocalPort, missed
+	} else {
+		a.closeAt = now.Mono.Add(replyWindow)
+		send.From = a.interleave(&hdr)
 	}
-	return append(out, event.Send{
-		Source: a.cfg.ID, Request: a.request.id, To: a.to, From: from, Interface: a.cfg.Interface, Data: data,
-	})
+	if a.cfg.NTS {
+		send.Data, out = a.appendLength(hdr, out)
+	} else if send.Data = hdr.Append(make([]byte, 0, wire.HeaderLen)); a.key != nil {
+		send.Data = a.key.Append(send.Data)
+	}
+	return append(out, send)
+}
+
+// nextHeader returns that of the next request. RFC 8915 §9.1,
+// draft-ietf-ntp-data-minimization: nothing but the transmit timestamp, which is
+// random and so doubles as a nonce against off-path forgers.
+func (a *Assoc) nextHeader(now clock.Reading) wire.Header {
+	if a.isPeer() {
+		return a.peerHeader(now)
+	}
+	return wire.Header{Version: wire.Version, Mode: wire.ModeClient, Precision: 0x20, Transmit: a.randomTimestamp()}
 }
 
 // randomTimestamp returns a transmit timestamp that nobody can guess.
@@ -85,9 +95,10 @@ func (a *Assoc) randomTimestamp() ntptime.Timestamp {
 	}
 }
 
+// closeSocket ends the wait for a reply. To a peer one listens on.
 func (a *Assoc) closeSocket(out []event.Action) []event.Action {
 	a.closeAt = clock.Never
-	if !a.request.open {
+	if !a.request.open || a.isPeer() && a.online {
 		return out
 	}
 	a.request.open = false

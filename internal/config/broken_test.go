@@ -72,7 +72,6 @@ func broken() []brokenCase {
 		{"peer with nts", "config peer\n\toption hostname a.example\n\toption nts 1\n", []string{"error: /etc/config/ntsd:3: @peer[0]: option 'nts' is not possible with a peer"}},
 		{"peer", "config peer\n\toption hostname a.example\n", []string{
 			"warning: /etc/config/ntsd:1: @peer[0]: has no key: whoever can send packets in the peer's name can set its time",
-			"warning: /etc/config/ntsd:1: @peer[0]: this section is not acted on by this version",
 		}},
 		{"key beside nts", s + "\toption nts 1\n\toption key 1\n", []string{"warning: /etc/config/ntsd:4: server 'x': option 'key' has no effect beside nts"}},
 		{"second anonymous", "config server\n\toption hostname a.example\nconfig server\n\toption hostname b.example\n\toption maxpoll x\n", []string{

@@ -349,6 +349,6 @@ func (c *Config) Usable() bool {
 	if c == nil {
 		return false
 	}
-	sources := len(c.Sources) + len(c.RefClocks)
+	sources := len(c.Sources) + len(c.Peers) + len(c.RefClocks)
 	return sources > 0 || c.DHCP != nil || c.Main.UseSystemServers || c.Local.Enabled || c.NTSServer.Enabled
 }

@@ -320,7 +320,7 @@ func TestUsable(t *testing.T) {
 		"config server\n option hostname a.example\n":                        true,
 		"config server\n option hostname a.example\n option disabled 1\n":    false,
 		"config server\n option hostname a.example\n option minpoll x\n":     false,
-		"config peer\n option hostname a.example\n":                          false,
+		"config peer\n option hostname a.example\n":                          true,
 		"config dhcp_ntp_server\n":                                           true,
 		"config dhcp_ntp_server\n option disabled 1\n":                       false,
 		"config local\n option enabled 1\n":                                  true,

@@ -118,7 +118,6 @@ config dhcp_ntp_server
 `)
 	want := []string{
 		"warning: /etc/config/ntsd:13: server 'c': option 'key' has no effect beside nts",
-		"warning: /etc/config/ntsd:14: @peer[0]: this section is not acted on by this version",
 		"error: f:7: server 'b.example': option 'key' '8': there is no usable key of that id; this section is left out",
 		"error: f:14: peer 'd.example': option 'key' '8': there is no usable key of that id; this section is left out",
 		"error: f:17: dhcp_ntp_server: option 'key' '9': there is no usable key of that id; this section is left out",

@@ -33,7 +33,7 @@ type draft struct {
 func sourceSection(k Kind) Section {
 	options := sourceOptions(k)
 	s := Section{
-		Type: string(k), Many: true, Acted: k != Peer, Options: options,
+		Type: string(k), Many: true, Acted: true, Options: options,
 		open: func(*Config) any {
 			d := &draft{Source: Source{Kind: k}}
 			setDefaults(options, d)
@@ -191,6 +191,11 @@ func checkSource(s *section, d *draft) {
 	}
 	if d.NoVal && d.NTS {
 		s.warn("noval", "whoever answers is believed, so this source never counts as authenticated")
+	}
+	for _, name := range []string{"iburst", "xleave"} {
+		if d.Kind == Peer && s.Option(name) != nil {
+			s.warn(name, "has no effect with a peer")
+		}
 	}
 	for _, name := range []string{"ntsport", "trustedcerts", "aead", "noval"} {
 		if s.Option(name) != nil && !d.NTS {

@@ -24,15 +24,16 @@ type Clock interface {
 type Network interface {
 	// Open returns a fresh socket for one request, with a source port that an
 	// attacker off the path cannot guess. ErrMoved: it would not send from
-	// s.From.
+	// s.From. With s.LocalPort it is that port's, which a server may have too,
+	// for many packets; Datagram.Sent is then of the latest.
 	Open(s event.Send) (Socket, error)
 }
 
 // ErrMoved says that a request would leave from another address than it may.
 var ErrMoved = errors.New("daemon: our own address has changed")
 
-// Socket carries one request and the replies to it. Close ends Receive with
-// os.ErrClosed.
+// Socket carries one request and the replies to it, or those of a peer. Send and
+// Receive may be called at the same time. Close ends Receive with os.ErrClosed.
 type Socket interface {
 	Send(data []byte) error
 	Receive(buf []byte) (Datagram, error)

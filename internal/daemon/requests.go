@@ -5,7 +5,10 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"ntsd/internal/clock"
 	"ntsd/internal/event"
 )
 
@@ -15,6 +18,12 @@ const (
 	// reply, and room for duplicates and forgeries. Whoever guesses the port
 	// must send more than that to hide the reply.
 	maxReplies = 64
+	// maxByItself is how many datagrams a second the socket of a peer hands on,
+	// which hears it whenever it likes: who floods it in the peer's name must not
+	// keep the daemon busy. Two hosts that agree exchange one in a while.
+	maxByItself = 16
+	// maxFailures in a row end the reader of such a socket.
+	maxFailures = 16
 	// maxDatagram is the largest reply that is read. No NTP packet that we ask
 	// for is longer than an Ethernet frame.
 	maxDatagram = 2048
@@ -23,15 +32,21 @@ const (
 // requests owns the sockets of the requests under way, at most one per source.
 type requests struct {
 	network  Network
-	sockets  map[event.SourceID]Socket
+	sockets  map[event.SourceID]*line
 	received chan event.Received
 	failed   chan event.SendFailed
 	readers  sync.WaitGroup
 }
 
+// line is a socket with the number of the request that it sent last.
+type line struct {
+	Socket
+	request atomic.Uint64
+}
+
 func newRequests(n Network) *requests {
 	return &requests{
-		network: n, sockets: make(map[event.SourceID]Socket),
+		network: n, sockets: make(map[event.SourceID]*line),
 		// Unbuffered: a reader waits for the loop or for the end of done.
 		received: make(chan event.Received), failed: make(chan event.SendFailed),
 	}
@@ -40,6 +55,12 @@ func newRequests(n Network) *requests {
 // send carries out one Send. A request that cannot leave is reported like one
 // that the network refused.
 func (r *requests) send(done <-chan struct{}, s event.Send) {
+	if l := r.sockets[s.Source]; l != nil && s.LocalPort != 0 && !s.Fresh {
+		l.request.Store(s.Request)
+		if l.Send(s.Data) == nil {
+			return
+		}
+	}
 	r.close(s.Source)
 	socket, err := r.network.Open(s)
 	unsent := err != nil
@@ -52,8 +73,14 @@ func (r *requests) send(done <-chan struct{}, s event.Send) {
 		r.readers.Go(func() { r.fail(done, s, err, unsent) })
 		return
 	}
-	r.sockets[s.Source] = socket
-	r.readers.Go(func() { r.read(done, socket, s) })
+	l := &line{Socket: socket}
+	l.request.Store(s.Request)
+	r.sockets[s.Source] = l
+	if s.LocalPort != 0 {
+		r.readers.Go(func() { r.listen(done, l, s) })
+	} else {
+		r.readers.Go(func() { r.read(done, l, s) })
+	}
 }
 
 // close gives up the source's socket; its reader ends by itself.
@@ -75,10 +102,10 @@ func (r *requests) closeAll() {
 // read hands on what arrives until the socket is closed. It reports an error
 // of the network (an ICMP message); the engine ignores what comes for a
 // request that it no longer waits for.
-func (r *requests) read(done <-chan struct{}, socket Socket, s event.Send) {
+func (r *requests) read(done <-chan struct{}, l *line, s event.Send) {
 	buf := make([]byte, maxDatagram)
 	for range maxReplies {
-		dgram, err := socket.Receive(buf)
+		dgram, err := l.Receive(buf)
 		if errors.Is(err, os.ErrClosed) {
 			return // nobody waits any more
 		}
@@ -86,15 +113,50 @@ func (r *requests) read(done <-chan struct{}, socket Socket, s event.Send) {
 			r.fail(done, s, err, false)
 			return
 		}
-		ev := event.Received{
-			Source: s.Source, Request: s.Request, From: dgram.From, Local: dgram.Local,
-			Sent: dgram.Sent, Received: dgram.Received, Data: bytes.Clone(buf[:dgram.Length]),
-		}
-		select {
-		case r.received <- ev:
-		case <-done:
+		if !r.handOn(done, l, s, dgram, buf) {
 			return
 		}
+	}
+}
+
+// listen is read for a peer, which sends when it likes: what it sends beyond a
+// rate is dropped, and an error is not the end.
+func (r *requests) listen(done <-chan struct{}, l *line, s event.Send) {
+	buf := make([]byte, maxDatagram)
+	var second clock.Mono // when the count began
+	count := 0
+	for failures := 0; failures < maxFailures; {
+		dgram, err := l.Receive(buf)
+		switch {
+		case errors.Is(err, os.ErrClosed):
+			return
+		case err != nil:
+			failures++
+			s.Request = l.request.Load()
+			r.fail(done, s, err, false)
+			continue
+		}
+		failures = 0
+		if at := dgram.Received.At; at.Sub(second) >= time.Second {
+			second, count = at, 0
+		}
+		if count++; count <= maxByItself && !r.handOn(done, l, s, dgram, buf) {
+			return
+		}
+	}
+}
+
+// handOn gives a datagram to the loop, or returns false when that has ended.
+func (r *requests) handOn(done <-chan struct{}, l *line, s event.Send, dgram Datagram, buf []byte) bool {
+	ev := event.Received{
+		Source: s.Source, Request: l.request.Load(), From: dgram.From, Local: dgram.Local,
+		Sent: dgram.Sent, Received: dgram.Received, Data: bytes.Clone(buf[:dgram.Length]),
+	}
+	select {
+	case r.received <- ev:
+		return true
+	case <-done:
+		return false
 	}
 }
 

@@ -43,6 +43,9 @@ func translate(c *config.Config) engine.Config {
 	for i := range c.Sources {
 		sources = append(sources, engineSource(c, &c.Sources[i]))
 	}
+	for i := range c.Peers {
+		sources = append(sources, engineSource(c, &c.Peers[i]))
+	}
 	return engine.Config{
 		Sources: sources,
 		Selection: selection.Config{
@@ -95,9 +98,12 @@ func bootstrapMode(m config.BootstrapMode) bootstrap.Mode {
 
 // engineSource puts a source of c into the engine's terms.
 func engineSource(c *config.Config, s *config.Source) engine.Source {
-	kind := engine.KindServer
-	if s.Kind == config.Pool {
+	kind, local := engine.KindServer, uint16(0)
+	switch s.Kind {
+	case config.Pool:
 		kind = engine.KindPool
+	case config.Peer:
+		kind, local = engine.KindPeer, c.Serve.Ports[0]
 	}
 	return engine.Source{
 		Kind: kind, Name: s.Name, Port: s.Port, NTS: s.NTS, NTSPort: s.NTSPort, AEADs: s.AEADs,
@@ -105,7 +111,7 @@ func engineSource(c *config.Config, s *config.Source) engine.Source {
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
 		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay,
 		MinSamples: s.MinSamples, MaxSamples: s.MaxSamples, MaxSources: s.MaxSources,
-		XLeave: s.XLeave, Interface: s.Interface, Filter: s.Filter,
+		XLeave: s.XLeave, Interface: s.Interface, LocalPort: local, Filter: s.Filter,
 		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,
 		Select: selection.Options{NoSelect: s.NoSelect, Prefer: s.Prefer, Trust: s.Trust, Require: s.Require},
 	}

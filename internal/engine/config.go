@@ -87,4 +87,5 @@ const (
 	KindServer   = upstream.Server
 	KindPool     = upstream.Pool
 	KindRefClock = upstream.RefClock
+	KindPeer     = upstream.Peer
 )

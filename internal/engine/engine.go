@@ -60,6 +60,7 @@ func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
 		selector: selector{deadline: clock.Never},
 		sync:     synchronisation{since: now.Mono},
 	}
+	e.env.Self = e.self
 	e.smooth.HandleConfig(now, cfg.Smooth)
 	for i := range cfg.Sources {
 		e.sources = append(e.sources, newSource(cfg.Sources[i]))
@@ -207,6 +208,8 @@ func (e *Engine) prepare(now clock.Reading) {
 	if e.env.Resolution = e.cfg.Precision; e.env.Resolution == 0 {
 		e.env.Resolution = e.grain.Resolution()
 	}
+	st := e.clock.Stats()
+	e.env.Rate, e.env.RateSD = st.Frequency, st.Skew
 	e.followLeap(now)
 }
 

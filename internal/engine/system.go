@@ -7,7 +7,9 @@ import (
 	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/ntptime"
 	"ntsd/internal/smooth"
+	"ntsd/internal/symmetric"
 	"ntsd/internal/wire"
 )
 
@@ -58,6 +60,22 @@ func (e *Engine) System(now clock.Reading) System {
 		s.Leap, s.Stratum = event.LeapUnsynchronised, 0
 	}
 	return e.smoothed(now, s)
+}
+
+// self is what a packet of a symmetric association says about the clock: as it
+// is, whatever clients are served.
+func (e *Engine) self(now clock.Reading) wire.Header {
+	s := e.systemOfClock(now)
+	h := wire.Header{
+		Leap: wire.Leap(s.Leap), Stratum: s.Stratum, Precision: symmetric.Precision(e.env.Resolution),
+		RootDelay: ntptime.ShortFrom(s.RootDelay), RootDispersion: ntptime.ShortFrom(s.RootDispersion),
+	}
+	if s.Leap == event.LeapUnsynchronised || e.clock.LeapClose(now) {
+		h.Leap, h.Stratum = wire.LeapUnknown, 0
+		return h
+	}
+	h.ReferenceID, h.ReferenceTime = s.ReferenceID, ntptime.FromWall(s.ReferenceTime)
+	return h
 }
 
 func (e *Engine) systemOfClock(now clock.Reading) System {

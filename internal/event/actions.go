@@ -37,6 +37,11 @@ type Send struct {
 	From netip.Addr
 	// Interface is the device to send through, "" where the routes lead.
 	Interface string
+	// LocalPort is the port to send from, over a socket that stays open for what
+	// To sends by itself, until CloseSocket or a Send that is Fresh; 0: a port
+	// of its own for each request.
+	LocalPort uint16
+	Fresh     bool
 	Data      []byte
 }
 

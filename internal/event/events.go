@@ -25,8 +25,9 @@ type Stamp struct {
 	Kind StampKind
 }
 
-// Received is a datagram that came back to the socket of a Send. It has been
-// checked for nothing. Data is only valid during the call.
+// Received is a datagram that came back to the socket of a Send, the latest
+// where that has a LocalPort. It has been checked for nothing. Data is only
+// valid during the call.
 type Received struct {
 	Source   SourceID
 	Request  uint64

@@ -106,7 +106,8 @@ type Responder struct {
 
 	mu      sync.Mutex // guards what follows, which Run changes
 	workers map[spot][]*worker
-	past    tally // of workers that have ended
+	past    tally   // of workers that have ended
+	beside  *worker // for what comes to other sockets; nil: not needed yet
 	nts     ntsServer
 	joined  sync.WaitGroup
 

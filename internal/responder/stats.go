@@ -51,6 +51,9 @@ func (r *Responder) tally() (t tally, ports []uint16) {
 			w.tally(&t)
 		}
 	}
+	if r.beside != nil {
+		r.beside.tally(&t)
+	}
 	for _, ke := range append(slices.Clone(r.nts.leaving), r.nts.ke) {
 		if ke != nil {
 			t.addKE(ke)

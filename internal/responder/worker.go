@@ -145,21 +145,26 @@ func (w *worker) run() {
 func (w *worker) batch(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.now, w.shift = w.shared.opt.Clock.Now()
-	if s := w.shared.state.Load(); s != w.state {
-		w.adopt(s)
-	}
+	w.begin()
 	w.port.EachSent(w.noted)
-	w.system = w.state.system
-	if age := w.now.Mono.Sub(w.state.at); age > 0 {
-		w.system.RootDispersion += age * drift / 1e6
-	}
 	size := 1
 	if n >= crowd {
 		size = flight
 	}
 	for first := 0; first < n; first += size {
 		w.answer(first, min(first+size, n))
+	}
+}
+
+// begin reads the clock and takes up what has changed.
+func (w *worker) begin() {
+	w.now, w.shift = w.shared.opt.Clock.Now()
+	if s := w.shared.state.Load(); s != w.state {
+		w.adopt(s)
+	}
+	w.system = w.state.system
+	if age := w.now.Mono.Sub(w.state.at); age > 0 {
+		w.system.RootDispersion += age * drift / 1e6
 	}
 }
 
@@ -224,7 +229,7 @@ func (w *worker) judge(i int, now clock.Wall) bool {
 	} else {
 		w.own.daemonRx++
 	}
-	reply, v := w.reply(&req, now)
+	reply, v := w.reply(w.port.Buffer(), &req, now)
 	if !v.Replies() {
 		switch v {
 		case server.DropAccess:
@@ -243,15 +248,15 @@ func (w *worker) judge(i int, now clock.Wall) bool {
 }
 
 // reply holds the client's stripe while the reply is made.
-func (w *worker) reply(req *server.Request, now clock.Wall) ([]byte, server.Verdict) {
+func (w *worker) reply(dst []byte, req *server.Request, now clock.Wall) ([]byte, server.Verdict) {
 	if w.state.table == nil {
-		return w.server.Reply(w.port.Buffer(), *req, now, w.system)
+		return w.server.Reply(dst, *req, now, w.system)
 	}
 	s := w.state.table.stripe(req.From.Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	req.Clients = s.clients
-	return w.server.Reply(w.port.Buffer(), *req, now, w.system)
+	return w.server.Reply(dst, *req, now, w.system)
 }
 
 // receiveTimestamp is where it stands in a header (RFC 5905 figure 8).

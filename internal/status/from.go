@@ -290,10 +290,7 @@ func leap(l event.Leap) Leap { return Leap(l & 3) }
 func options(o selection.Options) SelectOptions { return SelectOptions(o) }
 
 func kindName(k engine.Kind) string {
-	if k == engine.KindPool {
-		return "pool"
-	}
-	return "server"
+	return [...]string{engine.KindServer: "server", engine.KindPool: "pool", engine.KindPeer: "peer", engine.KindRefClock: "refclock"}[k]
 }
 
 func stampName(k event.StampKind) string {

@@ -2,6 +2,7 @@ package status
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -131,13 +132,13 @@ func RenderSources(w io.Writer, r Report, o Options) error {
 		// The spaces at the end are chronyc's.
 		header: "MS Name/IP address         Stratum Poll Reach LastRx Last sample               ",
 		row: func(s *Source, name string) string {
-			return fmt.Sprintf("^%s %-27s  %2d  %2d   %3o  %s  %s[%s] +/- %s",
+			return fmt.Sprintf("%s%s %-27s  %2d  %2d   %3o  %s  %s[%s] +/- %s", s.shape(),
 				s.Mark, name, s.Stratum, s.PollLog2, s.Reach, since(s.LastRx),
 				Signed(s.AdjustedOffsetS), Signed(s.MeasuredOffsetS), magnitude(s.ErrorBoundS))
 		},
 		csv: func(s *Source, name string) []string {
 			return []string{
-				"^", s.Mark, name, fmt.Sprint(s.Stratum), fmt.Sprint(s.PollLog2), fmt.Sprintf("%o", s.Reach),
+				s.shape(), s.Mark, name, fmt.Sprint(s.Stratum), fmt.Sprint(s.PollLog2), fmt.Sprintf("%o", s.Reach),
 				csvAgo(s.LastRx), fixed(s.AdjustedOffsetS, 9), fixed(s.MeasuredOffsetS, 9), fixed(s.ErrorBoundS, 9),
 			}
 		},
@@ -154,7 +155,7 @@ func RenderNarrow(w io.Writer, r Report, o Options, columns int) error {
 		legend: sourcesLegend,
 		header: fmt.Sprintf("MS %-*s Rch  Offset", width, "Name/IP address"),
 		row: func(s *Source, name string) string {
-			return fmt.Sprintf("^%s %-*s %3o %s", s.Mark, width, shorten(name, width), s.Reach, Signed(s.AdjustedOffsetS))
+			return fmt.Sprintf("%s%s %-*s %3o %s", s.shape(), s.Mark, width, shorten(name, width), s.Reach, Signed(s.AdjustedOffsetS))
 		},
 		words: sourceWords,
 	}.write(w, r, o)
@@ -213,6 +214,11 @@ func (s *Source) authLetter() string {
 		return "Y"
 	}
 	return "N"
+}
+
+// shape is the first column of sources.
+func (s *Source) shape() string {
+	return cmp.Or(map[string]string{"peer": "=", "refclock": "#"}[s.Kind], "^")
 }
 
 // letters are chronyc's five columns; the last is not in use.

@@ -110,7 +110,7 @@ type Ident struct {
 	Name     string `json:"name"`    // as configured
 	Address  string `json:"address"` // empty while unknown
 	Port     int    `json:"port"`
-	Kind     string `json:"kind"` // server or pool
+	Kind     string `json:"kind"` // server, pool or peer
 	Operator string `json:"operator,omitempty"`
 }
 

@@ -1,5 +1,5 @@
 // Package upstream describes one configured source of time to the deciding core:
-// a server, a pool or a reference clock. It is layer 2 and holds no state.
+// a server, a pool, a peer or a reference clock. It is layer 2 and holds no state.
 //
 // Non-goals: sections and options (config), and what becomes of a source (engine).
 package upstream
@@ -32,6 +32,7 @@ type Kind uint8
 const (
 	Server Kind = iota
 	Pool
+	Peer     // a symmetric association: LocalPort is set
 	RefClock // a reference clock: Ref says which; of the rest Name, MinPoll and MaxPoll, samples and Select count
 )
 
@@ -53,6 +54,7 @@ type Source struct {
 	IBurst                 bool
 	XLeave                 bool
 	Offline                bool
+	LocalPort              uint16 // of a peer: the one that we serve on
 	Interface              string // to send through, "": where the routes lead
 	MaxDelay, MinDelay     time.Duration
 	MinSamples, MaxSamples int
@@ -67,7 +69,8 @@ type Source struct {
 // Equal reports whether an association made for s would serve t as well, so
 // that a reload need not drop it.
 func (s *Source) Equal(t *Source) bool {
-	return s.Kind == t.Kind && s.Ref == t.Ref && s.Name == t.Name && s.Port == t.Port && s.Family == t.Family &&
+	return s.Kind == t.Kind && s.Ref == t.Ref && s.Name == t.Name && s.Port == t.Port &&
+		s.LocalPort == t.LocalPort && s.Family == t.Family &&
 		s.NTS == t.NTS && s.NTSPort == t.NTSPort && s.NoVal == t.NoVal && s.Key.Equal(t.Key) &&
 		slices.Equal(s.AEADs, t.AEADs) && slices.Equal(s.TrustedCerts, t.TrustedCerts) &&
 		s.MinDelay == t.MinDelay && s.MinSamples == t.MinSamples && s.MaxSamples == t.MaxSamples
@@ -97,7 +100,7 @@ func (s *Source) Association(id event.SourceID, addr netip.Addr, offline bool) a
 		NTS: s.NTS, KEPort: s.NTSPort, AEADs: s.AEADs, TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Key: s.Key,
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: offline,
 		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay, MinSamples: s.MinSamples, MaxSamples: s.MaxSamples,
-		XLeave: s.XLeave, Interface: s.Interface, Filter: s.Filter,
+		XLeave: s.XLeave, Interface: s.Interface, LocalPort: s.LocalPort, Filter: s.Filter,
 		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,
 	}
 }

@@ -152,25 +152,20 @@ func exponent(d time.Duration) ntptime.Exponent {
 // were given are served in their stead where they are for this port, and as
 // many others beside them as the system lets share their address.
 func Listen(port uint16, n int, c *Clock, given []*os.File) ([]*Port, error) {
-	config := udp.ListenConfig{Now: c.steered.KernelWall, ReusePort: n > 1, ReceiveBuffer: receiveQueue}
-	var lock net.Listener
-	if n > 1 {
-		// Sockets that share a port would share it with those of a second
-		// daemon. The name lives and dies with the network namespace, as ports
-		// do.
-		var err error
-		if lock, err = net.Listen("unix", fmt.Sprintf("@ntsd/udp/%d", port)); err != nil {
-			return nil, errors.New("another ntsd serves the port")
-		}
+	// The workers' sockets share the port, and with them those of peers.
+	config := udp.ListenConfig{Now: c.steered.KernelWall, ReusePort: true, ReceiveBuffer: receiveQueue}
+	// They would share it with those of a second daemon. The name lives and dies
+	// with the network namespace, as ports do.
+	lock, err := net.Listen("unix", fmt.Sprintf("@ntsd/udp/%d", port))
+	if err != nil {
+		return nil, errors.New("another ntsd serves the port")
 	}
 	sockets, err := open(port, n, config, given)
 	if err != nil {
 		for _, s := range sockets {
 			_ = s.Close()
 		}
-		if lock != nil {
-			_ = lock.Close()
-		}
+		_ = lock.Close()
 		return nil, explain(err)
 	}
 	var ports []*Port

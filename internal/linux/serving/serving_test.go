@@ -159,8 +159,17 @@ func TestListen(t *testing.T) {
 	if _, err := Listen(port, 2, c, nil); err == nil || !strings.Contains(err.Error(), "another ntsd") {
 		t.Errorf("second listener: got %v, want another ntsd", err)
 	}
-	if _, err := Listen(port, 1, c, nil); err == nil || !strings.Contains(err.Error(), "another time server") {
-		t.Errorf("second listener, one socket: got %v, want another time server", err)
+	if _, err := Listen(port, 1, c, nil); err == nil || !strings.Contains(err.Error(), "another ntsd") {
+		t.Errorf("second listener, one socket: got %v, want another ntsd", err)
+	}
+	foreign, err := net.ListenUDP("udp4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
+	taken := foreign.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+	if _, err := Listen(taken, 1, c, nil); err == nil || !strings.Contains(err.Error(), "another time server") {
+		t.Errorf("beside another program: got %v, want another time server", err)
 	}
 	for _, p := range ports {
 		if err := p.Close(); err != nil {

@@ -43,6 +43,10 @@ type Config struct {
 	// Local is the address to send from; the zero value leaves it to the
 	// routes.
 	Local netip.Addr
+	// Port is the port to send from, though Servers of this process may have
+	// it too: what comes from the other side's address and port comes here,
+	// and all else to them. 0: one that nobody can guess.
+	Port uint16
 	// Interface is the device to send through, "" where the routes lead: its
 	// name, or that of the bridge br-NAME as OpenWrt has them.
 	Interface string
@@ -67,6 +71,8 @@ type Conn struct {
 	mu    sync.Mutex // guards what follows
 	out   message    // Send's and the error queue's
 	sends uint32     // packets that left
+	first uint32     // the number of the latest that Send sent
+	past  uint32     // that of the first Reply after it; 0: none
 	tx    Stamp      // of the latest
 	cards bool       // cards are asked for stamps
 	card  CardStamps // theirs
@@ -121,10 +127,40 @@ func connect(fd int, dst netip.AddrPort, c Config) error {
 			local = netip.IPv4Unspecified()
 		}
 	}
-	if err := bindRandom(fd, local, scope, c.Rand); err != nil {
+	if c.Port != 0 {
+		err = bindShared(fd, dst, scope, c)
+	} else {
+		err = bindRandom(fd, local, scope, c.Rand)
+	}
+	if err != nil {
 		return err
 	}
 	return unix.Connect(fd, sockaddr(dst, scope))
+}
+
+// bindShared binds fd to c.Port, beside Servers with ReusePort. It takes one
+// address alone: bound to all of them it would get requests of others until it
+// is connected, and share them afterwards (Linux before 5.4).
+func bindShared(fd int, dst netip.AddrPort, scope uint32, c Config) error {
+	local := c.Local
+	if !local.IsValid() {
+		probe, err := newSocket(dst.Addr())
+		if err != nil {
+			return err
+		}
+		defer unix.Close(probe)
+		if err := sendThrough(probe, dst.Addr(), c.Interface); err != nil {
+			return err
+		}
+		if err := unix.Connect(probe, sockaddr(dst, scope)); err != nil {
+			return err
+		}
+		local = localAddr(probe).Addr().WithZone("")
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		return err
+	}
+	return unix.Bind(fd, sockaddr(netip.AddrPortFrom(local, c.Port), scope))
 }
 
 // bindRandom binds fd to a random free port.
@@ -165,6 +201,26 @@ func (c *Conn) Send(b []byte) error {
 	})
 	if err = c.file.reason(werr, err); err != nil {
 		return opError("send to", c.dst, err)
+	}
+	c.first, c.past = c.sends, 0
+	c.sends++
+	return nil
+}
+
+// Reply sends b, but Tx goes on to tell of what Send has sent.
+func (c *Conn) Reply(b []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var err error
+	werr := c.file.raw.Write(func(fd uintptr) bool {
+		err = c.out.send(fd, b, netip.AddrPort{}, 0, 0)
+		return !again(err)
+	})
+	if err = c.file.reason(werr, err); err != nil {
+		return opError("reply to", c.dst, err)
+	}
+	if c.past == 0 {
+		c.past = c.sends
 	}
 	c.sends++
 	return nil
@@ -219,7 +275,7 @@ func (c *Conn) drain(fd uintptr) {
 		q := c.out.controls(native())
 		// Packets are numbered from 0; a send that failed may have used up
 		// a number, so a later one is ours as well.
-		if !q.queued || int32(q.key-(c.sends-1)) < 0 {
+		if !q.queued || int32(q.key-c.first) < 0 || c.past != 0 && int32(q.key-c.past) >= 0 {
 			continue
 		}
 		if q.stamp != 0 {
