@@ -145,6 +145,7 @@ func (h *Host) checkViews(p Peers, followed *Host) {
 		{"rv " + first[1] + " reach", "reach="},
 		{"sysinfo", "system peer mode:   client"},
 		{"sysstats", "processed for time:"},
+		{"kerninfo", "frequency tolerance:            500"},
 		{"rv 0 sys_var_list", "nts_ke_serves_bad"},
 	} {
 		if out := h.asked(p, "-c", c.command); !strings.Contains(out, c.want) {
@@ -200,7 +201,7 @@ func TestNtpqOfNTPsecAgrees(t *testing.T) {
 		return err == nil && strings.Contains(out, "*"+up.IPv4.String())
 	})
 	router.WaitListen("udp", ntpPort)
-	for _, command := range []string{"peers", "apeers", "opeers", "as", "nts", "sysinfo", "sysstats"} {
+	for _, command := range []string{"peers", "apeers", "opeers", "as", "nts", "sysinfo", "sysstats", "kerninfo"} {
 		theirs, ours := other.asked(l.peers, "-c", command), router.asked(l.peers, "-c", command)
 		if a, b := shape(theirs), shape(ours); a != b {
 			t.Errorf("ntpq -c %s:\n of ntpsec\n%s\n of ntsd\n%s", command, theirs, ours)

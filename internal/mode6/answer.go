@@ -5,7 +5,9 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+	"time"
 
+	"ntsd/internal/clock"
 	"ntsd/internal/ntpq"
 	"ntsd/internal/status"
 )
@@ -15,6 +17,16 @@ type View struct {
 	Report status.Report
 	Server status.ServerStats
 	Host   Host
+	Kernel *Kernel // nil: not known
+}
+
+// Kernel is what the kernel says of its own clock: adjtimex(2).
+type Kernel struct {
+	Offset             clock.Offset
+	Frequency          clock.Rate
+	MaxError, EstError time.Duration
+	Flags              uint16
+	Constant           int64
 }
 
 // Host describes the machine, in the words of uname(2).

@@ -133,6 +133,32 @@ func TestSystemVariables(t *testing.T) {
 	wantValues(t, values(t, lost, 0, ""), "leap=3 stratum=16 refid=INIT peer=0 reftime=0x00000000.00000000")
 }
 
+// TestKernelVariables: what ntpq -c kerninfo asks for, if the kernel was asked.
+func TestKernelVariables(t *testing.T) {
+	v := view()
+	if got := Answer(ask(opReadVars, 0, "koffset"), v); got[0][1]&bitError == 0 {
+		t.Errorf("not asked: got %q", got)
+	}
+	v.Kernel = &Kernel{Offset: -1500, Frequency: clock.RatePPM(-2.5), MaxError: 193516e3, EstError: 16e3, Flags: 0x2041, Constant: 4}
+	wantValues(t, values(t, v, 0, "koffset,kfreq,kmaxerr,kesterr,ktimeconst,kprecis,kfreqtol,kppsfreq,kppscaliberrs"), `koffset=-0.001500
+		kfreq=-2.500000 kmaxerr=193.516000 kesterr=0.016000 ktimeconst=4 kprecis=0.001000 kfreqtol=500 kppsfreq=0 kppscaliberrs=0`)
+	if got := values(t, v, 0, "kstflags")["kstflags"]; got != `"pll unsync nano"` {
+		t.Errorf("flags: got %s", got)
+	}
+}
+
+// TestReferenceClock: ntpq knows one by its address and the brackets in its name.
+func TestReferenceClock(t *testing.T) {
+	v := view()
+	s := &v.Report.Sources[0]
+	s.Kind, s.Name, s.Address, s.Auth, s.NTP.Stratum, s.NTP.ReferenceID = "refclock", "PPS1", "80.80.83.49", status.Auth{Mode: "none"}, 0, "50505331"
+	wantValues(t, values(t, v, 1, ""), `srcadr=127.127.0.0 srchost="PPS1(0)" refid=PPS1 hmode=3 ntscookies=-1`)
+	request := ask(opReadStatus, 0, "")
+	if _, data := assembled(t, request, Answer(request, v)); data[2]&7 != 7 {
+		t.Errorf("status: got %x, want pps.peer", data[:4])
+	}
+}
+
 func TestPeerVariables(t *testing.T) {
 	v := view()
 	got := values(t, v, 1, "")
@@ -326,7 +352,7 @@ func TestService(t *testing.T) {
 		if got := clockOf(); got != "clock=0xeeaca944.3af4f0d8" || asked != 1 {
 			t.Errorf("after 200 ms: got %s and %d reports", got, asked)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if clockOf(); asked != 2 {
 			t.Errorf("after more than that: got %d reports", asked)
 		}

@@ -19,6 +19,7 @@ type Service struct {
 	Report func(context.Context) (status.Report, error)
 	Server func() status.ServerStats
 	Host   Host
+	Kernel func() (Kernel, error) // nil: not asked
 
 	view  *View
 	taken time.Time
@@ -36,6 +37,11 @@ func (s *Service) Answer(ctx context.Context, request []byte) [][]byte {
 			return nil
 		}
 		s.view, s.taken = &View{Report: report, Server: s.Server(), Host: s.Host}, time.Now()
+		if s.Kernel != nil {
+			if k, err := s.Kernel(); err == nil { // else ntpq says that it does not know
+				s.view.Kernel = &k
+			}
+		}
 	}
 	v := *s.view
 	v.Report.Time = status.Time(clock.Wall(v.Report.Time).Add(time.Since(s.taken)))

@@ -98,6 +98,7 @@ func (v *View) systemVariables() []variable {
 		variable{"version", quoted("ntsd " + v.Report.Daemon.Version), true},
 	)
 	about = append(about, v.counters()...)
+	about = append(about, v.Kernel.variables()...)
 	nts := ntpq.NTSOf(v.Report.NTS, &v.Server)
 	for _, c := range nts.Counters() {
 		about = append(about, variable{name: c.Variable, value: number(c.N)})
@@ -223,16 +224,19 @@ func hostMode(s *status.Source) int {
 // peerVariables are those of one source.
 func peerVariables(s *status.Source, now status.Time) []variable {
 	p := ntpq.PeerOf(s)
-	address := s.Address
-	if address == "" {
+	address, name := s.Address, s.Name
+	switch {
+	case s.Kind == "refclock": // ntpq knows one by these
+		address, name = "127.127.0.0", s.Name+"(0)"
+	case address == "":
 		address = "0.0.0.0"
 	}
 	all := []variable{
 		{"srcadr", address, true},
 		{"srcport", number(s.Port), true},
 	}
-	if s.Name != s.Address {
-		all = append(all, variable{"srchost", quoted(s.Name), true})
+	if name != address {
+		all = append(all, variable{"srchost", quoted(name), true})
 	}
 	n := s.NTP
 	if n == nil {

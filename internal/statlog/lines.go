@@ -27,10 +27,19 @@ type measurement struct {
 type update struct {
 	at       clock.Wall
 	tracking engine.Tracking
+	who      string        // is followed
 	combined int           // sources
 	sd       time.Duration // of the offset
 	poll     int8          // of the source that is followed
 	maxError time.Duration // since the last one
+}
+
+// label is how a line names a source: a clock of this machine has no address.
+func label(s *engine.SourceState) string {
+	if s.Kind == engine.KindRefClock {
+		return s.Name
+	}
+	return s.Addr.String()
 }
 
 // line is a line of a file, and the time that says which day's.
@@ -83,7 +92,7 @@ func appendPeerstats(dst []byte, m *measurement) []byte {
 		Selection: ntpq.SelectionOf(string(s.Mark)), Auth: s.Auth.NTS, Authentic: s.Last.Authenticated,
 		Reach: int(s.Reach), Answered: true,
 	})
-	return fmt.Appendf(appendMJD(dst, m.arrived), " %s %x %.9f %.9f %.9f %.9f\n", s.Addr, word,
+	return fmt.Appendf(appendMJD(dst, m.arrived), " %s %x %.9f %.9f %.9f %.9f\n", label(s), word,
 		s.Offset.Seconds(), s.Last.Delay.Seconds(), s.Last.Dispersion.Seconds(), s.Stats.StdDev.Seconds())
 }
 
@@ -148,7 +157,7 @@ func appendMeasurements(dst []byte, m *measurement) []byte {
 func appendStatistics(dst []byte, m *measurement) []byte {
 	s := &m.source
 	return fmt.Appendf(appendDate(dst, m.arrived), " %-15s %10.3e %10.3e %10.3e %10.3e %10.3e %7.1e %3d %3d %3d %5.2f\n",
-		s.Addr, s.Stats.StdDev.Seconds(), (0 - s.Offset).Seconds(), s.SD.Seconds(), float64(0-s.Residual), float64(s.Stats.Skew),
+		label(s), s.Stats.StdDev.Seconds(), (0 - s.Offset).Seconds(), s.SD.Seconds(), float64(0-s.Residual), float64(s.Stats.Skew),
 		m.stress, s.Stats.Samples, 0, s.Stats.Runs, s.Last.Asymmetry)
 }
 
@@ -156,12 +165,8 @@ func appendStatistics(dst []byte, m *measurement) []byte {
 // fast, or runs fast; but in column Rem. corr. slow.
 func appendTracking(dst []byte, u *update) []byte {
 	t := &u.tracking
-	who := "0.0.0.0"
-	if t.ReferenceAddr.IsValid() {
-		who = t.ReferenceAddr.String()
-	}
 	return fmt.Appendf(appendDate(dst, u.at), " %-15s %2d %10.3f %10.3f %10.3e %c %2d %10.3e %10.3e %10.3e %10.3e %10.3e\n",
-		who, t.Stratum, (0 - t.Frequency).PPM(), t.Skew.PPM(), (0 - t.LastOffset).Seconds(), leapLetter(uint8(t.Leap)), u.combined,
+		u.who, t.Stratum, (0 - t.Frequency).PPM(), t.Skew.PPM(), (0 - t.LastOffset).Seconds(), leapLetter(uint8(t.Leap)), u.combined,
 		u.sd.Seconds(), (t.Correction - t.LastOffset).Seconds(), t.RootDelay.Seconds(), t.RootDisp.Seconds(), u.maxError.Seconds())
 }
 

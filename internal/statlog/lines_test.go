@@ -73,15 +73,15 @@ func TestChronyStatistics(t *testing.T) {
 }
 
 func TestChronyTracking(t *testing.T) {
-	u := update{at: second(10, 1, 57, 100), combined: 1, sd: 2708, maxError: 107800}
+	u := update{at: second(10, 1, 57, 100), who: "2001:db8::1", combined: 1, sd: 2708, maxError: 107800}
 	u.tracking = engine.Tracking{
-		ReferenceAddr: netip.MustParseAddr("2001:db8::1"), Stratum: 3, Frequency: clock.RatePPM(1.467), Skew: clock.RatePPM(10.739),
+		Stratum: 3, Frequency: clock.RatePPM(1.467), Skew: clock.RatePPM(10.739),
 		LastOffset: -2291, Correction: 5352 - 2291, RootDelay: 30020, RootDisp: 12050,
 	}
 	if got, want := string(appendTracking(nil, &u)), recorded(t, "chrony-4.3-tracking.log", 5); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	u = update{at: second(10, 1, 53, 0), tracking: engine.Tracking{Leap: event.LeapUnsynchronised}}
+	u = update{at: second(10, 1, 53, 0), who: "0.0.0.0", tracking: engine.Tracking{Leap: event.LeapUnsynchronised}}
 	if got := string(appendTracking(nil, &u)); !strings.HasPrefix(got, "2026-11-22 10:01:53 0.0.0.0          0      0.000") || !strings.Contains(got, " ?  0 ") {
 		t.Errorf("unsynchronised: got %q", got)
 	}

@@ -135,11 +135,11 @@ func (l *Log) clock(before clock.Reading, s *engine.Snapshot) {
 	if t.Updates == l.past.updates {
 		return
 	}
-	u := update{at: before.Wall, tracking: *t}
+	u := update{at: before.Wall, tracking: *t, who: "0.0.0.0"}
 	for i := range s.Sources {
 		switch src := &s.Sources[i]; src.State {
 		case selection.StateSelected:
-			u.sd, u.poll = src.SD, src.Poll
+			u.who, u.sd, u.poll = label(src), src.SD, src.Poll
 			u.combined++
 		case selection.StateCombined:
 			u.combined++
@@ -260,18 +260,16 @@ func (w *writer) record(r any) {
 }
 
 func (w *writer) measurement(m *measurement) {
-	local := m.source.Kind != engine.KindServer && m.source.Kind != engine.KindPool
 	put := func(k kind, f func([]byte, *measurement) []byte) {
 		w.put(k, m.arrived, func(dst []byte) []byte { return f(dst, m) })
 	}
-	switch {
-	case !m.source.Addr.IsValid() && local:
+	if m.source.Kind == engine.KindRefClock { // there is no packet
 		put(clockstats, appendClockstats)
-		return
-	}
-	put(rawstats, appendRawstats)
-	if synchronised(&m.source.Last) {
-		put(measurements, appendMeasurements)
+	} else {
+		put(rawstats, appendRawstats)
+		if synchronised(&m.source.Last) {
+			put(measurements, appendMeasurements)
+		}
 	}
 	if m.accepted {
 		put(peerstats, appendPeerstats)

@@ -125,6 +125,26 @@ func TestRecords(t *testing.T) {
 	})
 }
 
+// TestReferenceClock: of a clock of this machine there is no packet; it has a line
+// in clockstats, and its name where others have an address.
+func TestReferenceClock(t *testing.T) {
+	start(t, func(t *testing.T, b *bench) {
+		b.Configure(everything("/tmp/stats"))
+		s := &b.snap.Sources[1]
+		s.Kind, s.Name, s.Addr = engine.KindRefClock, "GPS", netip.AddrFrom4([4]byte{'G', 'P', 'S', 0})
+		b.reply(true)
+		b.end()
+		for file, want := range map[string]int{
+			"rawstats": 0, "measurements.log": 0, "clockstats": 1, "peerstats": 1, "statistics.log": 1, "tracking.log": 1, "loopstats": 1,
+		} {
+			text := b.folder.files[file+".20261122"]
+			if n := b.lines(file); n != want || want == 1 && file != "loopstats" && !strings.Contains(text, " GPS ") {
+				t.Errorf("%s: %d lines, want %d:\n%s", file, n, want, text)
+			}
+		}
+	})
+}
+
 // TestMaxError is chrony's: what was unknown until now, and what has been found.
 func TestMaxError(t *testing.T) {
 	start(t, func(t *testing.T, b *bench) {

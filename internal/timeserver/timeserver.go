@@ -22,6 +22,7 @@ import (
 	"ntsd/internal/engine"
 	"ntsd/internal/lanca"
 	"ntsd/internal/linux/serving"
+	"ntsd/internal/linux/sysclock"
 	"ntsd/internal/mode6"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/responder"
@@ -84,7 +85,7 @@ func New(o Options) (*Server, error) {
 		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(o.Config.SystemClock.Precision),
 		Control: (&mode6.Service{
 			Report: o.Daemon.Report, Server: func() status.ServerStats { return s.ServerStats() },
-			Host: host(served.Precision(o.Config.SystemClock.Precision)),
+			Host: host(served.Precision(o.Config.SystemClock.Precision)), Kernel: kernel,
 		}).Answer,
 		ListenLocal: func(port uint16) (ports []responder.Port, err error) {
 			sockets, err := serving.ListenLocal(port, served)
@@ -114,6 +115,12 @@ func host(precision ntptime.Exponent) mode6.Host {
 		h.Release = unix.ByteSliceToString(u.Release[:])
 	}
 	return h
+}
+
+// kernel tells ntpq of the kernel's clock.
+func kernel() (mode6.Kernel, error) {
+	d, err := sysclock.ReadDiscipline()
+	return mode6.Kernel(d), err
 }
 
 // Run serves until ctx ends.

@@ -78,7 +78,6 @@ func gain(c calls, pass time.Duration) (clock.Offset, time.Duration) {
 
 // What only these tests look at.
 const (
-	staNano     = 0x2000                 // set by every ADJ_SETOFFSET with ADJ_NANO
 	adjReadLeft = 0x2000 | adjSingleshot // ADJ_OFFSET_SS_READ
 )
 

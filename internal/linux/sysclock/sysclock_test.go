@@ -434,3 +434,24 @@ func BenchmarkTimeNow(b *testing.B) {
 		_ = time.Now()
 	}
 }
+
+// TestReadDiscipline: units follow the kernel's own word, and nothing is set.
+func TestReadDiscipline(t *testing.T) {
+	r := newRecorder()
+	r.state = timex{offset: -1500, freq: -12 << 15, maxError: 193516, estError: 16, status: staPLL | staNano, constant: 4}
+	want := Discipline{
+		Offset: -1500, Frequency: clock.RatePPM(-6), MaxError: 193516 * time.Microsecond, EstError: 16 * time.Microsecond,
+		Flags: staPLL | staNano, Constant: 4,
+	}
+	if got, err := readDiscipline(r.calls()); err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	r.state.status = staUnsync
+	if got, err := readDiscipline(r.calls()); err != nil || got.Offset != -1500*1000 || len(r.set) != 0 {
+		t.Errorf("in microseconds: got %+v, %v, set %v", got, err, r.set)
+	}
+	r.refuse = func(timex) error { return syscall.ENOSYS }
+	if _, err := readDiscipline(r.calls()); !errors.Is(err, syscall.ENOSYS) {
+		t.Errorf("got %v", err)
+	}
+}
