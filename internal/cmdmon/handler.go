@@ -190,10 +190,10 @@ func showSource(q *question, report *status.Report, r *reply) (format, result) {
 		r.sourceData(s, place(i, s))
 		return fmtSourceData, success
 	case cmdSourcestats:
-		r.sourcestats(s, place(i, s))
+		r.sourcestats(s, host(i, s))
 		return fmtSourcestats, success
 	case cmdSelectData:
-		r.selectData(s, place(i, s))
+		r.selectData(s, host(i, s))
 		return fmtSelectData, success
 	case cmdSourceName:
 		return r.sourceName(s)
@@ -202,6 +202,18 @@ func showSource(q *question, report *status.Report, r *reply) (format, result) {
 		return fmtAuthData, success
 	}
 	return r.ntpData(s, q.longest()), success
+}
+
+// refClock is the kind of a source that is no host. The letters of its reference
+// ID stand for its address.
+const refClock = "refclock"
+
+// host is the place of a source on the network; a reference clock has none.
+func host(i int, s *status.Source) address {
+	if s.Kind == refClock {
+		return address{}
+	}
+	return place(i, s)
 }
 
 // place is what stands for source i: its address, or while that is not known
@@ -213,7 +225,7 @@ func place(i int, s *status.Source) address {
 	return address{id: uint32(i) + 1}
 }
 
-// find returns the index of the source that an address means, or -1.
+// find returns the index of the host that an address means, or -1.
 func find(report *status.Report, a address) int {
 	if a == (address{}) {
 		return -1
@@ -222,7 +234,7 @@ func find(report *status.Report, a address) int {
 		a.ip = a.ip.Unmap()
 	}
 	for i := range report.Sources {
-		if place(i, &report.Sources[i]) == a {
+		if host(i, &report.Sources[i]) == a {
 			return i
 		}
 	}

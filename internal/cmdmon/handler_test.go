@@ -384,6 +384,39 @@ func TestSourcesByAddress(t *testing.T) {
 	}
 }
 
+// TestReferenceClock: it is shown by its reference ID, and is no host.
+func TestReferenceClock(t *testing.T) {
+	f := crowd()
+	f.report.Sources = append(f.report.Sources, status.Source{Ident: status.Ident{Name: "PPS", Address: "80.80.83.0", Kind: refClock}, Sample: status.Sample{Mark: "*"}})
+	h := Handler{Daemon: f}
+	show := func(c command, n int, data ...byte) *reader {
+		return &reader{t, h.Reply(t.Context(), Socket, ask(c, n, data...), nil)[replyHeader:]}
+	}
+	var s status.Source
+	show(cmdSourceData, 76, 0, 0, 0, 4).sourceData(&s)
+	if s.Kind != refClock || s.Address != "80.80.83.0" {
+		t.Errorf("sources: got %s %s, want a reference clock PPS", s.Kind, s.Address)
+	}
+	for _, r := range []*reader{show(cmdSourcestats, 84, 0, 0, 0, 4), show(cmdSelectData, 76, 0, 0, 0, 4)} {
+		id := r.hex()
+		if at := parseAddress(r.bytes(addressLength)); id != "50505300" || at != (address{}) {
+			t.Errorf("got %s, %v, want PPS without an address", id, at)
+		}
+	}
+	for _, c := range []command{cmdSourceName, cmdNTPData, cmdAuthData} {
+		if got := resultOf(h.Reply(t.Context(), Socket, ask(c, 284, wire("80.80.83.0")...), nil)); got != noSuchSource {
+			t.Errorf("command %d: got %d, want no such source", c, got)
+		}
+	}
+	all := append(wire("0.0.0.0"), wire("1.2.3.4")...)
+	h.Reply(t.Context(), Socket, ask(cmdOffline, 60, all...), nil)
+	for _, req := range f.asked {
+		if slices.Contains(req.Args, "80.80.83.0") {
+			t.Errorf("did %v", req)
+		}
+	}
+}
+
 // TestDaemonGone: while the daemon ends, chronyc hears of a failure.
 func TestDaemonGone(t *testing.T) {
 	h := Handler{Daemon: &fixed{failure: errors.New("stopped")}}
