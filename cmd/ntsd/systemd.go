@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,11 +50,22 @@ func systemdFolders(m *config.Main, getenv func(string) string) {
 		{&m.StateDir, usual.StateDir, "STATE_DIRECTORY"},
 		{&m.RunDir, usual.RunDir, "RUNTIME_DIRECTORY"},
 	} {
-		// Where there are several, colons part them.
-		if made, _, _ := strings.Cut(getenv(f.named), ":"); made != "" && *f.folder == f.usual {
+		if made := ownFolder(getenv(f.named)); made != "" && *f.folder == f.usual {
 			*f.folder = made
 		}
 	}
+}
+
+// ownFolder is the one of several, which colons part, that has our name; else
+// the first. systemd orders them by name, whatever order the unit has.
+func ownFolder(folders string) string {
+	all := strings.Split(folders, ":")
+	for _, dir := range all {
+		if filepath.Base(dir) == config.PackageName {
+			return dir
+		}
+	}
+	return all[0]
 }
 
 // tellSystemd says "ready" to the systemd that started us, if one did, and

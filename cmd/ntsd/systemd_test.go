@@ -82,11 +82,14 @@ func TestSystemdConfig(t *testing.T) {
 }
 
 func TestSystemdFolders(t *testing.T) {
-	env := map[string]string{"STATE_DIRECTORY": "/var/lib/ntsd:/var/lib/other", "RUNTIME_DIRECTORY": "/run/ntsd"}
+	env := map[string]string{"STATE_DIRECTORY": "/var/lib/ntsd:/var/lib/other", "RUNTIME_DIRECTORY": "/run/chrony:/run/ntsd"}
 	m := config.Default().Main
 	systemdFolders(&m, func(name string) string { return env[name] })
 	if m.StateDir != "/var/lib/ntsd" || m.RunDir != "/run/ntsd" {
 		t.Errorf("got %s, %s", m.StateDir, m.RunDir)
+	}
+	if got := ownFolder("/var/lib/time:/var/lib/zone"); got != "/var/lib/time" {
+		t.Errorf("folders of other names: got %s, want the first", got)
 	}
 	m.StateDir = "/mnt/state"
 	systemdFolders(&m, func(name string) string { return env[name] })
