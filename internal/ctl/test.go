@@ -31,6 +31,9 @@ func (c *invocation) test(words []string) error {
 	if words[0] == "-4" || words[0] == "-6" {
 		words, family = words[1:], " ipv"+words[0][1:]
 	}
+	if len(words) == 0 {
+		return failf(ExitUsage, "test: a server is needed; see ntsctl help test")
+	}
 	text := strings.Join(words, " ") + family
 	target, err := probe.ParseTarget(text)
 	if err != nil {

@@ -22,6 +22,7 @@ const maxAdded = 32
 var (
 	errPresent = errors.New("daemon: that source is there already")
 	errMany    = fmt.Errorf("daemon: more than %d sources cannot be added", maxAdded)
+	errNoKey   = errors.New("daemon: there is no usable key of that id in the configuration")
 	errMember  = errors.New("daemon: that address is one of several of its name: delete the name, or take the address offline")
 )
 
@@ -56,6 +57,8 @@ func (d *Daemon) Add(ctx context.Context, s config.Source) error {
 		switch {
 		case slices.ContainsFunc(d.sources(), func(o config.Source) bool { return same(o, s) }):
 			refused = errPresent
+		case d.keyless(s):
+			refused = errNoKey
 		case len(d.changed.added) >= maxAdded:
 			refused = errMany
 		default:
@@ -126,10 +129,18 @@ func same(a, b config.Source) bool {
 	return strings.EqualFold(a.Name, b.Name) && a.Port == b.Port && a.Kind == b.Kind
 }
 
+// keyless reports whether a source needs a symmetric key that is not there.
+func (d *Daemon) keyless(s config.Source) bool {
+	return s.Key != 0 && !s.NTS && d.applied.Secret(s.Key) == nil
+}
+
 // moreSources are those beside the configured ones: learnt by DHCP, and added.
 func (d *Daemon) moreSources() []config.Source {
 	more := slices.DeleteFunc(d.learntSources(), func(o config.Source) bool { return d.changed.lacks(o.Name) })
 	for _, s := range d.changed.added {
+		if d.keyless(s) {
+			continue // a reload took its key away: never without one
+		}
 		is := func(o config.Source) bool { return same(o, s) }
 		// After a reload the configuration may name it, too.
 		if !slices.ContainsFunc(more, is) && (d.changed.lacks(s.Name) || !slices.ContainsFunc(d.applied.Sources, is)) {

@@ -52,6 +52,7 @@ func TestAddAndDelete(t *testing.T) {
 			{control.CmdAdd, "server ONE.example", "is there already", "one.example three.example two.example"},
 			{control.CmdAdd, "makestep 1 3", "a source is server or pool", "one.example three.example two.example"},
 			{control.CmdAdd, "server x minpoll 99", "minpoll", "one.example three.example two.example"},
+			{control.CmdAdd, "server 192.0.2.5 key 7", "no usable key", "one.example three.example two.example"},
 			{control.CmdDelete, "192.0.2.2", "", "one.example three.example"},
 			{control.CmdDelete, "two.example", "no such source", "one.example three.example"},
 			{control.CmdAdd, "server two.example iburst maxpoll 8", "", "one.example three.example two.example"},

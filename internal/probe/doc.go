@@ -5,8 +5,7 @@
 // declares.
 //
 // Non-goals: keeping time (nothing of a test reaches the engine, and the clock
-// is only read), judging a server over time (package assoc), and servers with
-// symmetric keys, which are asked without.
+// is only read) and judging a server over time (package assoc).
 //
 // A test is bounded in time and in packets by the constants below, and Desk
 // bounds how many run and how often: whoever may click in LuCI may ask for one.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ntsd/internal/event"
+	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/nts"
 	"ntsd/internal/siv"
@@ -21,7 +22,8 @@ type request struct {
 	data     []byte
 	transmit ntptime.Timestamp
 	uid      nts.UniqueID
-	s2c      siv.AEAD // nil: a plain request
+	s2c      siv.AEAD // nil: a request without NTS
+	key      *mac.Key // nil: without a symmetric key, too
 }
 
 // reply is what came back.
@@ -36,20 +38,28 @@ type reply struct {
 
 // Reasons for which no reply can be used.
 var (
-	errNoReply   = errors.New("no reply")
-	errNoCookie  = errors.New("no cookie is left")
-	errPlain     = errors.New("the reply has no NTS fields: something answers that is not the NTS server")
-	errForged    = errors.New("the reply is not authentic: it was changed on the way, or is not the server's")
-	errExhausted = errors.New("no more requests in one test")
+	errNoReply    = errors.New("no reply")
+	errNoCookie   = errors.New("no cookie is left")
+	errKeyUnknown = errors.New("the server does not know the symmetric key, or another one by that number")
+	errPlain      = errors.New("the reply has no NTS fields: something answers that is not the NTS server")
+	errForged     = errors.New("the reply is not authentic: it was changed on the way, or is not the server's")
+	errExhausted  = errors.New("no more requests in one test")
 )
 
-// plain returns a request without NTS.
+// plain returns a request without NTS, under the symmetric key if there is one.
 func (t *test) plain() (*request, error) {
 	hdr, err := t.header()
 	if err != nil {
 		return nil, err
 	}
-	return &request{data: hdr.Append(nil), transmit: hdr.Transmit}, nil
+	r := &request{data: hdr.Append(nil), transmit: hdr.Transmit}
+	if t.target.Key != nil && !t.target.Source.NTS {
+		if r.key, err = mac.New(t.target.Key); err != nil {
+			return nil, err
+		}
+		r.data = r.key.Append(r.data)
+	}
+	return r, nil
 }
 
 // header is that of every request. RFC 8915 §9.1, draft-ietf-ntp-data-minimization:
@@ -143,6 +153,15 @@ func (r *request) match(data []byte) (reply, error) {
 	}
 	got := reply{header: hdr}
 	got.kiss, _ = hdr.KissCode()
+	if r.key != nil {
+		switch m := mac.Of(data); {
+		case mac.IsNAK(m):
+			return reply{}, errKeyUnknown
+		case !r.key.Verify(data, m):
+			return reply{}, errForged
+		}
+		got.authenticated = true
+	}
 	if r.s2c == nil {
 		return got, nil
 	}

@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
@@ -189,6 +190,9 @@ func (t *test) note(addr netip.Addr, failure string) {
 // ask establishes keys with one address and asks for the time once.
 func (t *test) ask(ctx context.Context, addr netip.Addr) (failure string) {
 	s := &t.target.Source
+	if s.Key != 0 && !s.NTS && t.target.Key == nil {
+		return fmt.Sprintf("key %d is not known here: the daemon has the keys of its configuration", s.Key)
+	}
 	t.result.Address = addr.String()
 	t.ntp = netip.AddrPortFrom(addr, s.Port)
 	if s.NTS {

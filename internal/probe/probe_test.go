@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ntsd/internal/config"
+	"ntsd/internal/mac"
 	"ntsd/internal/wire"
 )
 
@@ -168,6 +169,11 @@ func TestFailures(t *testing.T) {
 				t.Errorf("got %+v", r.NTP)
 			}
 		}},
+		{"a key that is not known", "server time.example key 7", nil, "key 7 is not known here", func(t *testing.T, w *world, _ Result) {
+			if len(w.requests) != 0 {
+				t.Error("a request was sent without it")
+			}
+		}},
 		{"plain", "server time.example", nil, "", func(t *testing.T, w *world, r Result) {
 			if r.KE != nil || r.NTP.Authenticated || w.kes != 0 || len(w.requests) != 1 || r.SizeLoss != nil {
 				t.Errorf("got %+v, %d requests", r, len(w.requests))
@@ -201,6 +207,47 @@ func TestFailures(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSymmetricKey: requests carry a MAC under the key that the source names, and
+// only replies with one count.
+func TestSymmetricKey(t *testing.T) {
+	secret := func(text string) *mac.Secret {
+		key, err := mac.ParseSecret(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &mac.Secret{ID: 7, Type: mac.AES128, Value: key}
+	}
+	right, wrong := secret("HEX:00112233445566778899aabbccddeeff"), secret("HEX:ffeeddccbbaa99887766554433221100")
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			key   *mac.Secret
+			error string
+		}{{right, ""}, {wrong, "does not know the symmetric key"}} {
+			w := newWorld()
+			w.path = func(request, _ []byte) []byte {
+				k, err := mac.New(right)
+				if err != nil {
+					t.Fatal(err)
+				}
+				reply := w.answer(request[:wire.HeaderLen])
+				if !k.Verify(request, mac.Of(request)) {
+					return append(reply, 0, 0, 0, 0) // crypto-NAK
+				}
+				return k.Append(reply)
+			}
+			target, err := ParseTarget("server time.example key 7")
+			if err != nil {
+				t.Fatal(err)
+			}
+			target.Key = c.key
+			r := w.prober().Run(t.Context(), target, nil)
+			if r.OK != (c.error == "") || !strings.Contains(r.Error, c.error) || r.OK && !r.NTP.Authenticated {
+				t.Errorf("got %+v", r)
+			}
+		}
+	})
 }
 
 // TestConclude: loss is by length only when everything up to one length got

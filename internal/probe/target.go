@@ -8,6 +8,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/foreign"
 	"ntsd/internal/hostname"
+	"ntsd/internal/mac"
 )
 
 // Target is what is to be tested.
@@ -16,6 +17,9 @@ type Target struct {
 	// Trust are the certificate authorities for a source that names none.
 	System bool
 	Files  []string
+	// Key is the symmetric key that the source names; nil: none, or not known
+	// here.
+	Key *mac.Secret
 }
 
 // directives are the words that a test can begin with where it is not a name.
@@ -60,9 +64,10 @@ func (t Target) In(cfg *config.Config, text string) (_ Target, configured bool) 
 	t.System, t.Files = cfg.NTS.SystemCerts, cfg.NTS.TrustedCerts
 	for _, s := range cfg.Sources {
 		if strings.EqualFold(strings.TrimSpace(text), s.Name) {
-			t.Source = s
-			return t, true
+			t.Source, configured = s, true
+			break
 		}
 	}
-	return t, false
+	t.Key = cfg.Secret(t.Source.Key)
+	return t, configured
 }

@@ -128,8 +128,7 @@ func (s *socket) Send(data []byte) error {
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, data)
 	s.sent = s.Read().Mono
-	there := clock.WallTime(time.Now()).Add(ahead + halfTrip)
-	reply, _ := s.core.Reply(nil, server.Request{Data: data, From: netip.MustParseAddrPort("198.51.100.1:5000"), Received: there}, there, s.sys)
+	reply := s.answer(data)
 	if s.path != nil {
 		reply = s.path(data, reply)
 	}
@@ -137,6 +136,13 @@ func (s *socket) Send(data []byte) error {
 		time.AfterFunc(s.trip, func() { s.replies <- reply })
 	}
 	return nil
+}
+
+// answer is the server's reply, if there is one.
+func (w *world) answer(data []byte) []byte {
+	there := clock.WallTime(time.Now()).Add(ahead + halfTrip)
+	reply, _ := w.core.Reply(nil, server.Request{Data: data, From: netip.MustParseAddrPort("198.51.100.1:5000"), Received: there}, there, w.sys)
+	return reply
 }
 
 func (s *socket) Receive(buf []byte) (n int, sent, received event.Stamp, err error) {
