@@ -34,6 +34,8 @@ const cases = [
 	['a falseticker', (r) => { r.sources[2].mark = 'x'; }, 'good', /by 2 servers/, [/^ntp\.east\.example disagrees with the others/]],
 	['a server without keys', (r) => { r.sources[2].mark = '?'; r.sources[2].auth.last_error = 'certificate expired'; }, 'good', /by 2 servers/, [/^No keys from ntp\.east\.example: certificate expired$/]],
 	['an expired certificate', (r) => { r.sources[1].auth.certificate.not_after = '2020-01-01T00:00:00Z'; }, 'good', /by 3/, [/^The certificate of nts\.south\.example has expired/]],
+	['a closed path', (r) => { r.sources[1].auth.path = { longest_answered: 48, shortest_lost: 176, closed: true }; }, 'good', /by 3/, [/^Something on the way to nts\.south\.example drops/]],
+	['symmetric keys', (r) => { for (const s of r.sources) s.auth = { mode: 'symmetric', key_id: 7, aead: 'AES-CMAC-128', key_bits: 128 }; }, 'good', /authenticated by 3 servers/, []],
 	['dry run', (r) => { r.daemon.dry_run = true; }, 'notice', /by 3 servers/, [/^Dry run/]],
 	['running free', (r) => { for (const s of r.sources) s.reach = 0; }, 'warning', /^Running free: no server answers\. The clock is still within 380/, [/Check the connection/]],
 	['on trial', (r) => { r.bootstrap.phase = 'confirming'; }, 'wait', /^The clock is set on trial/, []],

@@ -65,8 +65,10 @@ function offset(s) {
 }
 
 function authentication(a) {
+	if (a.mode == 'symmetric')
+		return [ _('symmetric key %d').format(a.key_id), sub(a.aead) ];
 	if (a.mode != 'nts')
-		return a.mode == 'none' || !a.mode ? _('none') : a.mode;
+		return _('none');
 	return [ _('NTS'), a.key_bits ? sub(a.aead) : sub(_('no keys yet')) ];
 }
 
@@ -110,7 +112,8 @@ return baseclass.extend({
 				return [
 					E('strong', [ s.name ]),
 					[ a.aead || '–', sub(a.key_bits ? _('%d bits').format(a.key_bits) : '') ],
-					a.key_bits ? _('%d of 8').format(a.cookies) : '–',
+					[ a.key_bits ? _('%d of 8').format(a.cookies) : '–',
+						sub(a.path ? _('requests over %d bytes get lost on the way').format(a.path.longest_answered) : '') ],
 					certificate(a.certificate, zone, now),
 					[ a.last_ke_ago_s != null && a.last_ke_ago_s >= 0 ? format.ago(a.last_ke_ago_s) : a.key_bits ? _('before the start') : '–',
 						sub(t ? _('%s, took %s').format(t.version, format.time(t.duration_s)) : ''), sub(a.last_error),

@@ -14,6 +14,9 @@ function wrong(s) { return s.mark == 'x'; }
 
 function nts(s) { return s.auth.mode == 'nts'; }
 
+/* By NTS or by a symmetric key. */
+function authenticated(s) { return s.auth.mode != null && s.auth.mode != 'none'; }
+
 function name(s) { return s.name; }
 
 function operator(s) { return s.operator || s.name; }
@@ -31,6 +34,7 @@ function because(list) {
 function remarks(r, sources) {
 	var notes = [], t = r.tracking, now = Date.parse(r.time);
 	var liars = sources.filter(wrong), failing = sources.filter(function(s) { return nts(s) && s.auth.last_error; });
+	var blocked = sources.filter(function(s) { return s.auth.path && s.auth.path.closed; });
 	var expired = sources.filter(function(s) { return s.auth.certificate && Date.parse(s.auth.certificate.not_after) < now && s.reach > 0; });
 	if (t.synchronised && liars.length)
 		notes.push(N_(liars.length, '%s disagrees with the others and is not used.', '%s disagree with the others and are not used.').format(format.names(liars.map(name))));
@@ -38,6 +42,8 @@ function remarks(r, sources) {
 		notes.push(_('No keys from %s').format(because(failing).slice(0, 3).join('; ')));
 	if (expired.length)
 		notes.push(_('The certificate of %s has expired by this clock.').format(format.names(expired.map(name))));
+	if (blocked.length)
+		notes.push(_('Something on the way to %s drops authenticated requests: the shortest are too long for it.').format(format.names(blocked.map(name))));
 	if (r.bootstrap.warning)
 		notes.push(r.bootstrap.warning);
 	if (r.daemon.config && r.daemon.config.refused)
@@ -48,7 +54,7 @@ function remarks(r, sources) {
 /* The clock is synchronised: by whom, and how well. */
 function synchronised(r, sources) {
 	var t = r.tracking, within = format.time(Math.abs(t.correction_s) + t.root_dispersion_s + t.root_delay_s / 2);
-	var mine = sources.filter(used), signed = mine.filter(nts), n = t.authenticated ? signed.length : mine.length;
+	var mine = sources.filter(used), signed = mine.filter(authenticated), n = t.authenticated ? signed.length : mine.length;
 	var owners = unique(signed.map(operator));
 	var v = { level: 'good', notes: [] };
 	if (sources.every(function(s) { return s.reach == 0; })) {
