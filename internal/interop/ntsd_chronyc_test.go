@@ -109,6 +109,7 @@ func TestNtsdChronyc(t *testing.T) {
 	a.served(client, sent[30])
 	a.doors()
 	a.orders(srv, dead)
+	a.moves(sections(5))
 }
 
 // compare wants chronyc to print what ntsctl prints: each field is that of
@@ -340,6 +341,25 @@ func (a *asked) orders(srv, dead *Host) {
 	}
 	if n := strings.Count(a.Log(), "configuration reloaded"); n != 3 {
 		a.t.Errorf("the configuration was reloaded %d times, want 3: by us, rekey and reload sources", n)
+	}
+}
+
+// moves wants the socket and the port to follow the configuration.
+func (a *asked) moves(sections []string) {
+	a.t.Helper()
+	before, after := filepath.Join(a.host.Dir, "run", "chronyd.sock"), filepath.Join(a.host.Dir, "other", "chronyd.sock")
+	a.l.configure(a.host, append(sections[:len(sections)-1], section("monitor", "chrony_socket", after))...)
+	a.ask("reload")
+	gone := func(path string) bool { _, err := os.Lstat(path); return err != nil }
+	a.host.waitFor("other socket", func() bool { return gone(before) && !gone(after) && !a.host.listening("udp", 323) })
+	if got, exit := a.chronyc("-h", after, "activity"); exit != 0 {
+		a.t.Errorf("at the other path: %s", got)
+	}
+	if got, exit := a.chronyc("-h", before+",127.0.0.1", "activity"); exit == 0 {
+		a.t.Errorf("where it was: %s", got)
+	}
+	if err := a.Stop(); err != nil || !gone(after) {
+		a.t.Errorf("after the end (%v) the socket is still there", err)
 	}
 }
 
