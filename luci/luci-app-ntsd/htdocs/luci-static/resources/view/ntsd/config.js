@@ -265,7 +265,11 @@ return view.extend({
 		g.sortable = true;
 		g.nodescriptions = true;
 		g.addbtntitle = { server: _('Add server…'), pool: _('Add pool…'), peer: _('Add peer…') }[type];
-		g.modaltitle = function(section_id) { return '%h'.format(uci.get('ntsd', section_id, 'hostname') || title); };
+		/* A title is taken for HTML: only what can be a host. */
+		g.modaltitle = function(section_id) {
+			var host = uci.get('ntsd', section_id, 'hostname');
+			return host && validate.splitHost(host) ? host : title;
+		};
 		sourceTabs.forEach(function(t) { g.tab(t[0], t[1]); });
 		options.of(type).forEach(function(d) {
 			var f = fields.many(g, d.tab, type, d.name);
