@@ -45,6 +45,7 @@ return baseclass.extend({
 		this.saved = null;   /* the verdict on what is saved on the router */
 		this.read = null;    /* when the daemon last read its file */
 		this.page = null;    /* the verdict on what the page edits */
+		this.daemon = null;  /* what the daemon last told of itself */
 		this.waiting = null; /* since when the daemon has not taken it up */
 	},
 
@@ -73,8 +74,10 @@ return baseclass.extend({
 				return report;
 			}) : report;
 		}).then(function(report) {
-			dom.content(self.state, self.describe(report.daemon || {}));
+			self.daemon = report.daemon || {};
+			dom.content(self.state, self.describe(self.daemon));
 		}, function(e) {
+			self.daemon = null;
 			dom.content(self.state, self.absent(e));
 		});
 	},
@@ -134,6 +137,8 @@ return baseclass.extend({
 	show: function(verdict, go) {
 		var nodes = [];
 		this.page = verdict;
+		if (this.daemon)
+			dom.content(this.state, this.describe(this.daemon));
 		if (!verdict) {
 			dom.content(this.advice, nodes);
 			return;

@@ -83,11 +83,11 @@ function rows(r) {
 		add(_('Valid'), _('from %s to %s').format(date(cert.not_before), date(cert.not_after)));
 		add(_('Checked'), cert.verified ? _('yes, for this name') : cert.refused || _('no'));
 	}
-	if (ke) {
-		add(_('Key establishment'), _('%s, port %d, in %s').format(ke.tls_version || 'TLS', ke.port, span(ke.duration_s)));
+	if (ke && ke.tls_version) {
+		add(_('Key establishment'), _('%s, port %d, in %s').format(ke.tls_version, ke.port, span(ke.duration_s)));
 		add(_('Algorithm (AEAD)'), ke.aead);
 		add(_('Cookies'), ke.cookies ? _('%d of %d bytes').format(ke.cookies, ke.cookie_bytes) : null);
-		add(_('Post-quantum'), ke.tls_version ? ke.post_quantum ? _('yes (%s)').format(ke.group) : _('no') : null);
+		add(_('Post-quantum'), ke.post_quantum ? _('yes (%s)').format(ke.group) : _('no'));
 	}
 	if (ntp) {
 		add(_('Offset'), ahead(ntp.offset_s));
