@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/ctl"
 	"ntsd/internal/daemon"
+	"ntsd/internal/linux/refclock"
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/probe"
 	"ntsd/internal/statlog"
@@ -195,6 +196,9 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()
+	for _, f := range out.last {
+		f()
+	}
 	return ended(log, err)
 }
 
@@ -215,6 +219,7 @@ type outlets struct {
 	stats   *statlog.Log
 	asked   *relay
 	applied []func() // called when a new configuration is in force
+	last    []func() // called when all has ended
 }
 
 // tell says to all whom it concerns that a new configuration is in force.
@@ -232,6 +237,9 @@ func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.
 	out.applied = append(out.applied, out.changed.Nudge)
 	parts := outside(cfg, clk, log)
 	parts.Clock, parts.Network = kept{clk, cfg.Main.RTCSync}, network{clk, openCards(cfg, log), out.asked}
+	clocks := refclock.New(clk)
+	parts.Clocks = clocks
+	out.last = append(out.last, clocks.CloseAll)
 	parts.Store, parts.Flash = &files{dir: cfg.Main.RunDir}, &flashFiles{dir: cfg.Main.StateDir, count: out.flash}
 	parts.Restore, parts.Leaps = o.restore, readLeaps
 	parts.Announce, parts.Applied = out.router.Announce, out.tell

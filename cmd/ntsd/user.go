@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"ntsd/internal/cmdmon"
 	"ntsd/internal/config"
@@ -56,6 +57,12 @@ func giveFolders(user sandbox.User, cfg *config.Config) error {
 	}
 	if dir := cfg.Main.StateDir; dir != "" && store.MakeDir(dir, 0o700) == nil {
 		_ = user.Own(dir)
+	}
+	for i := range cfg.RefClocks { // those that are there; a later one is hotplug's affair
+		if r := &cfg.RefClocks[i]; r.Driver == "PPS" || r.Driver == "PHC" {
+			path, _, _ := strings.Cut(r.Parameter, ":")
+			_ = user.Own(path)
+		}
 	}
 	// One for chronyc's socket alone, in the place where chronyc looks: only
 	// if nobody has it.

@@ -79,8 +79,15 @@ func broken() []brokenCase {
 		}},
 		{"unknown section", "config sever 'x'\n\toption hostname a.example\n", []string{"warning: /etc/config/ntsd:1: sever 'x': this section type is not known; did you mean 'server'?"}},
 		{"unknown section, nothing near", "config interface 'lan'\n", []string{"warning: /etc/config/ntsd:1: interface 'lan': this section type is not known"}},
-		{"idle once", "config refclock\n\toption driver SHM\n\toption parameter 0\nconfig refclock\n\toption driver SHM\n\toption parameter 1\n", []string{
-			"warning: /etc/config/ntsd:1: @refclock[0]: this section is not acted on by this version",
+		{"idle", "config refclock\n\toption driver SHM\n\toption parameter 0\n\toption local 1\nconfig refclock\n\toption driver SHM\n\toption parameter 1\n\toption local 1\n", []string{
+			"warning: /etc/config/ntsd:4: @refclock[0]: option 'local' is not acted on by this version",
+			"warning: /etc/config/ntsd:8: @refclock[1]: option 'local' is not acted on by this version",
+		}},
+		{"refclock segment", "config refclock\n\toption driver SHM\n\toption parameter /dev/pps0\n", []string{
+			"error: /etc/config/ntsd:3: @refclock[0]: option 'parameter' '/dev/pps0': \"/dev/pps0\" is no number from 0 to 255",
+		}},
+		{"refclock device", "config refclock\n\toption driver PPS\n\toption parameter /dev/pps0:rising\n", []string{
+			"error: /etc/config/ntsd:3: @refclock[0]: option 'parameter' '/dev/pps0:rising': driver PPS has no option \"rising\"",
 		}},
 		{"disabled", "config server\n\toption disabled 1\n\toption noval 1\n", nil},
 		in("pool size", "pool", "maxsources 0", "error: /etc/config/ntsd:2: @pool[0]: option 'maxsources' '0': must be a whole number from 1 to 16"),

@@ -13,6 +13,7 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"ntsd/internal/clock"
@@ -341,6 +342,19 @@ type RefClock struct {
 	Prefer, Trust bool
 	Require       bool
 	NoSelect      bool
+}
+
+// Name is the clock's reference ID; by default chrony's for the i-th clock: its
+// driver and its number.
+func (r *RefClock) Name(i int) string {
+	name := []byte(r.Driver[:3] + strconv.Itoa(i%10))
+	if i >= 10 {
+		name[2] = byte('0' + i/10%10)
+	}
+	if r.RefID != "" {
+		return r.RefID
+	}
+	return string(name)
 }
 
 // Usable reports whether the configuration leaves the daemon anything to do:

@@ -3,10 +3,12 @@ package config
 import (
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/ntptime"
+	"ntsd/internal/refdata"
 )
 
 func accessSection(typ, doc string, field func(*Config) *[]Access) Section {
@@ -131,26 +133,30 @@ func keyFileSection() Section {
 
 func refClockSection() Section {
 	options := append(refClockTiming(),
-		option(later, "lock", optional(operatorName()), "", "reference id of the clock that numbers the seconds of this one", func(r *RefClock) *string { return &r.Lock }),
-		option(later, "maxlockage", optional(integer(0, 1000)), "", "pulses for which that number holds", func(r *RefClock) *int { return &r.MaxLockAge }),
-		option(later, "filter", optional(integer(0, maxSamples)), "", "samples that are combined into one", func(r *RefClock) *int { return &r.Filter }),
-		option(later, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples kept", func(r *RefClock) *int { return &r.MinSamples }),
-		option(later, "maxsamples", optional(integer(0, maxSamples)), "", "most samples kept", func(r *RefClock) *int { return &r.MaxSamples }),
-		option(later, "stratum", optional(integer(0, 15)), "", "stratum of the clock", func(r *RefClock) *int { return &r.Stratum }),
-		option(later, "tai", boolean(), "0", "it keeps TAI", func(r *RefClock) *bool { return &r.TAI }),
+		option(acted, "lock", optional(operatorName()), "", "reference id of the clock that numbers the seconds of this one", func(r *RefClock) *string { return &r.Lock }),
+		option(acted, "maxlockage", optional(integer(0, 1000)), "", "pulses for which that number holds", func(r *RefClock) *int { return &r.MaxLockAge }),
+		option(acted, "filter", optional(integer(0, maxSamples)), "", "samples that are combined into one", func(r *RefClock) *int { return &r.Filter }),
+		option(acted, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples kept", func(r *RefClock) *int { return &r.MinSamples }),
+		option(acted, "maxsamples", optional(integer(0, maxSamples)), "", "most samples kept", func(r *RefClock) *int { return &r.MaxSamples }),
+		option(acted, "stratum", optional(integer(0, 15)), "", "stratum of the clock", func(r *RefClock) *int { return &r.Stratum }),
+		option(acted, "tai", boolean(), "0", "it keeps TAI", func(r *RefClock) *bool { return &r.TAI }),
 		option(later, "local", boolean(), "0", "it is an independent clock, not true time", func(r *RefClock) *bool { return &r.Local }),
-		option(later, "prefer", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Prefer }),
-		option(later, "trust", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Trust }),
-		option(later, "require", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Require }),
-		option(later, "noselect", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.NoSelect }),
+		option(acted, "prefer", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Prefer }),
+		option(acted, "trust", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Trust }),
+		option(acted, "require", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Require }),
+		option(acted, "noselect", boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.NoSelect }),
 	)
-	s := many(later, "refclock", "a reference clock", func(c *Config) *[]RefClock { return &c.RefClocks }, options...)
+	s := many(acted, "refclock", "a reference clock", func(c *Config) *[]RefClock { return &c.RefClocks }, options...)
 	s.check = func(s *section, target any) {
 		switch r := target.(*RefClock); {
 		case r.Driver == "":
 			s.fail("driver", "is missing")
 		case r.Parameter == "":
 			s.fail("parameter", "is missing")
+		default:
+			if _, err := refdata.ParseSpec(r.Driver, r.Parameter); err != nil {
+				s.fail("parameter", strings.TrimPrefix(err.Error(), refdata.ErrSpec.Error()+": "))
+			}
 		}
 	}
 	return s
@@ -163,18 +169,18 @@ func refClockTiming() []Option {
 	poll := integer[ntptime.Exponent](-6, 24)
 	short := timeSpan(0, 10*time.Second)
 	return []Option{
-		option(later, "driver", optional(oneOf[driver]("SHM", "SOCK", "PPS", "PHC")), "", "its kind", func(r *RefClock) *string { return &r.Driver }),
-		option(later, "parameter", optional(path()), "", "segment, socket or device, with the driver's options", func(r *RefClock) *string { return &r.Parameter }),
-		option(later, "refid", optional(text("1 to 4 characters", 4, notBlank)), "", "reference id", func(r *RefClock) *string { return &r.RefID }),
-		option(later, "poll", poll, "4", "interval of its samples, as a power of two of seconds", func(r *RefClock) *ntptime.Exponent { return &r.Poll }),
-		option(later, "dpoll", poll, "0", "interval of reading the driver, likewise", func(r *RefClock) *ntptime.Exponent { return &r.DPoll }),
-		option(later, "offset", clockOffset(), "0", "correction added to its time", func(r *RefClock) *clock.Offset { return &r.Offset }),
-		option(later, "delay", short, "0.000000001", "spread of its delay", func(r *RefClock) *time.Duration { return &r.Delay }),
-		option(later, "precision", optional(short), "", "its precision; by default the system clock's", func(r *RefClock) *time.Duration { return &r.Precision }),
-		option(later, "maxdispersion", optional(short), "", "dispersion above which a sample is ignored", func(r *RefClock) *time.Duration { return &r.MaxDispersion }),
-		option(later, "width", optional(short), "", "width of the pulse, to find the right edge", func(r *RefClock) *time.Duration { return &r.Width }),
-		option(later, "rate", integer(1, 1000), "1", "pulses per second", func(r *RefClock) *int { return &r.Rate }),
-		option(later, "pps", boolean(), "0", "its samples say when a second begins, not which", func(r *RefClock) *bool { return &r.PPS }),
+		option(acted, "driver", optional(oneOf[driver]("SHM", "SOCK", "PPS", "PHC")), "", "its kind", func(r *RefClock) *string { return &r.Driver }),
+		option(acted, "parameter", optional(path()), "", "segment, socket or device, with the driver's options", func(r *RefClock) *string { return &r.Parameter }),
+		option(acted, "refid", optional(text("1 to 4 characters", 4, notBlank)), "", "reference id", func(r *RefClock) *string { return &r.RefID }),
+		option(acted, "poll", poll, "4", "interval of its samples, as a power of two of seconds", func(r *RefClock) *ntptime.Exponent { return &r.Poll }),
+		option(acted, "dpoll", poll, "0", "interval of reading the driver, likewise", func(r *RefClock) *ntptime.Exponent { return &r.DPoll }),
+		option(acted, "offset", clockOffset(), "0", "correction added to its time", func(r *RefClock) *clock.Offset { return &r.Offset }),
+		option(acted, "delay", short, "0.000000001", "spread of its delay", func(r *RefClock) *time.Duration { return &r.Delay }),
+		option(acted, "precision", optional(short), "", "its precision; by default the system clock's", func(r *RefClock) *time.Duration { return &r.Precision }),
+		option(acted, "maxdispersion", optional(short), "", "dispersion above which a sample is ignored", func(r *RefClock) *time.Duration { return &r.MaxDispersion }),
+		option(acted, "width", optional(short), "", "width of the pulse, to find the right edge", func(r *RefClock) *time.Duration { return &r.Width }),
+		option(acted, "rate", integer(1, 1000), "1", "pulses per second", func(r *RefClock) *int { return &r.Rate }),
+		option(acted, "pps", boolean(), "0", "its samples say when a second begins, not which", func(r *RefClock) *bool { return &r.PPS }),
 	}
 }
 

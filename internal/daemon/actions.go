@@ -36,6 +36,7 @@ func (d *Daemon) perform(ctx context.Context, actions []event.Action) {
 		default:
 			d.performClock(a)
 			d.performStore(a)
+			d.performClocks(ctx, a)
 		}
 	}
 	if take != nil { // what the answer asks for comes after all of the above

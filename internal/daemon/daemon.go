@@ -27,6 +27,7 @@ type Options struct {
 	Network  Network
 	KE       KeyExchanger
 	Resolver Resolver
+	Clocks   Clocks // nil: reference clocks cannot be read
 	Store    Store
 	Flash    Flash      // nil: nothing outlives the power
 	Stats    Statistics // is told of measurements and updates; nil: nobody
@@ -49,6 +50,7 @@ type Daemon struct {
 	engine   *engine.Engine
 	requests *requests
 	lookups  *lookups
+	readings *readings
 	calls    chan call
 	ended    chan struct{} // closed when Run has returned
 	started  clock.Mono
@@ -71,7 +73,7 @@ type Daemon struct {
 // New returns a daemon that has not started.
 func New(opt Options) *Daemon {
 	return &Daemon{
-		opt: opt, requests: newRequests(opt.Network), lookups: newLookups(opt.KE, opt.Resolver),
+		opt: opt, requests: newRequests(opt.Network), lookups: newLookups(opt.KE, opt.Resolver), readings: newReadings(opt.Clocks),
 		calls: make(chan call), ended: make(chan struct{}), failing: make(map[string]bool), applied: opt.Config,
 	}
 }
@@ -113,6 +115,8 @@ func (d *Daemon) Run(ctx context.Context) (*event.Exit, error) {
 			d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
 				return d.engine.HandleResolved(now, ev, out)
 			})
+		case ev := <-d.readings.done:
+			d.clockRead(ctx, ev)
 		case c := <-d.calls:
 			d.answer(ctx, c)
 		}
@@ -187,6 +191,7 @@ func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc) {
 	cancel()
 	d.requests.closeAll()
 	d.lookups.wait()
+	d.readings.running.Wait()
 }
 
 func (d *Daemon) drift() (rate, skew clock.Rate, known bool) {

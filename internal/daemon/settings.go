@@ -11,6 +11,7 @@ import (
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/local"
+	"ntsd/internal/refclock"
 	"ntsd/internal/selection"
 	"ntsd/internal/smooth"
 )
@@ -45,6 +46,9 @@ func translate(c *config.Config) engine.Config {
 	}
 	for i := range c.Peers {
 		sources = append(sources, engineSource(c, &c.Peers[i]))
+	}
+	for i := range c.RefClocks {
+		sources = append(sources, engineClock(c, i))
 	}
 	return engine.Config{
 		Sources: sources,
@@ -114,6 +118,26 @@ func engineSource(c *config.Config, s *config.Source) engine.Source {
 		XLeave: s.XLeave, Interface: s.Interface, LocalPort: local, Filter: s.Filter,
 		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,
 		Select: selection.Options{NoSelect: s.NoSelect, Prefer: s.Prefer, Trust: s.Trust, Require: s.Require},
+	}
+}
+
+// engineClock puts a reference clock of c into the engine's terms.
+func engineClock(c *config.Config, i int) engine.Source {
+	r := &c.RefClocks[i]
+	precision := r.Precision
+	if precision == 0 {
+		precision = c.SystemClock.Precision
+	}
+	return engine.Source{
+		Kind: engine.KindRefClock, Name: r.Name(i), MinPoll: r.Poll, MaxPoll: r.Poll,
+		MinSamples: r.MinSamples, MaxSamples: r.MaxSamples,
+		Select: selection.Options{NoSelect: r.NoSelect, Prefer: r.Prefer, Trust: r.Trust, Require: r.Require},
+		Ref: refclock.Config{
+			Spec: specOf(r.Driver, r.Parameter), RefID: r.Name(i), Lock: r.Lock, Poll: r.Poll, DPoll: r.DPoll,
+			Offset: r.Offset, Delay: r.Delay, Precision: precision, MaxDispersion: r.MaxDispersion,
+			Width: r.Width, Rate: r.Rate, MaxLockAge: r.MaxLockAge, Filter: r.Filter,
+			Stratum: uint8(r.Stratum), Pulses: r.PPS, TAI: r.TAI,
+		},
 	}
 }
 
