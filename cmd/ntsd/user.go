@@ -61,7 +61,9 @@ func giveFolders(user sandbox.User, cfg *config.Config) error {
 	for i := range cfg.RefClocks { // those that are there; a later one is hotplug's affair
 		if r := &cfg.RefClocks[i]; r.Driver == "PPS" || r.Driver == "PHC" {
 			path, _, _ := strings.Cut(r.Parameter, ":")
-			_ = user.Own(path)
+			if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+				_ = os.Lchown(path, user.UID, user.GID)
+			}
 		}
 	}
 	// One for chronyc's socket alone, in the place where chronyc looks: only

@@ -207,5 +207,9 @@ func (a *Assoc) Misses() int { return a.missed }
 func (a *Assoc) Dead() bool { return a.missed >= lostPolls || a.denied || a.way.Finding().Closed }
 
 func (a *Assoc) notice(kind event.NoticeKind, text string) event.Notice {
-	return event.Notice{Kind: kind, Source: a.cfg.ID, Name: a.cfg.Name, Addr: a.Addr(), Text: text}
+	n := event.Notice{Kind: kind, Source: a.cfg.ID, Name: a.cfg.Name, Text: text}
+	if !a.reference {
+		n.Addr = a.Addr()
+	}
+	return n
 }

@@ -38,6 +38,9 @@ func (e *Engine) tracking(now clock.Reading) Tracking {
 	if e.sync.ever {
 		t.ReferenceID, t.Reference = sys.ReferenceID, e.sync.reference
 		t.ReferenceName, t.ReferenceAddr = e.sync.name, e.sync.addr
+		if s, _ := e.find(e.sync.reference); s != nil && s.ref != nil {
+			t.ReferenceAddr = netip.Addr{}
+		}
 		t.Authenticated = e.sync.authenticated
 	}
 	if sys.Orphan && !e.sync.on {

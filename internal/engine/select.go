@@ -191,7 +191,11 @@ func (e *Engine) tellSelection(out []event.Action) []event.Action {
 
 func (e *Engine) notice(kind event.NoticeKind, m *member) event.Notice {
 	s, _ := e.find(m.assoc.ID())
-	return event.Notice{Kind: kind, Source: m.assoc.ID(), Name: s.cfg.Name, Addr: m.assoc.Addr()}
+	n := event.Notice{Kind: kind, Source: m.assoc.ID(), Name: s.cfg.Name}
+	if s.ref == nil {
+		n.Addr = m.assoc.Addr()
+	}
+	return n
 }
 
 // answer ends a one-shot query.

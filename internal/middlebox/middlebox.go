@@ -106,6 +106,16 @@ func (f Finding) String() string {
 	return "requests longer than " + strconv.Itoa(f.Longest) + " bytes get no reply"
 }
 
+// Sentence says it, and what is done about it while requests carry so many
+// placeholders at most.
+func (f Finding) Sentence(placeholders int) string {
+	text := f.String() + ", for something on the way drops them: "
+	if f.Closed {
+		return text + "the shortest with NTS has " + strconv.Itoa(f.Lost)
+	}
+	return text + "at most " + strconv.Itoa(placeholders) + " of 7 spare cookies are asked for at once"
+}
+
 // Want is what the next request is to be.
 type Want struct {
 	Placeholders int  // that the cookie jar has room for

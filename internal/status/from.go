@@ -290,7 +290,7 @@ func leap(l event.Leap) Leap { return Leap(l & 3) }
 func options(o selection.Options) SelectOptions { return SelectOptions(o) }
 
 func kindName(k engine.Kind) string {
-	return [...]string{engine.KindServer: "server", engine.KindPool: "pool", engine.KindPeer: "peer", engine.KindRefClock: "refclock"}[k]
+	return [...]string{engine.KindServer: "server", engine.KindPool: "pool", engine.KindPeer: "peer", engine.KindRefClock: KindRefClock}[k]
 }
 
 func stampName(k event.StampKind) string {

@@ -72,7 +72,7 @@ func (t table) write(w io.Writer, r Report, o Options) error {
 // name is how the options want a source to be called.
 func (o Options) name(id Ident) string {
 	switch {
-	case o.NamesOnly || o.CSV && id.Address == "":
+	case o.NamesOnly || o.CSV && id.Address == "" || id.Kind == KindRefClock:
 		return id.Name
 	case (o.Numeric || o.CSV) && id.Address != "":
 		return id.Address

@@ -187,6 +187,9 @@ type Auth struct {
 	Certificate *Certificate       `json:"certificate,omitempty"`
 }
 
+// KindRefClock is the kind of a reference clock.
+const KindRefClock = "refclock"
+
 // ModeSymmetric is the mode of a source that is authenticated by a symmetric
 // key.
 const ModeSymmetric = "symmetric"

@@ -10,7 +10,6 @@ import (
 
 	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
-	"ntsd/internal/nts"
 	"ntsd/internal/selection"
 )
 
@@ -62,7 +61,7 @@ func sourceWords(r *Report, s *Source) []string {
 	if s.Address == "" {
 		return out // without an address there is nothing to authenticate
 	}
-	if s.Address != s.Name {
+	if s.Address != s.Name && s.Kind != KindRefClock {
 		out[0] = s.Address + ": " + out[0]
 	}
 	return append(out, authWords(r, s)...)
@@ -118,6 +117,9 @@ func authWords(r *Report, s *Source) []string {
 	if a.Mode == ModeSymmetric {
 		return []string{fmt.Sprintf("symmetric key %d, %s with %d bits: as secret as its copies on both sides", a.KeyID, a.AEADName, a.KeyBits)}
 	}
+	if s.Kind == KindRefClock {
+		return []string{"at this machine: nobody on a network can forge what it says"}
+	}
 	if a.Mode != "nts" {
 		return []string{"not authenticated: anyone on the path can forge its replies"}
 	}
@@ -127,7 +129,7 @@ func authWords(r *Report, s *Source) []string {
 	}
 	out = append(out, keyWords(a)...)
 	if a.Path != nil {
-		out = append(out, pathWords(a))
+		out = append(out, a.Path.Sentence(a.MaxPlaceholders))
 	}
 	if t := a.TLS; t != nil {
 		pq := "not post-quantum"
@@ -160,15 +162,6 @@ func keyWords(a *Auth) []string {
 		out = append(out, "on trial: the dates of the certificates were not judged at a time that is trusted")
 	}
 	return out
-}
-
-// pathWords says what the network does to long requests.
-func pathWords(a *Auth) string {
-	text := a.Path.String() + ", for something on the way drops them: "
-	if a.Path.Closed {
-		return text + fmt.Sprintf("the shortest with NTS has %d", a.Path.Lost)
-	}
-	return text + fmt.Sprintf("at most %d of %d spare cookies are asked for at once", a.MaxPlaceholders, nts.MaxCookies-1)
 }
 
 // keTrouble says what went wrong in the last key establishment, and when the
