@@ -99,7 +99,6 @@ func untold() map[string]string {
 		"report.Sources.NTP.Version": identity, "report.Sources.NTP.Mode": identity, "report.Sources.NTP.Stratum": copied,
 		"report.Sources.NTP.PollLog2": copied, "report.Sources.NTP.PrecisionLog2": changed,
 		"report.Sources.NTP.Transmitted": logged, "report.Sources.NTP.Arrived": logged, "report.Sources.Auth.KeyBits": changed,
-		"report.Sources.Auth.Path.Lost": logged,
 		"report.Bootstrap.Started": logged, "report.Bootstrap.Floor": logged, "report.Bootstrap.Rungs.AfterS": logged,
 		"server.Ports": identity, "keys.Keys.ID": identity, "keys.Keys.Made": identity, "keys.Keys.AgeS": identity,
 		"keys.FlashDay": "is told of the daemon", "keys.Flash": "is told of the daemon",

@@ -194,6 +194,12 @@ func (w *writer) auth(all []*status.Source) {
 		}
 		return float64(s.Auth.Path.Longest)
 	})
+	w.gauges(list, "source_nts_shortest_lost_request_bytes", "bytes", "The shortest request known to be dropped there; 0: none.", func(s *status.Source) float64 {
+		if s.Auth.Path == nil {
+			return 0
+		}
+		return float64(s.Auth.Path.Lost)
+	})
 	w.gauges(list, "source_nts_cookies", "", "Unused cookies.", func(s *status.Source) float64 { return float64(s.Auth.Cookies) })
 	w.gauges(list, "source_nts_cookie_bytes", "bytes", "Length of a cookie.", func(s *status.Source) float64 { return float64(s.Auth.CookieBytes) })
 	w.gauges(list, "source_nts_key_bytes", "bytes", "Length of the keys.", func(s *status.Source) float64 { return float64(s.Auth.KeyBits) / 8 })
