@@ -76,7 +76,7 @@ class Harness {
 		});
 		await context.addCookies([{ name: 'sysauth', value: user, url: this.http.url }]);
 		const page = await context.newPage();
-		page.setDefaultTimeout(10000);
+		page.setDefaultTimeout(30000);
 		page.problems = [];
 		page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') page.problems.push(m.text()); });
 		page.on('pageerror', (e) => page.problems.push(String(e.stack)));

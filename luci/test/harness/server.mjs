@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { Access, Bus } from './bus.mjs';
+import { catalogue } from './catalogue.mjs';
 import { root } from './world.mjs';
 
 export const app = path.join(root, 'luci', 'luci-app-ntsd');
@@ -68,7 +69,7 @@ export class Server {
 		const user = /sysauth=(\w+)/.exec(req.headers.cookie ?? '')?.[1] ?? 'admin';
 		if (url.pathname.startsWith('/ubus')) return this.ubus(req, res);
 		if (url.pathname.startsWith('/luci-static/')) return this.file(url.pathname, res);
-		if (url.pathname.startsWith('/cgi-bin/luci/admin/translations/')) return this.send(res, types['.js'], this.catalogue(url.pathname.split('/').at(-1)));
+		if (url.pathname.startsWith('/cgi-bin/luci/admin/translations/')) return this.send(res, types['.js'], catalogue(app, url.pathname.split('/').at(-1), this.real));
 		if (url.pathname.startsWith('/cgi-bin/luci/admin/uci/')) return this.change(url.pathname.split('/').at(-1), res);
 		if (url.pathname === '/cgi-bin/luci/admin/menu') return this.send(res, types['.json'], JSON.stringify(this.menuTree()));
 		if (url.pathname.startsWith('/cgi-bin/luci/')) return this.page(url.pathname.slice('/cgi-bin/luci/'.length), user, res);
@@ -118,11 +119,6 @@ export class Server {
 		if (what.startsWith('apply')) await this.router.uci.apply();
 		if (what === 'revert') this.router.uci.pending.clear();
 		this.send(res, types['.json'], what === 'apply_rollback' ? '{"token":"token"}' : '');
-	}
-
-	/** Translations of our own po files; both runtimes look them up differently. */
-	catalogue(lang) {
-		return this.router.catalogue?.(lang, this.real) ?? '';
 	}
 
 	menuTree() {

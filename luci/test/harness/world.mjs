@@ -49,7 +49,7 @@ config serve
 `;
 }
 
-export async function until(what, ask, seconds = 15) {
+export async function until(what, ask, seconds = 30) {
 	const end = Date.now() + seconds * 1000;
 	for (let last;;) {
 		try {
