@@ -33,6 +33,7 @@ var css = [
 	'.ntsd-table .td{display:block!important;width:auto;min-width:0!important;padding:0;border:0;text-align:left;background:none}.ntsd-table .td:first-child{grid-column:1/-1;font-size:110%}.ntsd-table .td[data-title]::before{content:attr(data-title);display:block;font-weight:normal;font-size:85%;opacity:.8;text-align:left;position:static;width:auto;padding:0}.ntsd-table .td:first-child::before,.ntsd-table .td::after{display:none!important}}',
 	'.ntsd-push{display:inline-flex;align-items:center;gap:.4em;width:auto}label.ntsd-push input{position:relative;margin:0;flex:none}.ntsd-table .th{text-align:left}',
 	'.ntsd summary{display:list-item;list-style:disclosure-closed inside;cursor:pointer}.ntsd details[open]>summary{list-style-type:disclosure-open}',
+	'.ntsd-table .tr.placeholder{height:auto}.ntsd-table .tr.placeholder>.td{position:static;line-height:1.4;padding:1em}',
 	'.ntsd-hide{display:none!important}'
 ].join('\n');
 
