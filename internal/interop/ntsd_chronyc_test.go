@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/mac"
 	"ntsd/internal/siv"
 	"ntsd/internal/status"
 )
@@ -64,14 +65,15 @@ func TestNtsdChronyc(t *testing.T) {
 	gcm.startDemo(l.ca)
 	liar.startDemo(l.ca).SetOffset(clock.Offset(500 * time.Millisecond))
 	plain := l.Host("plain")
-	plain.StartChronyd(l.peers, "local stratum 2", "allow all")
+	plain.StartChronyd(l.peers, "local stratum 2", "allow all", "keyfile "+plain.keyFile(false))
 	router := l.Host("router")
+	key := router.keySection(1, mac.AES128, secretOf(1, mac.AES128))
 	a := &asked{l: l, host: router}
 	sections := func(poll int) []string {
 		return []string{
 			source("chrony.example", poll, "family", "ipv4", "operator", "one"), source(srv.IPv6.String(), poll, "trust", "yes"),
-			source(gcm.IPv4.String(), poll, "prefer", "yes"), plainSource(liar.IPv4.String(), poll), plainSource(plain.IPv6.String(), poll),
-			plainSource(dead.IPv6.String(), poll, "noselect", "yes"), plainSource("nobody.invalid", poll),
+			source(gcm.IPv4.String(), poll, "prefer", "yes"), plainSource(liar.IPv4.String(), poll), plainSource(plain.IPv6.String(), poll, "key", "1"), key,
+			plainSource(dead.IPv6.String(), poll, "noselect", "yes"), peerSection(dead.IPv4.String(), poll), plainSource("nobody.invalid", poll),
 			section("allow") + "\tlist subnet '192.0.2.0/24'\n", section("nts_server", "enabled", "yes", "selfsigned", "yes"),
 			section("smoothtime", "maxppm", "400"), section("monitor", "chrony_port", "323"),
 		}
@@ -199,27 +201,30 @@ func within(before, field, after string) bool {
 // truth compares what chronyc shows with what is so.
 func (a *asked) truth(srv, gcm, liar, plain, dead *Host) {
 	a.t.Helper()
-	rows := a.rows(6, "-n", "-c", "sources")
+	rows := a.rows(7, "-n", "-c", "sources")
 	var names []string
 	marks := map[string]string{}
 	for _, r := range rows {
 		names = append(names, r[2])
 		marks[r[2]] = r[1]
 	}
-	want := []string{srv.IPv4.String(), srv.IPv6.String(), gcm.IPv4.String(), liar.IPv4.String(), plain.IPv6.String(), dead.IPv6.String()}
+	want := []string{srv.IPv4.String(), srv.IPv6.String(), gcm.IPv4.String(), liar.IPv4.String(), plain.IPv6.String(), dead.IPv6.String(), dead.IPv4.String()}
 	if !slices.Equal(names, want) || marks[liar.IPv4.String()] != "x" || marks[dead.IPv6.String()] != "?" ||
-		!slices.ContainsFunc(rows, func(r []string) bool { return r[1] == "*" }) {
-		a.t.Errorf("sources: got %q, want %v, the fourth with x, the last with ?", rows, want)
+		rows[6][0] != "=" || !slices.ContainsFunc(rows, func(r []string) bool { return r[1] == "*" }) {
+		a.t.Errorf("sources: got %q, want %v, the fourth with x, the sixth with ?, the seventh a peer", rows, want)
 	}
-	if rows = a.rows(7, "-N", "-c", "sources", "-a"); rows[0][2] != "chrony.example" || rows[1][2] != srv.IPv6.String() || rows[len(rows)-1][2] != "nobody.invalid" {
+	if rows = a.rows(8, "-N", "-c", "sources", "-a"); rows[0][2] != "chrony.example" || rows[1][2] != srv.IPv6.String() || rows[6][2] != "nobody.invalid" {
 		a.t.Errorf("sources -a with names: got %q", rows)
 	}
-	rows = a.rows(6, "-n", "-c", "authdata")
+	rows = a.rows(7, "-n", "-c", "authdata")
 	theirs := chronyKeys(a.l.peers)
 	for i, k := range []siv.Algorithm{theirs.aead, theirs.aead, siv.AES128GCMSIV} {
 		if r := rows[i]; r[1] != "NTS" || r[3] != fmt.Sprint(uint16(k)) || r[4] != fmt.Sprint(8*k.KeySize()) || r[8] != "8" {
 			a.t.Errorf("authdata: got %v, want NTS with AEAD %d and eight cookies", r, k)
 		}
+	}
+	if r := rows[4]; !slices.Equal(r[1:5], []string{"SK", "1", "13", "128"}) {
+		a.t.Errorf("authdata of a server with a symmetric key: got %v, want key 1, AES128", r)
 	}
 	if r := rows[3]; r[1] != "-" || r[5] != "4294967295" {
 		a.t.Errorf("authdata of a server without NTS: got %v", r)
