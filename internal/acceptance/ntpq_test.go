@@ -31,7 +31,7 @@ func TestCheck55ListLikeNtpqWithNTSMark(t *testing.T) {
 	var lines []string
 	eventually(t, "eight cookies, and both servers used", func() bool {
 		lines = strings.Split(strings.TrimSuffix(d.ask("peers"), "\n"), "\n")
-		return len(lines) == 5 && strings.Fields(lines[2])[3] == "8" && strings.TrimLeft(lines[2][:1]+lines[3][:1], "*+") == ""
+		return len(lines) == 5 && strings.Fields(lines[2])[3] == "8" && strings.Trim(lines[2][:1]+lines[3][:1], "*+-") == ""
 	})
 	if got, want := strings.Fields(lines[0]), strings.Fields("remote refid st t when poll reach delay offset jitter"); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("columns: got %v, want %v", got, want)
