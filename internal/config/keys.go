@@ -21,6 +21,9 @@ func (c *Config) Secret(id uint32) *mac.Secret {
 	return nil
 }
 
+// Lacks reports whether a source wants a symmetric key that is not there.
+func (c *Config) Lacks(s *Source) bool { return s.Key != 0 && !s.NTS && c.Secret(s.Key) == nil }
+
 // LoadKeys reads the symmetric keys that c speaks of into c.Secrets. read
 // returns the contents of a file, and refuses one that others may read; what it
 // says stands in the message. A key that cannot be used is left out, and so is a
@@ -154,9 +157,9 @@ func (l *keyLoader) addFile(f *KeyFile) {
 	}
 }
 
-// lacks reports whether a source wants a key that is not there.
+// lacks is Lacks with a message.
 func (l *keyLoader) lacks(s Source) bool {
-	if s.Key == 0 || s.NTS || l.c.Secret(s.Key) != nil {
+	if !l.c.Lacks(&s) {
 		return false
 	}
 	label := string(s.Kind)

@@ -56,7 +56,7 @@ func actions() []Command {
 		{"onoffline", "[SOURCE]", "online where there is a route, else offline", target, "ntsctl onoffline", 0, 1, (*invocation).action},
 		{"refresh", "", "resolve the names again", "", "ntsctl refresh", 0, 0, (*invocation).action},
 		{"rekey", "[SOURCE]", "establish new NTS keys", target, "ntsctl rekey", 0, 1, (*invocation).action},
-		{"add", "server|pool NAME [OPTION ...]", "add a source, until it is deleted or the daemon ends", "As in a chrony.conf: the name, then options. It stays over a reload, and is\ngone after a restart: /etc/config/ntsd is the place for what should stay.", "ntsctl add server time.cloudflare.com nts iburst", 1, 64, (*invocation).add},
+		{"add", "server|pool|peer NAME [OPTION ...]", "add a source, until it is deleted or the daemon ends", "As in a chrony.conf: the name, then options. It stays over a reload, and is\ngone after a restart: /etc/config/ntsd is the place for what should stay.", "ntsctl add server time.cloudflare.com nts iburst", 1, 64, (*invocation).add},
 		{"delete", "SOURCE", "delete a source", "A source of the configuration comes back with reload.", "ntsctl delete time.cloudflare.com", 1, 1, (*invocation).action},
 		{"reload", "", "read the configuration again", "Sources that did not change keep their samples and keys.", "ntsctl reload", 0, 0, (*invocation).action},
 		{"dump", "", "write the state files now", "", "ntsctl dump", 0, 0, (*invocation).action},

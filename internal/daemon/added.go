@@ -43,10 +43,11 @@ func ParseSource(text string) (s config.Source, warnings []string, err error) {
 		}
 		warnings = append(warnings, line)
 	}
-	if len(cfg.Sources) != 1 {
-		return s, nil, errors.New("daemon: a source is server or pool, a name, and options")
+	all := append(cfg.Sources, cfg.Peers...)
+	if len(all) != 1 {
+		return s, nil, errors.New("daemon: a source is server, pool or peer, a name, and options")
 	}
-	return cfg.Sources[0], warnings, nil
+	return all[0], warnings, nil
 }
 
 // Add adds a source, which stays until it is deleted or the daemon ends; a
@@ -131,19 +132,20 @@ func same(a, b config.Source) bool {
 
 // keyless reports whether a source needs a symmetric key that is not there.
 func (d *Daemon) keyless(s config.Source) bool {
-	return s.Key != 0 && !s.NTS && d.applied.Secret(s.Key) == nil
+	return d.applied.Lacks(&s)
 }
 
 // moreSources are those beside the configured ones: learnt by DHCP, and added.
 func (d *Daemon) moreSources() []config.Source {
 	more := slices.DeleteFunc(d.learntSources(), func(o config.Source) bool { return d.changed.lacks(o.Name) })
+	configured := slices.Concat(d.applied.Sources, d.applied.Peers)
 	for _, s := range d.changed.added {
 		if d.keyless(s) {
 			continue // a reload took its key away: never without one
 		}
 		is := func(o config.Source) bool { return same(o, s) }
 		// After a reload the configuration may name it, too.
-		if !slices.ContainsFunc(more, is) && (d.changed.lacks(s.Name) || !slices.ContainsFunc(d.applied.Sources, is)) {
+		if !slices.ContainsFunc(more, is) && (d.changed.lacks(s.Name) || !slices.ContainsFunc(configured, is)) {
 			more = append(more, s)
 		}
 	}

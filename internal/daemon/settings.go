@@ -27,9 +27,7 @@ const maxJitter = time.Second
 func (d *Daemon) engineConfig() engine.Config {
 	cfg := translate(d.applied)
 	cfg.Sources = slices.DeleteFunc(cfg.Sources, func(s engine.Source) bool { return d.changed.lacks(s.Name) })
-	for _, s := range d.moreSources() {
-		cfg.Sources = append(cfg.Sources, engineSource(d.applied, &s))
-	}
+	cfg.Sources = appendSources(cfg.Sources, d.applied, d.moreSources())
 	cfg.Leaps = d.leaps
 	cfg.OneShot, cfg.Floor, cfg.FloorFrom = d.opt.OneShot, d.opt.Floor, "the build"
 	if saved := d.boot.Time.Add(-d.boot.TimeError); d.boot.Time != 0 && saved > cfg.Floor {
@@ -40,13 +38,7 @@ func (d *Daemon) engineConfig() engine.Config {
 
 // translate puts a checked configuration into the engine's terms.
 func translate(c *config.Config) engine.Config {
-	sources := make([]engine.Source, 0, len(c.Sources))
-	for i := range c.Sources {
-		sources = append(sources, engineSource(c, &c.Sources[i]))
-	}
-	for i := range c.Peers {
-		sources = append(sources, engineSource(c, &c.Peers[i]))
-	}
+	sources := appendSources(appendSources(nil, c, c.Sources), c, c.Peers)
 	for i := range c.RefClocks {
 		sources = append(sources, engineClock(c, i))
 	}
@@ -98,6 +90,17 @@ func bootstrapMode(m config.BootstrapMode) bootstrap.Mode {
 	default:
 		return bootstrap.ModeStrict
 	}
+}
+
+// appendSources puts sources into the engine's terms. One without the key that it
+// wants is none: it would be asked as if it wanted no key.
+func appendSources(dst []engine.Source, c *config.Config, sources []config.Source) []engine.Source {
+	for i := range sources {
+		if !c.Lacks(&sources[i]) {
+			dst = append(dst, engineSource(c, &sources[i]))
+		}
+	}
+	return dst
 }
 
 // engineSource puts a source of c into the engine's terms.

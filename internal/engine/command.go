@@ -108,7 +108,7 @@ func (e *Engine) HandleConfig(now clock.Reading, cfg Config, out []event.Action)
 	n := len(out)
 	// What was learnt of the clock stays; the drift file is for the start.
 	cfg.OneShot = e.cfg.OneShot
-	cfg.setDefaults()
+	cfg.Selection.SetDefaults()
 	e.cfg = cfg
 	e.clock.HandleConfig(disciplineConfig(cfg))
 	e.smooth.HandleConfig(now, cfg.Smooth)

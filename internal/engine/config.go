@@ -52,23 +52,6 @@ type Bootstrap struct {
 	Deadline time.Duration // when people are told what is missing; 0: never
 }
 
-// setDefaults fills in what the caller left out and zero cannot mean.
-func (c *Config) setDefaults() {
-	d := selection.DefaultConfig()
-	if c.Selection == (selection.Config{}) {
-		c.Selection = d
-	}
-	if c.Selection.MinSources == 0 {
-		c.Selection.MinSources = d.MinSources
-	}
-	if c.Selection.MaxDistance == 0 {
-		c.Selection.MaxDistance = d.MaxDistance
-	}
-	if c.Selection.MaxJitter == 0 {
-		c.Selection.MaxJitter = d.MaxJitter
-	}
-}
-
 // MakeStep allows steps: an offset above Threshold is stepped at one of the
 // first Limit clock updates (negative: at any).
 type MakeStep struct {

@@ -52,7 +52,7 @@ type Engine struct {
 // New returns an engine that has not started. rand must be unpredictable: it
 // makes identifiers, nonces and transmit timestamps. A failing rand panics.
 func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
-	cfg.setDefaults()
+	cfg.Selection.SetDefaults()
 	e := &Engine{
 		cfg:      cfg,
 		env:      assoc.Env{Rand: rand},
@@ -91,14 +91,10 @@ func (e *Engine) HandleStart(now clock.Reading, sessions []event.Restored, backo
 func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Action {
 	e.prepare(now)
 	n := len(out)
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			if now.Mono >= m.assoc.NextDeadline() {
-				out = m.assoc.HandleTimer(now, out)
-				e.selector.dirty = true
-			}
-		}
+	if out = e.poll(now, true, out); len(out) > n {
+		return out // they tell the time: all else comes after them
 	}
+	out = e.poll(now, false, out)
 	out = e.readClocks(now, out)
 	if !e.cfg.OneShot && now.Mono >= e.clock.NextDeadline() {
 		out = e.clock.HandleTimer(now, out)
@@ -106,6 +102,19 @@ func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Acti
 	out = e.ladder.HandleTimer(now, out)
 	out = e.takeReserve(now, out)
 	return e.finish(now, n, out)
+}
+
+// poll handles the associations that are due, of peers or of all others.
+func (e *Engine) poll(now clock.Reading, peers bool, out []event.Action) []event.Action {
+	for _, s := range e.sources {
+		for _, m := range s.members {
+			if (s.cfg.Kind == KindPeer) == peers && now.Mono >= m.assoc.NextDeadline() {
+				out = m.assoc.HandleTimer(now, out)
+				e.selector.dirty = true
+			}
+		}
+	}
+	return out
 }
 
 // HandleReceived judges a datagram.

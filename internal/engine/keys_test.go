@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"ntsd/internal/bootstrap"
+	"ntsd/internal/event"
 	"ntsd/internal/mac"
 	"ntsd/internal/selection"
+	"ntsd/internal/wire"
 )
 
 func symmetricKey() *mac.Secret {
@@ -105,5 +108,53 @@ func TestReloadedKey(t *testing.T) {
 	w.run(time.Minute)
 	if got := w.source(0); got.Reach == 0 || got.ID == id {
 		t.Errorf("under the new key: got %+v", got)
+	}
+}
+
+// TestPeersGoFirst: a peer is told the time, so its packet is alone in its batch,
+// and what else is due follows at once.
+func TestPeersGoFirst(t *testing.T) {
+	w := newWorld(t, 37, 0)
+	w.serve("a.test", addr(1), server{})
+	peer := Source{Kind: KindPeer, Name: addr(2), LocalPort: 123, MinPoll: 6, MaxPoll: 6}
+	w.eng = New(sources(plainSource("a.test"), peer), w, w.now)
+	w.perform(w.eng.HandleStart(w.now, nil, nil, nil))
+	w.run(time.Minute)
+	w.now.Mono = max(w.source(0).LastRx, w.now.Mono).Add(time.Hour) // both are due
+	w.now.Wall = w.now.Wall.Add(time.Hour)
+	var kinds []uint16
+	for range 2 {
+		for _, a := range w.eng.HandleTimer(w.now, nil) {
+			if s, ok := a.(event.Send); ok {
+				kinds = append(kinds, s.LocalPort)
+				h, err := wire.ParseHeader(s.Data)
+				if peer := h.Mode == wire.ModeSymmetricActive; err != nil || peer != (s.LocalPort == 123) {
+					t.Errorf("got %+v", h)
+				}
+			}
+		}
+		if w.eng.NextDeadline() > w.now.Mono && len(kinds) < 2 {
+			t.Fatalf("got %v, and nothing is due", kinds)
+		}
+	}
+	if !slices.Equal(kinds, []uint16{123, 0}) {
+		t.Errorf("got %v, want the peer's packet first and alone", kinds)
+	}
+}
+
+// TestPeerTellsTheClock: a packet to a peer says what a reply to a client would.
+func TestPeerTellsTheClock(t *testing.T) {
+	w := newWorld(t, 38, 0)
+	w.serve("a.test", addr(1), server{})
+	w.start(sources(plainSource("a.test")))
+	h := w.eng.self(w.now)
+	if h.Leap != wire.LeapUnknown || h.Stratum != 0 || h.ReferenceID != (wire.ReferenceID{}) {
+		t.Errorf("before there is a time: got %+v", h)
+	}
+	w.run(5 * time.Minute)
+	h, sys := w.eng.self(w.now), w.eng.System(w.now)
+	if h.Leap != wire.LeapNone || h.Stratum != 3 || h.ReferenceID != sys.ReferenceID || h.ReferenceTime.Wall(w.now.Wall) != sys.ReferenceTime ||
+		h.RootDelay.Duration() < sys.RootDelay || h.RootDispersion.Duration() < sys.RootDispersion || h.Precision > -10 {
+		t.Errorf("got %+v, want %+v", h, sys)
 	}
 }

@@ -59,6 +59,23 @@ func DefaultConfig() Config {
 	}
 }
 
+// SetDefaults fills in what the caller left out and zero cannot mean.
+func (c *Config) SetDefaults() {
+	d := DefaultConfig()
+	if *c == (Config{}) {
+		*c = d
+	}
+	if c.MinSources == 0 {
+		c.MinSources = d.MinSources
+	}
+	if c.MaxDistance == 0 {
+		c.MaxDistance = d.MaxDistance
+	}
+	if c.MaxJitter == 0 {
+		c.MaxJitter = d.MaxJitter
+	}
+}
+
 // Candidate is one source as the selection sees it. Offset is what the source
 // says must be added to the wall clock now; Distance bounds the error of
 // Offset (root delay/2 + root dispersion + peer terms).

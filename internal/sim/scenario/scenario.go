@@ -359,6 +359,8 @@ func (b *builder) source(key string, w *words) {
 	case "key":
 		k := &mac.Secret{ID: 1, Type: mac.AES128, Value: []byte("0123456789abcdef")}
 		b.each(func(s *sim.Server, src *engine.Source) { s.Key, src.Key = k, k })
+	case "peer":
+		b.each(func(_ *sim.Server, src *engine.Source) { src.Kind, src.LocalPort = engine.KindPeer, 123 })
 	case "xleave":
 		b.each(func(_ *sim.Server, src *engine.Source) { src.XLeave = true })
 	case "filter":
