@@ -54,7 +54,7 @@ type Server struct {
 	opt     Options
 	changed chan struct{} // room for one
 	open    map[string]*opened
-	told    map[string]string // what the log has had of a port that is not open
+	closed  map[string]string // why a port is not open, as the log has it
 	serving sync.WaitGroup
 
 	mu      sync.Mutex // of what follows
@@ -71,7 +71,7 @@ type opened struct {
 
 // New returns a server that opens its ports when it runs.
 func New(o Options) *Server {
-	s := &Server{opt: o, changed: make(chan struct{}, 1), open: make(map[string]*opened), told: make(map[string]string)}
+	s := &Server{opt: o, changed: make(chan struct{}, 1), open: make(map[string]*opened)}
 	s.handler.Daemon = recent{o.Daemon, s}
 	return s
 }
@@ -117,14 +117,20 @@ func SocketPath(cfg *config.Config) string {
 	return path
 }
 
+// site is a port that is wanted.
+type site struct {
+	door Door
+	open func() (Port, error)
+}
+
 // wanted returns the ports by the names that the log gives them.
-func (s *Server) wanted(cfg *config.Config) map[string]func() (Port, error) {
-	all := make(map[string]func() (Port, error))
+func (s *Server) wanted(cfg *config.Config) map[string]site {
+	all := make(map[string]site)
 	if path := SocketPath(cfg); path != NoSocket {
-		all[path] = func() (Port, error) { return s.opt.Socket(path) }
+		all[path] = site{Socket, func() (Port, error) { return s.opt.Socket(path) }}
 	}
 	if port := cfg.Monitor.ChronyPort; port != 0 {
-		all[fmt.Sprintf("UDP port %d", port)] = func() (Port, error) { return s.opt.Loopback(port) }
+		all[fmt.Sprintf("UDP port %d", port)] = site{Loopback, func() (Port, error) { return s.opt.Loopback(port) }}
 	}
 	return all
 }
@@ -133,44 +139,38 @@ func (s *Server) wanted(cfg *config.Config) map[string]func() (Port, error) {
 func (s *Server) follow(ctx context.Context, cfg *config.Config) {
 	wanted := s.wanted(cfg)
 	for name, p := range s.open {
+		_, stays := wanted[name]
 		select {
 		case <-p.ended: // it has failed
+			stays = false
 		default:
-			if wanted[name] != nil {
-				delete(wanted, name)
-				continue
-			}
+		}
+		if stays {
+			delete(wanted, name)
+			continue
 		}
 		_ = p.Close()
 		<-p.ended
 		delete(s.open, name)
 	}
-	for name, open := range wanted {
-		p, err := open()
+	closed := make(map[string]string)
+	for name, at := range wanted {
+		p, err := at.open()
 		if err != nil {
-			s.tell(name, err)
+			closed[name] = err.Error()
+			if s.closed[name] != err.Error() {
+				s.opt.Log.Warn("chronyc cannot be answered", "at", name, "reason", err)
+			}
 			continue
 		}
-		delete(s.told, name)
-		s.serve(ctx, name, p)
+		s.serve(ctx, name, at.door, p)
 	}
+	s.closed = closed
 }
 
-// tell logs once why a port is not open.
-func (s *Server) tell(name string, err error) {
-	if reason := err.Error(); s.told[name] != reason {
-		s.told[name] = reason
-		s.opt.Log.Warn("chronyc cannot be answered", "at", name, "reason", reason)
-	}
-}
-
-func (s *Server) serve(ctx context.Context, name string, p Port) {
+func (s *Server) serve(ctx context.Context, name string, door Door, p Port) {
 	o := &opened{Port: p, ended: make(chan struct{})}
 	s.open[name] = o
-	door := Socket
-	if name[0] != '/' {
-		door = Loopback
-	}
 	s.serving.Go(func() {
 		defer close(o.ended)
 		err := p.Serve(func(request, room []byte) []byte { return s.answer(ctx, door, request, room) })
