@@ -2,6 +2,7 @@
 import test, { beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { Access } from '../harness/bus.mjs';
 import { close, harness, luciDir, servedAt, servedPort, until } from '../harness/harness.mjs';
 
 const where = 'admin/status/ntsd';
@@ -69,6 +70,10 @@ test('status: reach has a text, and nothing speaks by colour alone', async () =>
 test('status: the page follows the daemon by itself', async () => {
 	const h = await ready();
 	const page = await h.open(where);
+	const rate = () => page.locator('dl:has-text("Requests per second") dd').first().innerText();
+	const before100 = (await h.world.ask('serverstats')).received;
+	await h.world.order('ask', 100, `${servedAt}:${servedPort}`);
+	await until('a rate', async () => new RegExp(`^[\\d.]*[1-9][\\d.]*\\n${before100 + 100} in all`).test(await rate()));
 	const before = await page.locator('.ntsd-tiles').first().innerText();
 	await until('another answer', async () => (await page.locator('.ntsd-tiles').first().innerText()) !== before);
 	await close(page);
@@ -204,7 +209,31 @@ test('status: by the plugin, where the daemon has no object on the bus', async (
 	assert.match(await text(page, '#view'), /Synchronised and authenticated/);
 	assert.match(await text(page, '#view'), /127\.0\.0\.1/, 'a client');
 	assert.ok(h.calls.includes('luci.ntsd.status'));
+	await page.getByRole('button', { name: 'Poll now' }).click();
+	await page.locator('.modal').getByRole('button', { name: 'Poll now' }).click();
+	await until('the answer', async () => /being asked/.test(await text(page, '[role=status]')));
+	assert.ok(h.calls.includes('luci.ntsd.action'));
+	h.mode = 'bus';
+	h.calls.length = 0;
+	await h.world.stopDaemon();
+	await until('the news', async () => /not running/.test(await text(page, '.ntsd-verdict')));
+	await h.world.startDaemon();
+	await until('the daemon\'s own object again', () => h.calls.includes('ntsd.serverstats'));
 	await close(page);
+});
+
+test('status: who may not even look is told so', async () => {
+	const h = await ready();
+	const granted = h.http.sessions.reader;
+	h.http.sessions.reader = new Access([], false);
+	try {
+		for (const page of [await h.open(where, { user: 'reader' }), await h.open('admin/status/overview', { user: 'reader' })]) {
+			assert.match(await text(page, '#view'), /You may not ask the time daemon/);
+			await close(page);
+		}
+	} finally {
+		h.http.sessions.reader = granted;
+	}
 });
 
 test('status: the ladder while the first time is sought', async () => {
@@ -252,11 +281,18 @@ test('status: long names, IPv6 and many clients; and none', async () => {
 		dhcp_leases: [{ ipaddr: '192.168.1.2', hostname: `${'kitchen-'.repeat(9)}radio` }],
 		dhcp6_leases: [{ ip6addrs: ['2001:db8::3:ffff:1234:5678:9abc/128'], hostname: 'phone' }],
 	};
-	h.recorded = { status: r, clients: { clients: Array.from({ length: 40 }, (_, i) => client(i + 1)) } };
+	const stats = await h.world.ask('serverstats');
+	Object.assign(stats.verdicts, { answered: 200, answered_interleaved: 100, answered_nts: 60, answered_nts_interleaved: 40 });
+	Object.assign(stats, { received: 1234567, dropped: 321, ke: { ...stats.ke, served: 4321, refused: 12 } });
+	const key = (id, state) => ({ id, state, made: r.time, age_s: 9 });
+	h.recorded = {
+		status: r, serverstats: stats, clients: { clients: Array.from({ length: 40 }, (_, i) => client(i + 1)) },
+		ntskeys: { keys: [key(3, 'next'), key(2, 'current'), key(1, 'old')], rotate_s: 86400, next: r.time, waiting: false, flash_writes_day: 1, flash_writes: 2 },
+	};
 	for (const look of [{}, { phone: true }]) {
 		const page = await h.open(where, look);
 		assert.match(await text(page, '#view'), /kitchen-radio/);
-		assert.match(await text(page, '#view'), /phone/);
+		for (const want of [/phone/, /With NTS\n25%/, /1,234,567 in all/, /Refused\n321/, /Key exchanges\n4,321\n12 failed/, /Cookie keys\n3\nnext/]) assert.match(await text(page, '#view'), want);
 		const rows = () => page.locator('.ntsd-table').last().locator('.tr:not(.table-titles)').count();
 		assert.equal(await rows(), look.phone ? 5 : 15);
 		await page.getByRole('button', { name: 'Show all 40' }).click();
@@ -265,7 +301,7 @@ test('status: long names, IPv6 and many clients; and none', async () => {
 		await h.shot(page, `long${look.phone ? '-phone' : ''}`);
 		await close(page);
 	}
-	h.recorded = { status: r, clients: { clients: [] } };
+	h.recorded = { ...h.recorded, clients: { clients: [] } };
 	const page = await h.open(where);
 	assert.match(await text(page, '#view'), /Nobody has asked this router for the time yet/);
 	await close(page);

@@ -73,6 +73,11 @@ test('verdict: stopped', () => {
 	assert.deepEqual([v.level, v.text, v.action], ['bad', 'The time daemon is not running.', 'start']);
 });
 
+test('verdict: not allowed to ask', () => {
+	const v = verdict.of(null, true);
+	assert.deepEqual([v.level, v.text, v.action], ['warning', 'You may not ask the time daemon.', undefined]);
+});
+
 test('format: numbers and times by language', () => {
 	for (const [lang, want] of [['en', ['1.23 ms', '+12.3 µs', '1,234', '1 min 5 sec', '−0.125']], ['de', ['1,23 ms', '+12,3 µs', '1.234', '1 Min. 5 Sek.', '−0,125']]]) {
 		const f = load('ntsd.format', { document: { documentElement: { lang } } });

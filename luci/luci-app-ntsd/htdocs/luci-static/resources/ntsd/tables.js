@@ -16,14 +16,15 @@ var MARKS = {
 /* A table in the form that the themes turn into cards on a phone. */
 function table(titles, rows, none) {
 	var body = rows.map(function(cells) {
-		return E('tr', { 'class': 'tr' }, cells.map(function(c, i) {
-			return E('td', { 'class': 'td', 'data-title': titles[i] }, Array.isArray(c) ? c : [ c ]);
+		return E('tr', { 'class': 'tr', 'role': 'row' }, cells.map(function(c, i) {
+			return E('td', { 'class': 'td', 'role': 'cell', 'data-title': titles[i] }, Array.isArray(c) ? c : [ c ]);
 		}));
 	});
 	if (!rows.length)
 		body = [ E('tr', { 'class': 'tr placeholder' }, [ E('td', { 'class': 'td', 'colspan': titles.length }, [ E('em', [ none ]) ]) ]) ];
-	return E('table', { 'class': 'table ntsd-table' }, [
-		E('tr', { 'class': 'tr table-titles' }, titles.map(function(t) { return E('th', { 'class': 'th', 'scope': 'col' }, [ t ]); }))
+	/* With their roles, for as cards they are a table still. */
+	return E('table', { 'class': 'table ntsd-table', 'role': 'table' }, [
+		E('tr', { 'class': 'tr table-titles', 'role': 'row' }, titles.map(function(t) { return E('th', { 'class': 'th', 'role': 'columnheader', 'scope': 'col' }, [ t ]); }))
 	].concat(body));
 }
 

@@ -33,7 +33,7 @@ return baseclass.extend({
 	first: 0,
 
 	/* Asks the daemon: an object, or a rejection with the reason. An answer with
-	 * "error" is a rejection too: the daemon has refused. */
+	 * "error" is a rejection too: the daemon has refused. denied: we may not ask. */
 	ask: function(method) {
 		var self = this, at = self.first, args = Array.prototype.slice.call(arguments, 1);
 		function attempt(i) {
@@ -57,6 +57,10 @@ return baseclass.extend({
 			if (e.refused)
 				throw e;
 			return attempt(1 - at);
+		}).catch(function(e) {
+			/* uhttpd's code for what no access list grants. */
+			e.denied = /-32002/.test(e.message);
+			throw e;
 		});
 	},
 

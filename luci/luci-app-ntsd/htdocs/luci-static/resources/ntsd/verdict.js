@@ -126,11 +126,14 @@ function unsynchronised(r, sources) {
 
 return baseclass.extend({
 	/*
-	 * report is the daemon's, null while it does not answer. The verdict: level is
+	 * report is the daemon's, null while it does not answer; denied, that nobody
+	 * would let us ask. The verdict: level is
 	 * good, notice, wait, warning or bad; text one sentence; notes what else to
 	 * know or to do; action, if any, is start or settings.
 	 */
-	of: function(report) {
+	of: function(report, denied) {
+		if (!report && denied)
+			return { level: 'warning', text: _('You may not ask the time daemon.'), notes: [ _('Log in again, or as somebody with the right to.') ] };
 		if (!report)
 			return {
 				level: 'bad', text: _('The time daemon is not running.'), action: 'start',

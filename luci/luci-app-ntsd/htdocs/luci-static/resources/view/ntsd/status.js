@@ -110,7 +110,7 @@ return view.extend({
 				return { report: report, stats: got[0], clients: (got[1] || {}).clients || [], keys: got[2].keys, names: got[2].names, at: performance.now() };
 			});
 		}).catch(function(e) {
-			return { report: null, why: e.code == 'not_running' ? null : e.message };
+			return { report: null, denied: e.denied, why: e.denied || e.code == 'not_running' ? null : e.message };
 		});
 	},
 
@@ -186,7 +186,7 @@ return view.extend({
 		var self = this, r = data.report;
 		self.previous = self.last;
 		self.last = data;
-		self.showVerdict(r, data.why);
+		self.showVerdict(r, data);
 		self.running.classList[r ? 'remove' : 'add']('ntsd-hide');
 		if (!r) {
 			self.history = null;
@@ -211,8 +211,8 @@ return view.extend({
 	},
 
 	/* Rebuilt only when it says something else, so that it is read out once. */
-	showVerdict: function(r, why) {
-		var v = verdict.of(r), self = this, key = JSON.stringify(v);
+	showVerdict: function(r, data) {
+		var v = verdict.of(r, data.denied), why = data.why, self = this, key = JSON.stringify(v);
 		if (key == self.verdictKey)
 			return;
 		self.verdictKey = key;

@@ -15,11 +15,11 @@ return baseclass.extend({
 			return L.resolveDefault(tools.ask('clients', 0), {}).then(function(c) {
 				return { report: report, clients: L.toArray(c.clients).length };
 			});
-		}).catch(function() { return { report: null }; });
+		}).catch(function(e) { return { report: null, denied: e.denied }; });
 	},
 
 	render: function(data) {
-		var r = data.report, v = verdict.of(r), rows = [ [ _('State'), E('span', { 'class': 'ntsd-mini ntsd-' + v.level }, [
+		var r = data.report, v = verdict.of(r, data.denied), rows = [ [ _('State'), E('span', { 'class': 'ntsd-mini ntsd-' + v.level }, [
 			E('span', { 'class': 'ntsd-sign', 'role': 'img', 'aria-label': verdict.word(v.level) }, [ verdict.sign(v.level) ]),
 			E('span', [ v.text, ' ', E('a', { 'href': L.url('admin/status/ntsd') }, [ _('Details') ]) ])
 		]) ] ];
