@@ -38,15 +38,15 @@ const open = (how) => h.open('admin/services/ntsd', how);
 /** The id of a field of a section that stands once. */
 const single = (type, name) => `cbid.ntsd.main.${type}_${name}`;
 
-/** Sets a field as a click or a key would leave it. */
+/** Sets a field, or many by their ids, as a click or a key would leave them. */
 async function set(page, id, value) {
-	await page.evaluate(([i, v]) => {
+	await page.evaluate((all) => all.forEach(([i, v]) => {
 		const node = document.getElementById(i);
 		if (!node) throw new Error(`no field ${i}`);
 		window.L.dom.callClassMethod(node, 'setValue', v);
 		window.L.dom.findClassInstance(node).triggerValidation();
 		node.dispatchEvent(new CustomEvent('widget-change', { bubbles: true }));
-	}, [id, value]);
+	}), typeof id === 'string' ? [[id, value]] : id);
 }
 
 const get = (page, id) => page.evaluate((i) => window.L.dom.callClassMethod(document.getElementById(i), 'getValue'), id);
@@ -93,7 +93,7 @@ test('every tab opens, light, dark and on a phone', async () => {
 			await tabs(page).nth(i).locator('a').click();
 			await page.locator('[data-tab-active="true"] .cbi-value:visible').first().waitFor();
 			const name = await tabs(page).nth(i).getAttribute('data-tab');
-			await h.shot(page, `config-${name}${how.dark ? '-dark' : how.phone ? '-phone' : ''}`);
+			if (!how.dark && !how.phone || ['time', 'serving'].includes(name)) await h.shot(page, `config-${name}${how.dark ? '-dark' : how.phone ? '-phone' : ''}`);
 		}
 		await close(page);
 	}
@@ -164,10 +164,8 @@ test('every option that stands once is written where it belongs, and read again'
 	await page.locator('[id="cbid.ntsd.main.dhcp_use"] input[type=checkbox]').check();
 	const want = once.flatMap((t) => options.of(t).map((o) => ({ t, o, v: example(o) })))
 		.filter(({ t, o }) => !(t === 'dhcp_ntp_server' && o.name === 'disabled') && !['main.enabled', 'ntsd.enabled', 'ntsd.user', 'dhcp_ntp_server.minsamples'].includes(`${t}.${o.name}`));
-	for (const { t, o, v } of want) {
-		assert.ok(v !== undefined, `an example for ${t}.${o.name}`);
-		await set(page, single(t, o.name), v);
-	}
+	for (const { t, o, v } of want) assert.ok(v !== undefined, `an example for ${t}.${o.name}`);
+	await set(page, want.map(({ t, o, v }) => [single(t, o.name), v]));
 	await save(page);
 	await until('the session to have it', () => h.uci.changes().ntsd).catch(async () => assert.fail(await page.locator('.ntsd-advice').innerText()));
 	const state = Object.values(h.uci.values('ntsd'));
@@ -180,7 +178,7 @@ test('every option that stands once is written where it belongs, and read again'
 	for (const { t, o, v } of want) assert.deepEqual(await get(page, single(t, o.name)), v, `${t}.${o.name} read again`);
 	// And back: what is the default again leaves the file. What is hidden meanwhile stays.
 	want.splice(want.findIndex(({ t, o }) => t === 'nts_server' && o.name === 'selfsigned'), 1);
-	for (const { t, o } of want) await set(page, single(t, o.name), o.kind.flag ? o.standard : o.list ? [] : '');
+	await set(page, want.map(({ t, o }) => [single(t, o.name), o.kind.flag ? o.standard : o.list ? [] : '']));
 	await save(page);
 	await until('the session to be without it', () => !Object.values(h.uci.values('ntsd')).some((s) => s['.type'] === 'refclock' || s.logchange !== undefined || s.maxppm !== undefined));
 	for (const { t, o } of want) assert.ok(!Object.values(h.uci.values('ntsd')).some((s) => s['.type'] === t && s[o.name] !== undefined), `${t}.${o.name} is gone`);
@@ -365,26 +363,35 @@ test('settings of other daemons are shown, then taken over', async () => {
 
 const ladder = original.replace('rtccheck \'no\'', 'rtccheck \'yes\'');
 
-/** What is advised or said of a configuration. */
+/** What is advised (hints) or said (warning) of configurations with several risks each. */
 const worries = [
-	['no operator but one', ladder.replace(/operator '(south|east)/g, 'operator \'north'), '.ntsd-hints', 'Only north.example has a say'],
-	['two operators', ladder.replace(/operator '(south|east)/g, 'operator \'south'), '.ntsd-hints', 'Only north.example and south.example have a say'],
-	['plain ones that outvote', `${ladder}\nconfig server\n\toption hostname '127.0.0.9'\n\nconfig selection\n\toption authselectmode 'ignore'\n`, '.ntsd-hints', 'can outvote those with NTS'],
-	['nothing authenticated', ladder.replace(/nts 'yes'/g, 'nts \'no\'').replace(/\toption ntsport.*\n/g, ''), '.ntsd-hints', 'No server is authenticated'],
-	['a name not checked', ladder.replace('nts \'yes\'', 'nts \'yes\'\n\toption noval \'1\''), '.ntsd-warning', 'never counts as authenticated'],
-	['the world may ask', ladder.replace('127.0.0.0/8', '0.0.0.0/0'), '.ntsd-hints', 'where the firewall lets them: 0.0.0.0/0 may'],
-	['wan may ask', ladder.replace('option subnet \'127.0.0.0/8\'', 'list interface \'wan\''), '.ntsd-hints', 'where the firewall lets them: wan may'],
-	['certificates by the clock', original, '.ntsd-hints', 'Switch “Start without a trusted clock” on'],
-	['dates not checked', `${ladder}\nconfig bootstrap\n\toption mode 'nocerttimecheck'\n`, '.ntsd-warning', 'whatever their dates'],
-	['no authority', ladder.replace('option trustedcerts \'ca.pem\'', ''), '.ntsd-hints', 'No certificate authority is trusted'],
+	[ladder.replace(/operator '(south|east)/g, 'operator \'north').replace('127.0.0.0/8', '0.0.0.0/0') +
+		`\nconfig server\n\toption hostname '127.0.0.9'\n\nconfig server\n\toption hostname 'trusted.example'\n\toption trust '1'\n` +
+		`\nconfig selection\n\toption authselectmode 'ignore'\n\nconfig bootstrap\n\toption mode 'nocerttimecheck'\n\nconfig allow\n\tlist interface 'wan'\n`, [
+		['hints', 'Only north.example has a say'],
+		['hints', 'can outvote those with NTS'],
+		['hints', 'trusted.example is not authenticated, but option trust'],
+		['hints', 'where the firewall lets them: 0.0.0.0/0 may'],
+		['hints', 'where the firewall lets them: wan may'],
+		['warning', 'whatever their dates'],
+	]],
+	[original.replace('nts \'yes\'', 'nts \'yes\'\n\toption noval \'1\'').replace('option trustedcerts \'ca.pem\'', ''), [
+		['warning', 'never counts as authenticated'],
+		['hints', 'Only south.example and east.example have a say'],
+		['hints', 'Switch “Start without a trusted clock” on'],
+		['hints', 'No certificate authority is trusted'],
+	]],
+	[ladder.replace(/nts 'yes'/g, 'nts \'no\'').replace(/\toption ntsport.*\n/g, ''), [['hints', 'No server is authenticated']]],
 ];
 
 test('each risk is named on the page', async () => {
-	for (const [name, text, where, want] of worries) {
+	for (const [text, wanted] of worries) {
 		await configure(text);
 		const page = await open();
-		await page.locator(where).getByText(want).first().waitFor().catch(async () => assert.fail(`${name}: ${await page.locator('.ntsd-advice').innerText()}`));
-		if (name === 'a name not checked') await h.shot(page, 'config-warnings');
+		for (const [where, want] of wanted) {
+			await page.locator(`.ntsd-${where}`).getByText(want).first().waitFor().catch(async () => assert.fail(`${want}: ${await page.locator('.ntsd-advice').innerText()}`));
+		}
+		await h.shot(page, `config-warnings-${worries.findIndex(([t]) => t === text)}`);
 		await close(page);
 	}
 	await configure(ladder);
