@@ -149,6 +149,49 @@ test('the common settings are saved, applied and taken up', async () => {
 	await again.close();
 });
 
+/** What is in force by a file, as ntsd prints it. */
+const meaning = () => spawnSync(path.join(root, 'build', 'ntsd'), ['-p', '-c', h.world.dir], { encoding: 'utf8', cwd: h.world.dir }).stdout;
+
+test('a form that nobody touched changes nothing, whatever the file says and how', async () => {
+	const all = path.join(root, 'internal/config/testdata/config');
+	const tell = h.uci.applied;
+	h.uci.applied = async () => {}; // the daemon need not follow these
+	try {
+		for (const name of ['guide', 'everything']) {
+			fs.copyFileSync(path.join(all, name, 'ntsd'), file);
+			h.uci.pending.clear();
+			const before = meaning();
+			assert.ok(before.length > 100, name);
+			const page = await open();
+			await apply(page);
+			assert.equal(meaning(), before, name);
+			await page.close();
+		}
+	} finally {
+		h.uci.applied = tell;
+	}
+});
+
+test('where only rpcd\'s plugin answers, the page is the same', async () => {
+	h.mode = 'plugin';
+	try {
+		const page = await open();
+		await inForce(page);
+		await row(page, addresses[0]).getByText('Test').click();
+		await modal(page).locator('.alert-message.success').waitFor({ timeout: 20000 });
+		await close(page);
+		h.mode = 'none';
+		const alone = await open();
+		await alone.locator('.ntsd-state').getByText('does not answer').waitFor();
+		await set(alone, single('makestep', 'threshold'), '3');
+		await save(alone);
+		await alone.locator('.ntsd-unapplied').getByText('not applied yet').waitFor();
+		await alone.close();
+	} finally {
+		h.mode = 'bus';
+	}
+});
+
 /** A value that the kind takes and that is not the default. */
 function example(o) {
 	const all = ['1', '2', '0', '20', '90', '/tmp/x', 'example', 'lan', 'GPS', 'time.example', '192.0.2.0/24', '15', '3', '2M', '50ms'];

@@ -2,6 +2,7 @@
 'require baseclass';
 'require dom';
 'require poll';
+'require uci';
 'require ui';
 'require ntsd.review as review';
 'require ntsd.tools as tools';
@@ -41,6 +42,7 @@ function link(message, go) {
 return baseclass.extend({
 	__init__: function() {
 		this.state = E('div', { 'class': 'ntsd-state', 'role': 'status', 'aria-live': 'polite' });
+		this.unapplied = E('div', { 'class': 'ntsd-unapplied', 'role': 'status' });
 		this.advice = E('div', { 'class': 'ntsd-advice' });
 		this.saved = null;   /* the verdict on what is saved on the router */
 		this.read = null;    /* when the daemon last read its file */
@@ -49,7 +51,16 @@ return baseclass.extend({
 		this.waiting = null; /* since when the daemon has not taken it up */
 	},
 
-	nodes: function() { return [ this.state, this.advice ]; },
+	nodes: function() { return [ this.state, this.unapplied, this.advice ]; },
+
+	/* Says that saved changes wait in the session. */
+	session: function() {
+		var self = this;
+		return L.resolveDefault(uci.changes(), {}).then(function(changes) {
+			var n = L.toArray(changes && changes.ntsd).length;
+			dom.content(self.unapplied, n ? [ E('em', [ _('Saved changes that are not applied yet: %d').format(n) ]) ] : []);
+		});
+	},
 
 	/* Reads what is saved again, then looks at the daemon every few seconds. */
 	watch: function(writable) {
@@ -88,7 +99,7 @@ return baseclass.extend({
 		if (same && !(c.refused && !c.digest)) {
 			this.waiting = null;
 			var nodes = [ E('span', { 'class': 'ntsd-inforce' }, [
-				E('strong', [ '✓ ' + _('What is saved is in force') ]), ' ', c.since ? _('since %s').format(clock(c.since)) : ''
+				E('strong', [ '✓ ' + _('The applied settings are in force') ]), ' ', c.since ? _('since %s').format(clock(c.since)) : ''
 			]) ];
 			if (warnings.length)
 				nodes.push(box('warning', [ E('strong', [ _('The daemon says:') ]), items(warnings) ]));
@@ -96,7 +107,7 @@ return baseclass.extend({
 		}
 		if (c.refused && c.digest != this.saved.digest)
 			return [ box('error', [
-				E('strong', [ _('The daemon has refused what is saved; the configuration before it stays in force.') ]), items(warnings)
+				E('strong', [ _('The daemon has refused the applied settings; those before stay in force.') ]), items(warnings)
 			]) ];
 		return this.pending();
 	},
@@ -112,9 +123,9 @@ return baseclass.extend({
 	pending: function() {
 		this.waiting = this.waiting || Date.now();
 		if (Date.now() - this.waiting < patience)
-			return [ E('span', { 'class': 'spinning' }, [ _('Waiting for the daemon to take up what is saved…') ]) ];
+			return [ E('span', { 'class': 'spinning' }, [ _('Waiting for the daemon to take up the applied settings…') ]) ];
 		return [ box('warning', [
-			_('What is saved is not in force yet.'), ' ',
+			_('The applied settings are not in force yet.'), ' ',
 			E('button', { 'class': 'btn cbi-button', 'disabled': this.writable ? null : '', 'click': ui.createHandlerFn(this, function() {
 				return tools.ask('action', 'reload', '').catch(function(e) {
 					ui.addNotification(null, [ E('p', [ e.message ]) ], 'danger');

@@ -323,6 +323,7 @@ return view.extend({
 
 	reviewSoon: function() {
 		var self = this;
+		self.notes.session();
 		window.setTimeout(function() {
 			review.check(review.text()).then(function(verdict) {
 				self.notes.show(verdict, L.bind(self.goTo, self));
