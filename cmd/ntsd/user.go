@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,10 +65,21 @@ func giveFolders(user sandbox.User, cfg *config.Config) error {
 			}
 		}
 	}
-	// One for chronyc's socket alone, in the place where chronyc looks: only
-	// if nobody has it.
-	if dir := filepath.Dir(cmdmon.SocketPath(cfg)); os.Mkdir(dir, chronyDirMode) == nil {
-		_ = errors.Join(os.Chmod(dir, chronyDirMode), user.Own(dir))
-	}
+	giveChronyFolder(user, filepath.Dir(cmdmon.SocketPath(cfg)))
 	return nil
+}
+
+// giveChronyFolder makes a folder for chronyc's socket alone, in a place like
+// that where chronyc looks: only if nobody has it, and not through links.
+func giveChronyFolder(user sandbox.User, dir string) {
+	above, err := os.OpenRoot(filepath.Dir(dir))
+	if err != nil {
+		return
+	}
+	defer above.Close()
+	name := filepath.Base(dir)
+	if above.Mkdir(name, chronyDirMode) == nil {
+		_ = above.Lchown(name, user.UID, user.GID)
+		_ = above.Chmod(name, chronyDirMode) // whatever the mask is; without it, root's chronyc works
+	}
 }

@@ -21,6 +21,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -84,37 +85,52 @@ func Listen(path string) (*Socket, error) {
 	return &Socket{conn: conn, path: path, folder: folder}, nil
 }
 
+// makeFolder makes the folder unless it is there.
 func makeFolder(dir string) error {
-	err := os.Mkdir(dir, dirMode)
+	err := masked(0, func() error { return os.Mkdir(dir, dirMode) })
 	if errors.Is(err, fs.ErrExist) {
 		return nil
-	}
-	if err == nil {
-		err = os.Chmod(dir, dirMode) // whatever the umask is
 	}
 	return err
 }
 
-// bind puts a socket at path. It is made under another name, gets its mode and
-// is then moved into place, so that it is never open to more people than it
-// should be.
-func bind(path string) (*net.UnixConn, error) {
+// bind puts a socket at path. It is made under another name and then moved into
+// place, so that there always is one.
+func bind(path string) (conn *net.UnixConn, err error) {
 	temp := path + "." + strconv.Itoa(os.Getpid())
 	_ = os.Remove(temp) // from a crash of a process with our number
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: temp, Net: "unixgram"})
+	err = masked(0o777&^socketMode, func() (err error) {
+		conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: temp, Net: "unixgram"})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("cmdport: %w", err)
 	}
-	err = os.Chmod(temp, socketMode)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
+	if err := os.Rename(temp, path); err != nil {
 		_ = conn.Close()
 		_ = os.Remove(temp)
 		return nil, fmt.Errorf("cmdport: %w", err)
 	}
 	return conn, nil
+}
+
+// masked runs f on a thread that has its own file mode creation mask, so that
+// what f makes has its mode from the first moment. To change it afterwards, by
+// its name, would be an invitation to those who may write in the folder: to put
+// a link to a file of ours in its place.
+func masked(mask int, f func() error) error {
+	done := make(chan error)
+	go func() {
+		// Not unlocked: the thread and its mask end with the goroutine.
+		runtime.LockOSThread()
+		err := unix.Unshare(unix.CLONE_FS)
+		if err == nil {
+			unix.Umask(mask)
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
 }
 
 // probe finds out whether path is free or holds a socket that nobody reads.

@@ -105,6 +105,31 @@ func TestSocket(t *testing.T) {
 	}
 }
 
+// TestModes: whatever the mask of this process is, and it stays so.
+func TestModes(t *testing.T) {
+	for _, mask := range []int{0o077, 0, 0o777} {
+		dir := t.TempDir() // before the mask is set
+		func() {
+			old := unix.Umask(mask)
+			defer unix.Umask(old)
+			s, err := Listen(filepath.Join(dir, "chrony", "chronyd.sock"))
+			if err != nil {
+				t.Errorf("mask %03o: %v", mask, err)
+				return
+			}
+			defer s.Close()
+			for name, want := range map[string]fs.FileMode{s.folder: 0o770, s.path: 0o660} {
+				if info, err := os.Lstat(name); err != nil || info.Mode().Perm() != want {
+					t.Errorf("mask %03o: %s: got %v, %v; want mode %o", mask, name, info, err, want)
+				}
+			}
+			if after := unix.Umask(mask); after != mask {
+				t.Errorf("the mask was %03o, is %03o", mask, after)
+			}
+		}()
+	}
+}
+
 // TestSocketByAnotherName: the folder may be reached by a link, as /var/run is.
 func TestSocketByAnotherName(t *testing.T) {
 	_, path := serve(t)
