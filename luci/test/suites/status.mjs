@@ -3,6 +3,7 @@ import test, { beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { Access } from '../harness/bus.mjs';
+import { faint } from '../harness/contrast.mjs';
 import { close, harness, luciDir, servedAt, servedPort, until } from '../harness/harness.mjs';
 
 const where = 'admin/status/ntsd';
@@ -65,6 +66,18 @@ test('status: reach has a text, and nothing speaks by colour alone', async () =>
 		.filter((e) => !(e.innerText || e.labels?.[0]?.innerText || e.getAttribute('aria-label') || '').trim()).map((e) => e.outerHTML));
 	assert.deepEqual(unnamed.filter((s) => !s.includes('ntsd-hide')), [], 'without a name');
 	await close(page);
+});
+
+test('status: all words stand out, light and dark', async () => {
+	const h = await ready();
+	for (const name of ['report', 'bootstrap']) {
+		h.recorded = { status: read(name) };
+		for (const dark of [false, true]) {
+			const page = await h.open(where, { dark });
+			assert.deepEqual(await page.evaluate(faint), [], `${name}, ${dark ? 'dark' : 'light'}`);
+			await close(page);
+		}
+	}
 });
 
 test('status: the page follows the daemon by itself', async () => {
