@@ -132,6 +132,11 @@ deb() {
 	gzip -9nc "$here/cmd/ntsd/ntsctl.8" >"$tree/usr/share/man/man8/ntsctl.8.gz"
 	gzip -9nc "$here/cmd/ntsd/ntsd.conf.5" >"$tree/usr/share/man/man5/ntsd.conf.5.gz"
 	cp "$here/LICENSE" "$tree/usr/share/doc/ntsd-go/copyright"
+	cp -r "$here/files/monitoring" "$tree/usr/share/doc/ntsd-go/"
+	# bash-completion reads this when ntsctl is first completed.
+	mkdir -p "$tree/usr/share/bash-completion/completions"
+	# shellcheck disable=SC2016 # for the shell that reads it
+	echo 'eval "$(ntsctl completion bash)"' >"$tree/usr/share/bash-completion/completions/ntsctl"
 	# The router's file without what only OpenWrt has.
 	sed "/^# What the provider/,/^$/d; /^# Who may ask/,/^$/d; /use_system_servers/d; /Take the servers of/d" \
 		"$here/files/router/etc/config/ntsd" >"$tree/etc/ntsd/ntsd"
