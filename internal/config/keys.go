@@ -96,8 +96,11 @@ func (l *keyLoader) add(k *Key) {
 			return
 		}
 		words := strings.Fields(string(b))
+		if len(words) == 3 && words[0] == fmt.Sprint(k.ID) && words[1] == k.Type {
+			words = words[2:] // a line of a key file
+		}
 		if len(words) != 1 {
-			d.Message = fmt.Sprintf("must hold one word, the secret, and holds %d; a file of several keys goes into a section 'keyfile'", len(words))
+			d.Message = fmt.Sprintf("must hold one word, the secret, or three: %d %s and the secret; a file of several keys goes into a section 'keyfile'", k.ID, k.Type)
 			l.tell(d)
 			return
 		}

@@ -18,6 +18,8 @@ func keyFiles() map[string]string {
 		"/empty":  "\n",
 		"/hex":    "HEX:0g",
 		"/plain":  "0123456789abcdef",
+		"/line":   "7 AES128 HEX:000102030405060708090a0b0c0d0e0f\n",
+		"/other":  "8 AES128 HEX:000102030405060708090a0b0c0d0e0f\n",
 		"/chrony": "1 AES128 HEX:000102030405060708090a0b0c0d0e0f\nx\n2 tulip-tulip-tulip\n",
 		"/ntp":    "1 AES 000102030405060708090a0b0c0d0e0f # one\n2 SHA1 sixteen-letters!\n3 SHA1 short\n",
 	}
@@ -56,11 +58,14 @@ func TestLoadKeys(t *testing.T) {
 		want       []string
 	}{
 		{"file", key("secret_file /good"), []uint32{7}, nil},
+		{"line", key("secret_file /line"), []uint32{7}, nil},
+		{"line of another key", key("secret_file /other"), nil, []string{"error: f:1: key 7: option 'secret_file' '/other': must hold one word, the secret, or three: 7 AES128 and the secret; a file of several keys goes into a section 'keyfile'"}},
+		{"line of another type", key("type SHA1", "secret_file /line"), nil, []string{"error: f:1: key 7: option 'secret_file' '/line': must hold one word, the secret, or three: 7 SHA1 and the secret; a file of several keys goes into a section 'keyfile'"}},
 		{"text", key("type SHA256", "secret_file /plain"), []uint32{7}, nil},
 		{"missing file", key("secret_file /none"), nil, []string{"error: f:1: key 7: option 'secret_file' '/none': cannot be read: file does not exist"}},
 		{"wrong permissions", key("secret_file /open"), nil, []string{"error: f:1: key 7: option 'secret_file' '/open': cannot be read: refused: permissions too open"}},
-		{"empty", key("secret_file /empty"), nil, []string{"error: f:1: key 7: option 'secret_file' '/empty': must hold one word, the secret, and holds 0; a file of several keys goes into a section 'keyfile'"}},
-		{"two words", key("secret_file /text"), nil, []string{"error: f:1: key 7: option 'secret_file' '/text': must hold one word, the secret, and holds 2; a file of several keys goes into a section 'keyfile'"}},
+		{"empty", key("secret_file /empty"), nil, []string{"error: f:1: key 7: option 'secret_file' '/empty': must hold one word, the secret, or three: 7 AES128 and the secret; a file of several keys goes into a section 'keyfile'"}},
+		{"two words", key("secret_file /text"), nil, []string{"error: f:1: key 7: option 'secret_file' '/text': must hold one word, the secret, or three: 7 AES128 and the secret; a file of several keys goes into a section 'keyfile'"}},
 		{"bad hex", key("secret_file /hex"), nil, []string{"error: f:1: key 7: option 'secret_file' '/hex': bad secret: not hexadecimal"}},
 		{"wrong length", key("type AES256", "secret_file /good"), nil, []string{"error: f:1: key 7: option 'secret_file' '/good': bad secret: AES256 takes 32 octets, not 16"}},
 		{"duplicate id", key("secret_file /good") + key("secret_file /good"), []uint32{7}, []string{"error: f:4: key 7: the id 7 stands twice"}},

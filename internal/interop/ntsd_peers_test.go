@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"math"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -18,6 +19,10 @@ func peerSection(name string, poll int, more ...string) string {
 	return section("peer", append([]string{"hostname", name, "minpoll", p, "maxpoll", p}, more...)...)
 }
 
+// measured reports whether a peer has been measured a few times. Packets a second
+// apart meet each other's answers too late on a busy machine, so there may be gaps.
+func measured(s *status.Source) bool { return s.Reach != 0 && s.NTP != nil && s.Counters.Valid >= 5 }
+
 // TestNtsdPeersChrony: ntsd and chronyd are each other's peers, with a key and
 // without, and measure each other. ntsd serves clients all the while.
 func TestNtsdPeersChrony(t *testing.T) {
@@ -31,12 +36,11 @@ func TestNtsdPeersChrony(t *testing.T) {
 	d := l.ntsd("router", router.keySection(1, mac.AES128, secretOf(1, mac.AES128)), allowTest(),
 		source(up.IPv4.String(), quickly), peerSection(chrony.IPv4.String(), 0, "key", "1"), peerSection(chrony.IPv6.String(), 0))
 	for _, host := range []string{chrony.IPv4.String(), chrony.IPv6.String()} {
-		s := d.untilSource(host, "full reach", fullReach)
-		if s.NTP.Mode != 1 || s.Kind != "peer" || s.NTP.DelayS > 0.02 || s.NTP.OffsetS > 0.02 || s.NTP.OffsetS < -0.02 {
-			t.Errorf("%s: got %+v, mode %d, offset %v, delay %v", host, s.Ident, s.NTP.Mode, s.NTP.OffsetS, s.NTP.DelayS)
-		}
+		// The packets of a busy machine may be late.
+		d.untilSource(host, "good samples in symmetric mode", func(s *status.Source) bool {
+			return measured(s) && s.Kind == "peer" && s.NTP.Mode == 1 && s.NTP.DelayS < 0.01 && math.Abs(s.NTP.OffsetS) < 0.01
+		})
 	}
-	chrony.waitFor("full reach", func() bool { return strings.Count(chrony.chronyc(l.peers, "-n", "sources"), " 377 ") == 2 })
 	if table := d.ask("-n", "sources"); len(regexp.MustCompile(`(?m)^=[^=]`).FindAllString(table, -1)) != 2 {
 		t.Errorf("ntsctl sources:\n%s", table)
 	}
@@ -48,12 +52,14 @@ func TestNtsdPeersChrony(t *testing.T) {
 	}
 	// chronyd, which has no source of its own, follows ntsd: stratum 3 to 4.
 	chrony.waitFor("a selected peer", func() bool { return strings.Contains(chrony.chronyc(l.peers, "-n", "sources"), "=* ") })
-	data := chrony.chronyc(l.peers, "-n", "ntpdata", router.IPv4.String())
-	for _, want := range []string{"Mode            : Symmetric active", "Stratum         : 3", "Leap status     : Normal", "Reference ID    : " + refid(up.IPv4), "NTP tests       : 111 111 1111", "Authenticated   : Yes"} {
-		if !strings.Contains(data, want) {
-			t.Errorf("chronyc ntpdata lacks %q:\n%s", want, data)
-		}
+	wants := []string{
+		"Mode            : Symmetric active", "Stratum         : 3", "Leap status     : Normal",
+		"Reference ID    : " + refid(up.IPv4), "NTP tests       : 111 111 1111", "Authenticated   : Yes",
 	}
+	chrony.waitFor("good ntpdata", func() bool {
+		data := chrony.chronyc(l.peers, "-n", "ntpdata", router.IPv4.String())
+		return !slices.ContainsFunc(wants, func(want string) bool { return !strings.Contains(data, want) })
+	})
 	// Clients are answered, a peer that asks like one, too.
 	for _, h := range []*Host{client, chrony} {
 		h.waitFor("an answer to a client", func() bool {
@@ -78,17 +84,16 @@ func TestNtsdPeersNtsd(t *testing.T) {
 		peerSection(b.IPv4.String(), 0, "key", "1"), peerSection(c.IPv4.String(), 0, "key", "1"))
 	db := l.ntsd("b", b.keySection(1, mac.AES256, secret), peerSection(a.IPv4.String(), 0, "key", "1"))
 	dc := l.ntsd("c", c.keySection(1, mac.AES256, "00"+secret[2:]), peerSection(a.IPv4.String(), 0, "key", "1"))
-	db.untilSource(a.IPv4.String(), "full reach", fullReach)
+	db.untilSource(a.IPv4.String(), "good samples", measured)
 	r := db.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	if r.Tracking.Stratum != 4 || !r.Tracking.Authenticated {
 		t.Errorf("b: got %+v, want stratum 4, authenticated", r.Tracking)
 	}
 	// What follows us is no source for us, but it is there.
-	s := da.untilSource(b.IPv4.String(), "full reach", func(s *status.Source) bool { return s.Reach == 0o377 })
-	if s.NTP.Stratum != 4 || s.Selection.State == "selected" {
-		t.Errorf("a: got %+v", s)
-	}
-	s = dc.untilSource(a.IPv4.String(), "many packets", func(s *status.Source) bool { return s.Counters.Sent >= 8 })
+	da.untilSource(b.IPv4.String(), "stratum 4, not selected", func(s *status.Source) bool {
+		return s.Reach != 0 && s.NTP.Stratum == 4 && s.Selection.State != "selected"
+	})
+	s := dc.untilSource(a.IPv4.String(), "many packets", func(s *status.Source) bool { return s.Counters.Sent >= 8 })
 	if s.Reach != 0 || s.NTP != nil {
 		t.Errorf("c: got %+v, want nothing", s)
 	}

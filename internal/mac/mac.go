@@ -127,6 +127,14 @@ func (t Type) Number() int {
 	return types[t].number
 }
 
+// SecretBits returns how long a key of t must be, 0 where that is free.
+func (t Type) SecretBits() int {
+	if !t.Known() {
+		return 0
+	}
+	return 8 * types[t].secret
+}
+
 // Secret is a key as it is configured. Formatting it shows no secret.
 type Secret struct {
 	ID    uint32
