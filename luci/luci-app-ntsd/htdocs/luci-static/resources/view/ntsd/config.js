@@ -311,7 +311,9 @@ return view.extend({
 		function button(cls, title, fn) {
 			return E('button', { 'class': 'cbi-button cbi-button-neutral ' + cls, 'disabled': self.map.readonly || null, 'click': ui.createHandlerFn(self, fn) }, [ title ]);
 		}
-		el.style.flexWrap = 'wrap'; // three buttons are wider than a phone in some languages
+		/* Three buttons are wider than a phone in some languages. */
+		el.style.flexWrap = 'wrap';
+		el.style.gap = '.4em';
 		dom.append(el, [
 			' ', button('ntsd-presets-open', _('Choose from a list…'), function() { return adding.presets(done); }),
 			' ', button('ntsd-import-open', _('Import…'), function() { return adding.importing(done); })
