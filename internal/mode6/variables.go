@@ -103,7 +103,20 @@ func (v *View) systemVariables() []variable {
 	for _, c := range nts.Counters() {
 		about = append(about, variable{name: c.Variable, value: number(c.N)})
 	}
+	about = append(about, v.laterNTS(&nts)...)
 	return withList(about, "sys_var_list")
+}
+
+// laterNTS are variables that ntpq has asked for since NTPsec 1.2.3. How long key
+// establishments took is not known.
+func (v *View) laterNTS(n *ntpq.NTS) []variable {
+	decoded := n.CookieDecode + n.CookieDecodeOld + n.CookieDecodeOld2 + n.CookieDecodeOlder
+	return []variable{
+		{name: "nts_cookie_not_server", value: number(v.Server.Verdicts["drop_nts"])},
+		{name: "nts_cookie_decode_total", value: number(decoded + n.CookieDecodeTooOld)},
+		{name: "nts_cookie_decode_current", value: number(n.CookieDecode)},
+		{name: "nts_ke_serves_nossl", value: number(v.Server.KE.Handshake)},
+	}
 }
 
 // withList adds the variable that lists all of them.

@@ -79,6 +79,9 @@ func TestPeerWithoutReply(t *testing.T) {
 		{status.Source{Ident: status.Ident{Name: "a", Address: "::1", Kind: "pool"}}, " a .INIT. 16 u - 64 0 0.0000 0.0000 0.0000"},
 		{status.Source{Ident: status.Ident{Name: "a", Address: "::1", Kind: "server"}, Auth: status.Auth{Mode: "nts"}}, " a .NTS. 16 0 - 64 0 0.0000 0.0000 0.0000"},
 		{status.Source{Ident: status.Ident{Name: "a", Address: "::1", Kind: "server"}, Auth: status.Auth{Mode: "nts", KeyID: 1, Cookies: 12}}, " a .INIT. 16 9 - 64 0 0.0000 0.0000 0.0000"},
+		{status.Source{Ident: status.Ident{Name: "a", Address: "::1", Kind: "server"}, NTP: &status.NTPData{ReferenceID: "00000000"}}, " a .INIT. 16 u - 64 0 0.0000 0.0000 0.0000"},
+		{status.Source{Ident: status.Ident{Name: "a", Address: "::1", Kind: "server"}, NTP: &status.NTPData{ReferenceID: "52415445"}}, " a .RATE. 16 u - 64 0 0.0000 0.0000 0.0000"},
+		{status.Source{Ident: status.Ident{Name: "GPS", Address: "71.80.83.0", Kind: "refclock"}, NTP: &status.NTPData{ReferenceID: "47505300"}}, " GPS .GPS. 0 l - 64 0 0.0000 0.0000 0.0000"},
 		{status.Source{Ident: status.Ident{Name: "a", Address: "::1", Kind: "peer"}}, " a .INIT. 16 s - 64 0 0.0000 0.0000 0.0000"},
 	} {
 		c.source.PollLog2, c.source.LastRx = 6, status.Never

@@ -54,7 +54,10 @@ func PeerOf(s *status.Source) Peer {
 		OffsetS: 0 - s.Stats.EstimatedOffsetS, JitterS: s.Stats.StdDevS,
 	}
 	if s.NTP != nil {
-		p.Stratum, p.DelayS = s.NTP.Stratum, s.NTP.DelayS
+		p.DelayS = s.NTP.DelayS
+		if s.NTP.Stratum > 0 || s.Kind == kindRefClock { // 0 of a server: it knows none
+			p.Stratum = s.NTP.Stratum
+		}
 		if s.Stats.Samples == 0 {
 			p.OffsetS = s.NTP.OffsetS
 		}
@@ -133,16 +136,19 @@ func kind(s *status.Source) string {
 	return "u"
 }
 
+// noReferenceID is that of a server which is not synchronised yet.
+const noReferenceID = "00000000"
+
 // refID is what a server says it follows, or in four letters what we wait for.
 func refID(s *status.Source) string {
 	switch {
-	case s.NTP != nil:
+	case s.NTP != nil && (s.NTP.Stratum > 0 || s.NTP.ReferenceID != noReferenceID):
 		return RefIDText(s.NTP.ReferenceID, s.NTP.Stratum)
 	case s.Address == "" && s.Kind == kindPool:
 		return "POOL"
 	case s.Address == "":
 		return "DNS"
-	case Cookies(s) >= 0 && s.Auth.KeyID == 0:
+	case Cookies(s) >= 0 && s.Auth.KeyID == 0 && s.NTP == nil:
 		return "NTS"
 	}
 	return "INIT"

@@ -62,7 +62,9 @@ func FromSnapshot(s engine.Snapshot, info Info) Report {
 		src := sourceFrom(&s.Sources[i], s.Now.Mono, selected)
 		if n := src.NTP; n != nil {
 			n.Transmitted = Time(s.Sources[i].Last.Header.Transmit.Wall(s.Now.Wall))
-			n.Arrived = Time(s.Now.Wall.Add(s.Sources[i].LastRx.Sub(s.Now.Mono)))
+			if at := s.Sources[i].LastRx; at != 0 {
+				n.Arrived = Time(s.Now.Wall.Add(at.Sub(s.Now.Mono)))
+			}
 		}
 		r.Sources = append(r.Sources, src)
 	}

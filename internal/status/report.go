@@ -226,7 +226,7 @@ type NTPData struct {
 	ReferenceID     string  `json:"reference_id"` // eight hexadecimal digits
 	ReferenceTime   Time    `json:"reference_time"`
 	Transmitted     Time    `json:"transmit_time"` // by the server's clock
-	Arrived         Time    `json:"arrival_time"`  // of the last sample, by ours as it is now
+	Arrived         Time    `json:"arrival_time"`  // of the last sample, by ours as it is now; 0: none
 	OffsetS         float64 `json:"offset_s"`
 	DelayS          float64 `json:"delay_s"`
 	DispersionS     float64 `json:"dispersion_s"`
