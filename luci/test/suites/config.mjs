@@ -370,6 +370,9 @@ test('without the daemon the page says so, still edits, and the test says why no
 		await set(page, single('makestep', 'threshold'), '3');
 		await apply(page);
 		assert.deepEqual(values('makestep', 'threshold'), ['3']);
+		await page.reload();
+		await page.locator('.ntsd-state').getByText('Start it').click();
+		await inForce(page);
 		await page.close();
 	} finally {
 		await h.world.startDaemon();

@@ -4,8 +4,10 @@
 'require poll';
 'require uci';
 'require ui';
+'require ntsd.fields as fields';
 'require ntsd.review as review';
 'require ntsd.tools as tools';
+'require ntsd.validate as validate';
 
 /*
  * What stands above the form: whether the saved configuration is in force, what
@@ -134,11 +136,20 @@ return baseclass.extend({
 		]) ];
 	},
 
-	absent: function() {
+	/* The daemon does not answer: may it be asked, is it meant to run, is it the configuration? */
+	absent: function(e) {
 		var saved = this.saved, errors = saved ? saved.messages.filter(function(m) { return m.severity == 'error'; }) : [];
+		if (e.denied)
+			return [ box('warning', [ _('You may not ask the time daemon.') ]) ];
+		if (validate.bool(fields.read('ntsd', 'enabled')) === false)
+			return [ box('notice', [ _('The daemon is switched off.') ]) ];
 		return [ box('warning', [
 			E('strong', [ _('The daemon does not answer: it is stopped, or starting.') ]), ' ',
-			_('The page Status > Time can start it.'),
+			E('button', { 'class': 'btn cbi-button cbi-button-apply', 'disabled': this.writable ? null : '', 'click': ui.createHandlerFn(this, function() {
+				return tools.start().catch(function(err) {
+					ui.addNotification(null, E('p', [ _('The daemon did not start: %s').format(err.message) ]), 'error');
+				}).then(L.bind(this.look, this));
+			}) }, [ _('Start it') ]),
 			errors.length ? items(errors.map(function(m) { return m.text; })) : ''
 		]) ];
 	},

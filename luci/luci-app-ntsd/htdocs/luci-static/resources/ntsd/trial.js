@@ -35,7 +35,7 @@ function directive(sid) {
 	if (!host)
 		return null;
 	var words = [ 'server', host.host ], nts = validate.bool(uci.get('ntsd', sid, 'nts'));
-	var ntsport = uci.get('ntsd', sid, 'ntsport'), port = uci.get('ntsd', sid, 'port');
+	var ntsport = uci.get('ntsd', sid, 'ntsport'), port = uci.get('ntsd', sid, 'port'), family = uci.get('ntsd', sid, 'family');
 	if (host.port)
 		nts ? ntsport = host.port : port = host.port;
 	if (nts)
@@ -44,8 +44,10 @@ function directive(sid) {
 		words.push('ntsport', ntsport);
 	if (port)
 		words.push('port', port);
-	/* Certificates of its own are known where it is in force: by its name. */
-	return nts && uci.get('ntsd', sid, 'trustedcerts') ? host.host : words.join(' ');
+	if (family == 'ipv4' || family == 'ipv6')
+		words.push(family);
+	/* What a directive cannot say is known where it is in force: by its name. */
+	return [ 'trustedcerts', 'noval', 'key' ].some(function(o) { return uci.get('ntsd', sid, o) != null; }) ? host.host : words.join(' ');
 }
 
 /* A time in the unit that suits it. */
