@@ -60,7 +60,7 @@ func needed(typ, name string) map[string]string {
 	case "keyfile":
 		more["file"] = "/etc/ntp.keys"
 	case "refclock":
-		more["driver"], more["parameter"] = "SHM", "0"
+		more["driver"], more["parameter"] = "PPS", "/dev/pps0"
 	case "nts_server":
 		more["cert"], more["key"] = "/etc/ssl/a.crt", "/etc/ssl/a.key"
 	}
