@@ -1,7 +1,5 @@
 package cmdmon
 
-import "slices"
-
 // Constants of the protocol.
 const (
 	protoVersion = 6
@@ -26,7 +24,7 @@ const (
 	MaxRequest = 1024
 )
 
-// command is what a request asks for.
+// command is what a request asks for; those without a name are refused.
 type command uint16
 
 const (
@@ -46,22 +44,18 @@ const (
 	cmdManualList      command = 41
 	cmdMakeStep        command = 43
 	cmdActivity        command = 44
-	cmdReselect        command = 48
 	cmdSmoothing       command = 51
 	cmdSmoothTime      command = 52
 	cmdRefresh         command = 53
 	cmdServerStats     command = 54
 	cmdClientsByIndex2 command = 55
-	cmdLocal2          command = 56
 	cmdNTPData         command = 57
 	cmdOnOffline       command = 63
-	cmdAddSource       command = 64
 	cmdSourceName      command = 65
 	cmdAuthData        command = 67
 	cmdClientsByIndex3 command = 68
 	cmdSelectData      command = 69
 	cmdReloadSources   command = 70
-	cmdLocal3          command = 74
 )
 
 // format is the layout of a reply's data.
@@ -186,26 +180,32 @@ func shapes(c command) (shape, bool) {
 	return refusedShape(c)
 }
 
-// refusedShape knows the commands that nobody may give here.
+// refusedShape knows the commands that nobody may give here. No reply to them
+// has data.
 func refusedShape(c command) (shape, bool) {
-	for _, r := range []struct {
-		request  int
-		commands []command
-	}{
-		{0, []command{30, 36, 37, cmdReselect, 62, 66}}, // RTC, logs, reselect, shutdown, reset
-		{4, []command{9, 13, 31, 42, 49, 71}},           // limits, manual, offsets
-		{8, []command{50}},                              // makestep's limit
-		{12, []command{11}},                             // settime
-		{16, []command{cmdLocal2}},                      //
-		{28, []command{cmdLocal3, 73}},                  // offset of a source
-		{addressLength, []command{29}},                  // delete
-		{addressLength + 4, []command{4, 5, 7, 8, 17, 18, 19, 20, 21, 22, 23, 24, 45, 46, 47}}, // limits of a source, access
-		{addressLength + 12, []command{72}},                                                    // selection options
-		{addSourceLength, []command{cmdAddSource}},
-	} {
-		if slices.Contains(r.commands, c) {
-			return shape{r.request, 0}, true
-		}
+	switch c {
+	case 30, 36, 37, 48, 62, 66: // real-time clock, files of the log, reselect, shutdown, reset of sources
+		return shape{0, 0}, true
+	case 9, 13, 31, 42, 49, 71: // maxupdateskew, manual, dfreq, a manual sample, reselectdist, doffset
+		return shape{4, 0}, true
+	case 50: // limits of makestep
+		return shape{8, 0}, true
+	case 11: // settime
+		return shape{timespecLength, 0}, true
+	case 56: // local, before 4.6
+		return shape{16, 0}, true
+	case 73, 74: // offset of a source, local
+		return shape{28, 0}, true
+	case 29: // delete
+		return shape{addressLength, 0}, true
+	case 4, 5, 7, 8, 45, 46, 47: // limits of a source
+		return shape{addressLength + 4, 0}, true
+	case 17, 18, 19, 20, 21, 22, 23, 24: // access of clients and of chronyc
+		return shape{addressLength + 4, 0}, true
+	case 72: // selection options of a source
+		return shape{addressLength + 12, 0}, true
+	case 64: // add
+		return shape{addSourceLength, 0}, true
 	}
 	return shape{}, false
 }

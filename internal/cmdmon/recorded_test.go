@@ -194,8 +194,8 @@ func blank(f format, b []byte) []byte {
 	return b
 }
 
-// refusedHere lists what chronyd does and we do not.
-func refusedHere(c command) bool { return c == cmdLocal2 || c == cmdLocal3 }
+// refusedHere lists what chronyd does and we do not: local, in two forms.
+func refusedHere(c command) bool { return c == 56 || c == 74 }
 
 // TestRecordedReplies: given chronyd's state we reply as chronyd did, byte by
 // byte, and print it as chronyc did.
