@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"ntsd/internal/event"
@@ -241,20 +242,19 @@ func unanswered(addr string, why error) string {
 	if !errors.Is(why, errNoReply) {
 		return fmt.Sprintf("%s: %v", addr, why)
 	}
-	if cause := errors.Unwrap(why); cause == nil && why == errNoReply {
+	if why == errNoReply {
 		return addr + " does not answer: UDP may be blocked on the way, or nobody serves NTP there"
 	}
 	return fmt.Sprintf("%s does not answer: %s", addr, lastCause(why))
 }
 
-// lastCause is what the network said.
+// lastCause is what the network said, without who says it.
 func lastCause(err error) string {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		if all := joined.Unwrap(); len(all) > 1 {
-			return all[len(all)-1].Error()
-		}
+	text := err.Error()
+	if i := strings.LastIndex(text, ": "); i >= 0 {
+		text = text[i+2:]
 	}
-	return err.Error()
+	return text
 }
 
 // rest waits a moment between two requests; false means that time is up.

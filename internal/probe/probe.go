@@ -109,26 +109,43 @@ func (t *test) run(ctx context.Context) (reason string) {
 	if reason != "" {
 		return reason
 	}
-	// The first address that gives anything is the one that is tested.
+	// The first address that gives anything is the one that is tested. Of those
+	// that fail, the one that came furthest is told of.
+	best, furthest := t.result, -1
 	for i, addr := range candidates(addrs) {
 		if i > 0 && ctx.Err() != nil {
 			break
 		}
+		r := &t.result
+		r.KE, r.Certificate, r.NTP, r.Lengths, r.SizeLoss = nil, nil, nil, nil, nil
 		failure := t.ask(ctx, addr)
 		t.note(addr, failure)
 		if failure == "" {
 			t.lengths(ctx)
 			return ""
 		}
-		// What a later address says must not hide how far an earlier one came.
-		if reason == "" || t.result.NTP != nil {
-			reason = failure
-		}
-		if t.result.NTP != nil {
-			break // it has answered, though not with a usable time
+		if d := r.depth(); d > furthest {
+			best, furthest, reason = *r, d, failure
 		}
 	}
+	best.Addresses = t.result.Addresses
+	t.result = best
 	return reason
+}
+
+// depth is how far a test came.
+func (r *Result) depth() int {
+	switch {
+	case r.NTP != nil:
+		return 4
+	case r.KE == nil || r.KE.ConnectS == 0:
+		return 0
+	case r.KE.HandshakeS == 0:
+		return 1
+	case r.KE.Cookies == 0:
+		return 2
+	}
+	return 3
 }
 
 // lookUp resolves the server's name.
@@ -214,9 +231,7 @@ func (t *test) establish(ctx context.Context, addr netip.Addr) (failure string) 
 		Name: s.Name, Addr: addr, Port: s.NTSPort, AEADs: s.AEADs, TrustedCerts: s.TrustedCerts, NoVal: s.NoVal,
 		Verify: event.Verify{At: t.Clock.Read().Wall},
 	}, t.target, &trace)
-	if trace.Connect > 0 || t.result.KE == nil {
-		t.result.KE, t.result.Certificate = keOf(addr, s.NTSPort, &trace), certificateOf(&trace)
-	}
+	t.result.KE, t.result.Certificate = keOf(addr, s.NTSPort, &trace), certificateOf(&trace)
 	if done.Failure != nts.FailureNone {
 		return done.Reason
 	}

@@ -102,6 +102,15 @@ func TestFailures(t *testing.T) {
 				t.Errorf("got %+v after %d key establishments", r.Addresses, w.kes)
 			}
 		}},
+		{"the one that came furthest is told of", "time.example", func(w *world) {
+			w.dead = map[netip.Addr]bool{second: true}
+			w.addrs = append(w.addrs, second)
+			w.sys.Stratum = 16
+		}, "not synchronised itself", func(t *testing.T, w *world, r Result) {
+			if r.Address != "192.0.2.1" || r.NTP == nil || !r.Addresses[1].Tried || !strings.Contains(r.Addresses[1].Error, "refused") {
+				t.Errorf("got %+v", r)
+			}
+		}},
 		{"a negotiated server", "time.example", func(w *world) {
 			w.host, w.hosts = "ntp.example", map[string][]netip.Addr{"ntp.example": {second}}
 		}, "", func(t *testing.T, _ *world, r Result) {
