@@ -3,6 +3,7 @@ package interop
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -207,6 +208,16 @@ func TestNtpqOfNTPsecAgrees(t *testing.T) {
 		if a, b := shape(theirs), shape(ours); a != b {
 			t.Errorf("ntpq -c %s:\n of ntpsec\n%s\n of ntsd\n%s", command, theirs, ours)
 		}
+	}
+	if err := up.Do(func() error {
+		_, err := ExchangePlain(netip.AddrPortFrom(router.IPv4, ntpPort), patience)
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	clients := router.asked(l.peers, "-n", "-c", "mrulist")
+	if !strings.Contains(clients, " "+up.IPv4.String()+"\n") || !strings.Contains(clients, "# Collected 1 slots") {
+		t.Errorf("ntpq -c mrulist: got\n%s", clients)
 	}
 	missing := func(command string, without ...string) {
 		ours := variablesOf(router.asked(l.peers, "-c", command))

@@ -18,6 +18,8 @@ type View struct {
 	Server status.ServerStats
 	Host   Host
 	Kernel *Kernel // nil: not known
+	// Clients returns the server's table of clients; nil: there is none.
+	Clients func() []status.Client
 }
 
 // Kernel is what the kernel says of its own clock: adjtimex(2).
@@ -51,6 +53,10 @@ func Answer(request []byte, v *View) [][]byte {
 		return v.readStatus(&r, leap)
 	case opReadVars:
 		return v.readVars(&r, leap)
+	case opNonce:
+		return v.readNonce(&r, leap)
+	case opReadMRU:
+		return v.readClients(&r, leap)
 	case opReadClock:
 		// None of our sources is a driver with variables of its own.
 		return r.refuse(leap, errAssociation)
@@ -111,14 +117,22 @@ func (v *View) readVars(r *Request, leap uint8) [][]byte {
 // maxNames bounds the variables that one request asks for: more than there are.
 const maxNames = 128
 
-// names returns the names in a request's data, which may have values behind
-// them (RFC 9327 section 3: "name=value" pairs).
-func names(data []byte) []string {
-	var all []string
-	for name := range strings.SplitSeq(string(data), ",") {
-		name, _, _ = strings.Cut(name, "=")
-		if name = strings.Trim(name, " \t\r\n\x00"); name != "" && len(all) < maxNames {
-			all = append(all, name)
+// names returns the names in a request's data.
+func names(data []byte) (all []string) {
+	for _, pair := range pairs(data) {
+		all = append(all, pair[0])
+	}
+	return all
+}
+
+// pairs returns the names in a request's data with their values, which may be
+// missing (RFC 9327 section 3).
+func pairs(data []byte) (all [][2]string) {
+	const blank = " \t\r\n\x00"
+	for pair := range strings.SplitSeq(string(data), ",") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name = strings.Trim(name, blank); name != "" && len(all) < maxNames {
+			all = append(all, [2]string{name, strings.Trim(value, blank)})
 		}
 	}
 	return all

@@ -240,8 +240,9 @@ func TestRefusals(t *testing.T) {
 		{"save", ask(opSaveConfig, 0, "file"), errPermission},
 		{"ordered list", ask(opReadList, 0, "ifstats"), errPermission},
 		{"clock variables", ask(opReadClock, 1, ""), errAssociation},
-		{"mru", ask(opReadMRU, 0, ""), errOp},
-		{"nonce", ask(opNonce, 0, ""), errOp},
+		{"clients by a filter", ask(opReadMRU, 0, "nonce=0, laddr=::1"), errPermission},
+		{"clients, all of a filter", ask(opReadMRU, 0, "nonce=0, recent=5"), errPermission},
+		{"clients, how many", ask(opReadMRU, 0, "nonce=0, frags=x"), errFormat},
 		{"trap", ask(6, 0, ""), errOp},
 		{"0", ask(0, 0, ""), errOp},
 		{"31", ask(31, 0, ""), errOp},
@@ -261,6 +262,60 @@ func TestRefusals(t *testing.T) {
 		if r[1] != bitResponse|bitError|c.request[1] || r[4] != byte(c.want) || !bytes.Equal(r[2:4], c.request[2:4]) {
 			t.Errorf("%s: got %x, want error %d", c.name, r, c.want)
 		}
+	}
+}
+
+// TestClients: as ntpq -c mrulist collects them, the one seen last at the end.
+func TestClients(t *testing.T) {
+	v := view()
+	clients := []status.Client{
+		{Address: "192.0.2.9", Requests: 3, IntervalS: 4, LastS: 10, Dropped: 1},
+		{Address: "2001:db8::9", Requests: 1, LastS: 2.5},
+		{Address: "192.0.2.10", KE: 4, LastS: -1}, // asked for keys alone
+	}
+	v.Clients = func() []status.Client { return slices.Clone(clients) }
+	request := ask(opNonce, 0, "")
+	if _, data := assembled(t, request, Answer(request, v)); string(data) != "nonce=0\r\n" {
+		t.Errorf("nonce: got %q", data)
+	}
+	list := func(query string) string {
+		request := ask(opReadMRU, 0, query)
+		_, data := assembled(t, request, Answer(request, v))
+		return string(data)
+	}
+	want := "nonce=0,\r\n" +
+		"addr.0=192.0.2.9:0, last.0=0xeeaca93a.07c1bda5, first.0=0xeeaca932.07c1bda5, ct.0=3, mv.0=35, rs.0=0x0, dr.0=1,\r\n" +
+		"addr.1=[2001:db8::9]:0, last.1=0xeeaca941.87c1bda5, first.1=0xeeaca941.87c1bda5, ct.1=1, mv.1=35, rs.1=0x0, dr.1=0,\r\n" +
+		"now=0xeeaca944.07c1bda5, last.newest=0xeeaca941.87c1bda5\r\n"
+	if got := list("nonce=0, frags=32, addr.0=192.0.2.9:0, last.0=0xeeaca93a.07c1bda5"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := list("nonce=0, mincount=2"); strings.Contains(got, "2001") || !strings.Contains(got, "192.0.2.9:0") {
+		t.Errorf("mincount: got\n%s", got)
+	}
+	if got := list("nonce=0, limit=1"); !strings.Contains(got, "2001") || strings.Contains(got, "192.0.2.9:0") {
+		t.Errorf("limit: got\n%s", got)
+	}
+	// More than there is room for: the latest.
+	clients = nil
+	for i := range 5000 {
+		clients = append(clients, status.Client{Address: fmt.Sprintf("2001:db8:1111:2222:3333:4444:5555:%x", i), Requests: 4e9, IntervalS: 1e-9, LastS: float64(i), Dropped: 4e9})
+	}
+	for frags, datagrams := range map[int]int{1: 1, 32: maxFragments, 99: maxFragments} {
+		request := ask(opReadMRU, 0, fmt.Sprintf("nonce=0, frags=%d", frags))
+		replies := Answer(request, v)
+		_, data := assembled(t, request, replies)
+		text := string(data)
+		if len(replies) > datagrams || len(replies) < datagrams-1 || !strings.HasSuffix(text, ", last.newest="+stamp(v.Report.Time)+"\r\n") || strings.Contains(text, "#") {
+			t.Errorf("%d fragments: got %d, ending in %q", frags, len(replies), text[max(0, len(text)-80):])
+		}
+		if n := strings.Count(text, "addr."); n < 2*datagrams {
+			t.Errorf("%d fragments: only %d clients", frags, n)
+		}
+	}
+	v.Clients = nil
+	if got := list("nonce=0"); got != "nonce=0,\r\nnow=0xeeaca944.07c1bda5\r\n" {
+		t.Errorf("without a table: got %q", got)
 	}
 }
 
@@ -373,8 +428,12 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(ask(opReadVars, 1, "delay,offset"))
 	f.Add(ask(opReadVars, 0, "nts_client_send,ss_uptime=4, sys_var_list"))
 	f.Add(ask(opWriteVars, 0, "leap=1"))
+	f.Add(ask(opReadMRU, 0, "nonce=0, frags=2, limit=0x3, mincount=1, addr.0=192.0.2.9:0"))
 	f.Add(ask(opReadVars, 0, strings.Repeat("sys_var_list,", 36)))
 	v := view()
+	v.Clients = func() []status.Client {
+		return []status.Client{{Address: "192.0.2.9", Requests: 3}, {Address: "2001:db8::1", Requests: 1}}
+	}
 	f.Fuzz(func(t *testing.T, request []byte) {
 		replies := Answer(request, v)
 		total := 0

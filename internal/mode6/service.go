@@ -20,6 +20,8 @@ type Service struct {
 	Server func() status.ServerStats
 	Host   Host
 	Kernel func() (Kernel, error) // nil: not asked
+	// Clients is called for each question about them; nil: there are none.
+	Clients func() []status.Client
 
 	view  *View
 	taken time.Time
@@ -36,7 +38,7 @@ func (s *Service) Answer(ctx context.Context, request []byte) [][]byte {
 		if err != nil {
 			return nil
 		}
-		s.view, s.taken = &View{Report: report, Server: s.Server(), Host: s.Host}, time.Now()
+		s.view, s.taken = &View{Report: report, Server: s.Server(), Host: s.Host, Clients: s.Clients}, time.Now()
 		if s.Kernel != nil {
 			if k, err := s.Kernel(); err == nil { // else ntpq says that it does not know
 				s.view.Kernel = &k

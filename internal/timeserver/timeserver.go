@@ -85,7 +85,8 @@ func New(o Options) (*Server, error) {
 		Workers: runtime.GOMAXPROCS(0), Precision: served.Precision(o.Config.SystemClock.Precision),
 		Control: (&mode6.Service{
 			Report: o.Daemon.Report, Server: func() status.ServerStats { return s.ServerStats() },
-			Host: host(served.Precision(o.Config.SystemClock.Precision)), Kernel: kernel,
+			Clients: func() []status.Client { return s.Clients(0, false) },
+			Host:    host(served.Precision(o.Config.SystemClock.Precision)), Kernel: kernel,
 		}).Answer,
 		ListenLocal: func(port uint16) (ports []responder.Port, err error) {
 			sockets, err := serving.ListenLocal(port, served)
