@@ -5,6 +5,7 @@
 'require uci';
 'require ui';
 'require ntsd.fields as fields';
+'require ntsd.format as format';
 'require ntsd.review as review';
 'require ntsd.tools as tools';
 'require ntsd.validate as validate';
@@ -14,12 +15,10 @@
  * the daemon says of it, and advice.
  */
 
-/* A time of the daemon on the browser's clock, without its date where that is today. */
+/* A time of the daemon, without its date where that is today. */
 function clock(text) {
-	var d = new Date(text), today = new Date();
-	if (isNaN(d))
-		return String(text);
-	return d.toDateString() == today.toDateString() ? d.toLocaleTimeString() : d.toLocaleString();
+	var today = new Date(text).toDateString() == new Date().toDateString();
+	return today ? format.clock(text, undefined, true) : format.date(text);
 }
 
 /* How long a configuration may take to come into force, in ms, before a button is offered. */

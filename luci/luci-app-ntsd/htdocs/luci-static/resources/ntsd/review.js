@@ -13,7 +13,7 @@ var callCheck = rpc.declare({ object: 'luci.ntsd', method: 'check', params: [ 'c
 
 /* What an option is called on the page. */
 function title(type, name) {
-	return '“%s”'.format(options.find(type, name).title);
+	return _('“%s”').format(options.find(type, name).title);
 }
 
 /* The daemon's advice in the page's words, which can be translated. */

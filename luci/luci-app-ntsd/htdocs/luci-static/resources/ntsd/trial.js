@@ -4,6 +4,7 @@
 'require ui';
 'require uci';
 'require dom';
+'require ntsd.format as format';
 'require ntsd.validate as validate';
 
 /*
@@ -50,25 +51,10 @@ function directive(sid) {
 	return [ 'trustedcerts', 'noval', 'key' ].some(function(o) { return uci.get('ntsd', sid, o) != null; }) ? host.host : words.join(' ');
 }
 
-/* A time in the unit that suits it. */
-function span(seconds) {
-	var n = Math.abs(seconds);
-	if (n < 1e-3)
-		return '%s µs'.format((seconds * 1e6).toFixed(n < 1e-5 ? 2 : 1));
-	if (n < 1)
-		return '%s ms'.format((seconds * 1e3).toFixed(n < 1e-2 ? 3 : 1));
-	return '%s s'.format(seconds.toFixed(3));
-}
-
-function date(text) {
-	var d = new Date(text);
-	return isNaN(d) ? String(text) : d.toLocaleString();
-}
-
 function ahead(seconds) {
 	return seconds < 0
-		? _('this clock is ahead by %s').format(span(-seconds))
-		: _('this clock is behind by %s').format(span(seconds));
+		? _('this clock is ahead by %s').format(format.time(-seconds))
+		: _('this clock is behind by %s').format(format.time(seconds));
 }
 
 /* Rows of a result: a heading and words, where it has them. */
@@ -82,19 +68,19 @@ function rows(r) {
 	if (cert) {
 		add(_('Certificate'), cert.subject);
 		add(_('Issued by'), cert.issuer);
-		add(_('Valid'), _('from %s to %s').format(date(cert.not_before), date(cert.not_after)));
+		add(_('Valid'), _('from %s to %s').format(format.date(cert.not_before), format.date(cert.not_after)));
 		add(_('Checked'), cert.verified ? _('yes, for this name') : cert.refused || _('no'));
 	}
 	if (ke && ke.tls_version) {
-		add(_('Key establishment'), _('%s, port %d, in %s').format(ke.tls_version, ke.port, span(ke.duration_s)));
+		add(_('Key establishment'), _('%s, port %d, in %s').format(ke.tls_version, ke.port, format.time(ke.duration_s)));
 		add(_('Algorithm (AEAD)'), ke.aead);
 		add(_('Cookies'), ke.cookies ? _('%d of %d bytes').format(ke.cookies, ke.cookie_bytes) : null);
 		add(_('Post-quantum'), ke.post_quantum ? _('yes (%s)').format(ke.group) : _('no'));
 	}
 	if (ntp) {
 		add(_('Offset'), ahead(ntp.offset_s));
-		add(_('Round trip'), span(ntp.delay_s));
-		add(_('Error bound'), '± ' + span(ntp.error_bound_s));
+		add(_('Round trip'), format.time(ntp.delay_s));
+		add(_('Error bound'), '± ' + format.time(ntp.error_bound_s));
 		add(_('Stratum'), ntp.stratum);
 		add(_('Reply'), ntp.authenticated ? _('authenticated') : _('not authenticated: anybody on the way could have sent it'));
 	}
