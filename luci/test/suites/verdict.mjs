@@ -29,6 +29,7 @@ function silent(r, why) {
 const cases = [
 	['well', null, 'good', /^Synchronised and authenticated by 3 servers, within 380\sµs\.$/, []],
 	['one server of three', (r) => { r.sources[0].mark = '?'; r.sources[2].mark = '?'; }, 'warning', /by 1 server, /, [/^Only south\.example is believed/]],
+	['servers too far away have a vote', (r) => { r.sources[0].mark = '-'; r.sources[2].mark = '-'; }, 'good', /by 3 servers, /, []],
 	['one operator', (r) => { for (const s of r.sources) s.operator = 'me.example'; }, 'warning', /by 3 servers/, [/^Only me\.example is believed: one operator/]],
 	['not authenticated', (r) => { r.tracking.authenticated = false; for (const s of r.sources) s.auth = { mode: 'none' }; }, 'warning', /^Synchronised with 3 servers, within .*, but not authenticated\.$/, [/Anybody on the way/]],
 	['a falseticker', (r) => { r.sources[2].mark = 'x'; }, 'good', /by 2 servers/, [/^ntp\.east\.example disagrees with the others/]],

@@ -7,8 +7,9 @@
  * know first, and what to do if it is not well. Nothing else happens here.
  */
 
-/* A source that the clock follows. */
-function used(s) { return s.mark == '*' || s.mark == '+'; }
+/* A source that says the same time as the others. One that is too far away to
+ * improve it (-) has a vote in it, too. */
+function agrees(s) { return s.mark == '*' || s.mark == '+' || s.mark == '-'; }
 
 function wrong(s) { return s.mark == 'x'; }
 
@@ -54,7 +55,7 @@ function remarks(r, sources) {
 /* The clock is synchronised: by whom, and how well. */
 function synchronised(r, sources) {
 	var t = r.tracking, within = format.time(Math.abs(t.correction_s) + t.root_dispersion_s + t.root_delay_s / 2);
-	var mine = sources.filter(used), signed = mine.filter(authenticated), n = t.authenticated ? signed.length : mine.length;
+	var mine = sources.filter(agrees), signed = mine.filter(authenticated), n = t.authenticated ? signed.length : mine.length;
 	var owners = unique(signed.map(operator));
 	var v = { level: 'good', notes: [] };
 	if (sources.every(function(s) { return s.reach == 0; })) {
@@ -121,7 +122,7 @@ function unsynchronised(r, sources) {
 		};
 	if (r.daemon.uptime_s < 60)
 		return { level: 'wait', text: _('Measuring: the daemon has just started.'), notes: [] };
-	return { level: 'bad', text: _('Not synchronised.'), notes: because(sources.filter(function(s) { return !used(s); })).slice(0, 3) };
+	return { level: 'bad', text: _('Not synchronised.'), notes: because(sources.filter(function(s) { return !agrees(s); })).slice(0, 3) };
 }
 
 return baseclass.extend({
