@@ -69,7 +69,7 @@ func (h *Handler) steer(ctx context.Context, q *question) result {
 	res := noSuchSource
 	for i := range report.Sources {
 		s := &report.Sources[i]
-		if s.Kind == refClock || !within(place(i, s), at, mask) {
+		if s.Kind == status.KindRefClock || !within(place(i, s), at, mask) {
 			continue
 		}
 		one := req

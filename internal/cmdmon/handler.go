@@ -204,13 +204,10 @@ func showSource(q *question, report *status.Report, r *reply) (format, result) {
 	return r.ntpData(s, q.longest()), success
 }
 
-// refClock is the kind of a source that is no host. The letters of its reference
-// ID stand for its address.
-const refClock = "refclock"
-
-// host is the place of a source on the network; a reference clock has none.
+// host is the place of a source on the network. A reference clock has none: what
+// stands for its address are the letters of its reference ID.
 func host(i int, s *status.Source) address {
-	if s.Kind == refClock {
+	if s.Kind == status.KindRefClock {
 		return address{}
 	}
 	return place(i, s)

@@ -387,14 +387,14 @@ func TestSourcesByAddress(t *testing.T) {
 // TestReferenceClock: it is shown by its reference ID, and is no host.
 func TestReferenceClock(t *testing.T) {
 	f := crowd()
-	f.report.Sources = append(f.report.Sources, status.Source{Ident: status.Ident{Name: "PPS", Address: "80.80.83.0", Kind: refClock}, Sample: status.Sample{Mark: "*"}})
+	f.report.Sources = append(f.report.Sources, status.Source{Ident: status.Ident{Name: "PPS", Address: "80.80.83.0", Kind: status.KindRefClock}, Sample: status.Sample{Mark: "*"}})
 	h := Handler{Daemon: f}
 	show := func(c command, n int, data ...byte) *reader {
 		return &reader{t, h.Reply(t.Context(), Socket, ask(c, n, data...), nil)[replyHeader:]}
 	}
 	var s status.Source
 	show(cmdSourceData, 76, 0, 0, 0, 4).sourceData(&s)
-	if s.Kind != refClock || s.Address != "80.80.83.0" {
+	if s.Kind != status.KindRefClock || s.Address != "80.80.83.0" {
 		t.Errorf("sources: got %s %s, want a reference clock PPS", s.Kind, s.Address)
 	}
 	for _, r := range []*reader{show(cmdSourcestats, 84, 0, 0, 0, 4), show(cmdSelectData, 76, 0, 0, 0, 4)} {

@@ -68,7 +68,7 @@ func (r *reply) sourceData(s *status.Source, at address) {
 	switch s.Kind {
 	case "peer":
 		mode = modePeer
-	case refClock:
+	case status.KindRefClock:
 		mode = modeReference
 	}
 	r.address(at)

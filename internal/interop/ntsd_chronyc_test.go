@@ -75,7 +75,8 @@ func TestNtsdChronyc(t *testing.T) {
 			source(gcm.IPv4.String(), poll, "prefer", "yes"), plainSource(liar.IPv4.String(), poll), plainSource(plain.IPv6.String(), poll, "key", "1"), key,
 			plainSource(dead.IPv6.String(), poll, "noselect", "yes"), peerSection(dead.IPv4.String(), poll), plainSource("nobody.invalid", poll),
 			section("allow") + "\tlist subnet '192.0.2.0/24'\n", section("nts_server", "enabled", "yes", "selfsigned", "yes"),
-			section("smoothtime", "maxppm", "400"), section("monitor", "chrony_port", "323"),
+			section("smoothtime", "maxppm", "400"), section("refclock", "driver", "SOCK", "parameter", filepath.Join(router.Dir, "gps.sock"), "refid", "GPS"),
+			section("monitor", "chrony_port", "323"),
 		}
 	}
 	a.daemon = l.configure(router, sections(quickly)...)
@@ -201,17 +202,17 @@ func within(before, field, after string) bool {
 // truth compares what chronyc shows with what is so.
 func (a *asked) truth(srv, gcm, liar, plain, dead *Host) {
 	a.t.Helper()
-	rows := a.rows(7, "-n", "-c", "sources")
+	rows := a.rows(8, "-n", "-c", "sources")
 	var names []string
 	marks := map[string]string{}
 	for _, r := range rows {
 		names = append(names, r[2])
 		marks[r[2]] = r[1]
 	}
-	want := []string{srv.IPv4.String(), srv.IPv6.String(), gcm.IPv4.String(), liar.IPv4.String(), plain.IPv6.String(), dead.IPv6.String(), dead.IPv4.String()}
+	want := []string{srv.IPv4.String(), srv.IPv6.String(), gcm.IPv4.String(), liar.IPv4.String(), plain.IPv6.String(), dead.IPv6.String(), dead.IPv4.String(), "GPS"}
 	if !slices.Equal(names, want) || marks[liar.IPv4.String()] != "x" || marks[dead.IPv6.String()] != "?" ||
-		rows[6][0] != "=" || !slices.ContainsFunc(rows, func(r []string) bool { return r[1] == "*" }) {
-		a.t.Errorf("sources: got %q, want %v, the fourth with x, the sixth with ?, the seventh a peer", rows, want)
+		rows[6][0] != "=" || rows[7][0] != "#" || !slices.ContainsFunc(rows, func(r []string) bool { return r[1] == "*" }) {
+		a.t.Errorf("sources: got %q, want %v, the fourth with x, the sixth with ?, the seventh a peer, the last a reference clock", rows, want)
 	}
 	if rows = a.rows(8, "-N", "-c", "sources", "-a"); rows[0][2] != "chrony.example" || rows[1][2] != srv.IPv6.String() || rows[6][2] != "nobody.invalid" {
 		a.t.Errorf("sources -a with names: got %q", rows)

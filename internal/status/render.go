@@ -32,6 +32,7 @@ type Options struct {
 type table struct {
 	legend string
 	header string
+	hosts  bool // a reference clock has no row, unless words say why
 	row    func(s *Source, name string) string
 	csv    func(s *Source, name string) []string
 	words  func(r *Report, s *Source) []string
@@ -49,6 +50,9 @@ func (t table) write(w io.Writer, r Report, o Options) error {
 	for i := range r.Sources {
 		s := &r.Sources[i]
 		if s.Address == "" && !o.All && (o.CSV || !o.Verbose) {
+			continue
+		}
+		if t.hosts && s.Kind == KindRefClock && (o.CSV || !o.Verbose) {
 			continue
 		}
 		name := o.name(s.Ident)
@@ -235,7 +239,7 @@ func (o SelectOptions) letters() []string {
 // RenderAuthdata writes chronyc's authdata.
 func RenderAuthdata(w io.Writer, r Report, o Options) error {
 	return table{
-		legend: authdataLegend,
+		legend: authdataLegend, hosts: true,
 		header: "Name/IP address             Mode KeyID Type KLen Last Atmp  NAK Cook CLen",
 		row: func(s *Source, name string) string {
 			a := &s.Auth

@@ -96,14 +96,14 @@ func RenderActivity(w io.Writer, r Report, o Options) error {
 	return nil
 }
 
-// RenderNTPdata writes chronyc's ntpdata of every source with a known address,
+// RenderNTPdata writes chronyc's ntpdata of every server with a known address,
 // or of the one source that target names by address or name. It reports
 // whether there was one.
 func RenderNTPdata(w io.Writer, r Report, o Options, target string) (bool, error) {
 	found := false
 	for i := range r.Sources {
 		s := &r.Sources[i]
-		if s.Address == "" || target != "" && !s.Is(target) {
+		if s.Address == "" || target != "" && !s.Is(target) || target == "" && s.Kind == KindRefClock {
 			continue
 		}
 		found = true
