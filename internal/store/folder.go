@@ -17,8 +17,12 @@ type Folder struct{ dir string }
 
 // OpenFolder returns a folder, which it makes if need be.
 func OpenFolder(dir string) (*Folder, error) {
+	_, err := os.Stat(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		_ = os.Chmod(dir, 0o755) // whatever the mask of this process is
 	}
 	return &Folder{dir}, nil
 }
@@ -54,6 +58,9 @@ func (f *Folder) Append(name string, text []byte) error {
 		return fmt.Errorf("store: %w", err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("store: %s: not a regular file", f.path(name))
+	}
+	if info.Size() == 0 {
+		_ = file.Chmod(PublicPerm) // likewise
 	}
 	if _, err := file.Write(text); err != nil {
 		_ = file.Truncate(info.Size()) // a full disk; if it fails the line is broken

@@ -32,7 +32,11 @@ func (f *Folder) want(t *testing.T, name, text string) {
 }
 
 func TestFolder(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077)) // as under systemd
 	f := newFolder(t)
+	if info, err := os.Stat(f.dir); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("folder: got %v, %v", info.Mode(), err)
+	}
 	f.append(t, "x.1", "one\n")
 	f.append(t, "x.1", "two\n")
 	f.want(t, "x.1", "one\ntwo\n")
