@@ -146,7 +146,7 @@ test('status: buttons ask before they act', async () => {
 	await h.shot(page, 'ask');
 	const before = await sent();
 	await page.locator('.modal').getByRole('button', { name: 'Poll now' }).click();
-	await until('the answer', async () => /being asked/.test(await text(page, '[role=status]')));
+	await until('the answer', async () => /being asked/.test(await text(page, '.ntsd-bar [role=status]')));
 	await until('a burst', async () => (await sent()) >= before + 6);
 
 	const keys = async () => (await h.world.ask('report')).sources.reduce((n, s) => n + s.auth.key_establishments, 0);
@@ -160,7 +160,7 @@ test('status: buttons ask before they act', async () => {
 	await page.getByRole('button', { name: 'Step the clock' }).click();
 	assert.match(await text(page, '.modal'), /by the .* that it is still off/);
 	await page.locator('.modal').getByRole('button', { name: 'Step the clock' }).click();
-	await until('the answer', async () => /has been stepped/.test(await text(page, '[role=status]')));
+	await until('the answer', async () => /has been stepped/.test(await text(page, '.ntsd-bar [role=status]')));
 	assert.ok((await steps()) >= stepped);
 	await close(page);
 });
@@ -195,6 +195,7 @@ test('status: the daemon stops and starts under the page', async () => {
 	await h.world.stopDaemon();
 	await until('the news', async () => /The time daemon is not running/.test(await text(page, '#view')));
 	assert.equal(await page.locator('.ntsd-tiles').first().isVisible(), false, 'no old figures');
+	assert.match(await page.locator('.ntsd-heard').textContent(), /not running/, 'read out');
 	await h.shot(page, 'stopped');
 	await page.getByRole('button', { name: 'Start it' }).click();
 	await until('the daemon', async () => /Synchronised and authenticated/.test(await text(page, '#view')), 20);
@@ -224,7 +225,7 @@ test('status: by the plugin, where the daemon has no object on the bus', async (
 	assert.ok(h.calls.includes('luci.ntsd.status'));
 	await page.getByRole('button', { name: 'Poll now' }).click();
 	await page.locator('.modal').getByRole('button', { name: 'Poll now' }).click();
-	await until('the answer', async () => /being asked/.test(await text(page, '[role=status]')));
+	await until('the answer', async () => /being asked/.test(await text(page, '.ntsd-bar [role=status]')));
 	assert.ok(h.calls.includes('luci.ntsd.action'));
 	h.mode = 'bus';
 	h.calls.length = 0;

@@ -34,6 +34,7 @@ var css = [
 	'.ntsd-push{display:inline-flex;align-items:center;gap:.4em;width:auto}label.ntsd-push input{position:relative;margin:0;flex:none}.ntsd-table .th{text-align:left}',
 	'.ntsd summary{display:list-item;list-style:disclosure-closed inside;cursor:pointer}.ntsd details[open]>summary{list-style-type:disclosure-open}',
 	'.ntsd-table .tr.placeholder{height:auto}.ntsd-table .tr.placeholder>.td{position:static;line-height:1.4;padding:1em}',
+	'.ntsd-heard{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}',
 	'.ntsd-hide{display:none!important}'
 ].join('\n');
 

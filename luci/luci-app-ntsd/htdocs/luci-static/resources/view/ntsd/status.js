@@ -130,7 +130,7 @@ return view.extend({
 		self.zone = self.routerZone();
 		self.parts = {};
 		[ 'verdict', 'ladder', 'clock', 'sources', 'keys', 'served', 'clients', 'daemon' ].forEach(function(name) { self.parts[name] = E('div'); });
-		self.parts.verdict.setAttribute('aria-live', 'polite');
+		self.news = E('span', { 'class': 'ntsd-heard', 'role': 'status' });
 		self.said = E('span', { 'role': 'status' });
 		self.buttons = E('div', { 'class': 'ntsd-bar' }, writer ? self.renderActions().concat([ self.said ]) : [
 			E('em', [ _('You may look here, but not act.') ])
@@ -155,7 +155,7 @@ return view.extend({
 		window.setInterval(function() { self.tick(); }, 1000);
 		/* The graphs need their width: once they are in the page. */
 		window.requestAnimationFrame(function() { self.draw(); });
-		return E('div', { 'class': 'ntsd' }, [ style.node(), E('h2', [ _('Time') ]), self.parts.verdict, self.running ]);
+		return E('div', { 'class': 'ntsd' }, [ style.node(), E('h2', [ _('Time') ]), self.news, self.parts.verdict, self.running ]);
 	},
 
 	routerZone: function() {
@@ -210,12 +210,16 @@ return view.extend({
 		self.tick();
 	},
 
-	/* Rebuilt only when it says something else, so that it is read out once. */
+	/* Rebuilt only when it says something else; read out only when it is of another
+	 * kind, not with every figure. */
 	showVerdict: function(r, data) {
 		var v = verdict.of(r, data.denied), why = data.why, self = this, key = JSON.stringify(v);
 		if (key == self.verdictKey)
 			return;
 		self.verdictKey = key;
+		if (self.level && self.level != v.level)
+			self.news.textContent = v.text;
+		self.level = v.level;
 		var notes = v.notes.map(function(n) { return E('p', [ n ]); });
 		if (!r && why)
 			notes.push(E('p', { 'class': 'ntsd-sub' }, [ why ]));
