@@ -65,6 +65,10 @@ func (l *keyLoader) tell(d Diagnostic) {
 // take adds a key, unless its id is taken, and says what is doubtful about it.
 // d says where it stands.
 func (l *keyLoader) take(s mac.Secret, d Diagnostic) {
+	which := ""
+	if d.Option == "file" { // of many keys
+		which = fmt.Sprintf("key %d: ", s.ID)
+	}
 	d.Severity = Error
 	if l.c.Secret(s.ID) != nil {
 		d.Message = fmt.Sprintf("the id %d stands twice", s.ID)
@@ -74,11 +78,11 @@ func (l *keyLoader) take(s mac.Secret, d Diagnostic) {
 	l.c.Secrets = append(l.c.Secrets, s)
 	d.Severity = Warning
 	if s.Type == mac.MD5 {
-		d.Message = fmt.Sprintf("key %d: MD5 is deprecated (RFC 8573): use AES128 where the other side has it", s.ID)
+		d.Message = which + "MD5 is deprecated (RFC 8573): use AES128 where the other side has it"
 		l.tell(d)
 	}
 	if s.Bits() < mac.WeakBits {
-		d.Message = fmt.Sprintf("key %d has %d bits, fewer than %d: it can be guessed", s.ID, s.Bits(), mac.WeakBits)
+		d.Message = fmt.Sprintf("%s%d bits are fewer than %d: it can be guessed", which, s.Bits(), mac.WeakBits)
 		l.tell(d)
 	}
 }

@@ -74,13 +74,13 @@ func TestLoadKeys(t *testing.T) {
 			"warning: /etc/config/ntsd:3: @key[0]: option 'secret': ends up in every backup of the configuration; use secret_file",
 			"error: f:1: key 7: option 'secret' is missing: this configuration was printed, which shows no secrets",
 		}},
-		{"MD5", key("type MD5", "secret_file /good"), []uint32{7}, []string{"warning: f:1: key 7: key 7: MD5 is deprecated (RFC 8573): use AES128 where the other side has it"}},
+		{"MD5", key("type MD5", "secret_file /good"), []uint32{7}, []string{"warning: f:1: key 7: MD5 is deprecated (RFC 8573): use AES128 where the other side has it"}},
 		{"chrony's file", "config keyfile\n\toption file /chrony\n", []uint32{1, 2}, []string{
 			"warning: f:1: keyfile: option 'file' '/chrony': line 2: bad secret: a line holds id, type and secret",
 			"warning: f:1: keyfile: option 'file' '/chrony': key 2: MD5 is deprecated (RFC 8573): use AES128 where the other side has it",
 		}},
 		{"ntp's file", "config keyfile\n\toption file /ntp\n\toption format ntp\n", []uint32{1, 2, 3}, []string{
-			"warning: f:1: keyfile: option 'file' '/ntp': key 3 has 40 bits, fewer than 80: it can be guessed",
+			"warning: f:1: keyfile: option 'file' '/ntp': key 3: 40 bits are fewer than 80: it can be guessed",
 		}},
 		{"trusted", "config keyfile\n\toption file /ntp\n\toption format ntp\n\tlist trusted 2\n\tlist trusted 9\n", []uint32{2}, []string{
 			"warning: f:1: keyfile: option 'file' '/ntp': there is no usable key 9 in it",

@@ -179,7 +179,7 @@ func (t *top) frame() string {
 		_ = status.RenderSources(&b, r, o)
 	}
 	o.Verbose = false
-	if slices.ContainsFunc(r.Sources, func(s status.Source) bool { return s.Auth.Mode == "nts" }) {
+	if slices.ContainsFunc(r.Sources, func(s status.Source) bool { return s.Auth.Mode == "nts" || s.Auth.Mode == status.ModeSymmetric }) {
 		b.WriteString("\n")
 		_ = status.RenderAuthdata(&b, r, o)
 	}
