@@ -42,13 +42,16 @@ func (a *Assoc) HandleReference(now clock.Reading, r Reference, out []event.Acti
 		return a.miss(why, out), VerdictStale
 	}
 	a.counters.received++
+	if r.OK && a.env.Bounds.On && r.Sample.True.Before(a.env.Bounds.Floor) {
+		return a.miss(VerdictFloor.String(), out), VerdictFloor
+	}
 	out = a.hit(out)
 	if !r.OK {
 		a.problem = r.Problem
 		return out, VerdictStale
 	}
 	s := r.Sample
-	s.Dispersion += 2 * a.env.Resolution
+	s.Dispersion += a.env.Resolution
 	wall := now.Wall.Add(s.At.Sub(now.Mono))
 	a.last = Exchange{
 		Valid: true, Offset: s.True.Sub(wall), Delay: s.Delay, Dispersion: s.Dispersion,
@@ -60,10 +63,6 @@ func (a *Assoc) HandleReference(now clock.Reading, r Reference, out []event.Acti
 	}
 	a.counters.valid++
 	a.counters.good++
-	if a.env.Bounds.On && s.True.Before(a.env.Bounds.Floor) {
-		a.problem = VerdictFloor.String()
-		return out, VerdictFloor
-	}
 	accepted := a.filter.Update(s)
 	a.sampled = a.sampled || accepted
 	if !accepted {

@@ -69,6 +69,10 @@ type world struct {
 	exitAt   clock.Mono
 	drift    *event.SaveDrift
 
+	clocks map[string]func() event.ClockRead // reference clocks by their paths
+	reads  int
+	closed int
+
 	persisted func(event.Persist)
 	status    event.SetStatus // the latest
 }
@@ -191,6 +195,10 @@ func (w *world) perform(actions []event.Action) {
 			w.startKE(a)
 		case event.Resolve:
 			w.resolve(a)
+		case event.ReadClock:
+			w.readClock(a)
+		case event.CloseClock:
+			w.closed++
 		case event.SaveSession:
 			w.saved[netip.AddrPortFrom(a.Session.KEAddr, a.Session.KEPort)] = a.Session
 		case event.DropSession:
