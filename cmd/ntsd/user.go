@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"ntsd/internal/cmdmon"
 	"ntsd/internal/config"
@@ -57,13 +58,8 @@ func giveFolders(user sandbox.User, cfg *config.Config) error {
 	if dir := cfg.Main.StateDir; dir != "" && store.MakeDir(dir, 0o700) == nil {
 		_ = user.Own(dir)
 	}
-	for i := range cfg.RefClocks { // those that are there; a later one is hotplug's affair
-		if r := &cfg.RefClocks[i]; r.Driver == "PPS" || r.Driver == "PHC" {
-			path, _, _ := strings.Cut(r.Parameter, ":")
-			if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-				_ = os.Lchown(path, user.UID, user.GID)
-			}
-		}
+	for i := range cfg.RefClocks {
+		giveClock(user, cfg, &cfg.RefClocks[i])
 	}
 	giveChronyFolder(user, filepath.Dir(cmdmon.SocketPath(cfg)))
 	return nil
@@ -81,5 +77,33 @@ func giveChronyFolder(user sandbox.User, dir string) {
 	if above.Mkdir(name, chronyDirMode) == nil {
 		_ = above.Lchown(name, user.UID, user.GID)
 		_ = above.Chmod(name, chronyDirMode) // whatever the mask is; without it, root's chronyc works
+	}
+}
+
+// giveClock gives the user a device that is there; a later one is hotplug's
+// affair. A socket in a folder of root's is made in ours, and a link leads there:
+// other programs have its name built in. What cannot be done is told when the
+// clock is read.
+func giveClock(user sandbox.User, cfg *config.Config, r *config.RefClock) {
+	path, _, _ := strings.Cut(r.Parameter, ":")
+	info, err := os.Lstat(path)
+	switch r.Driver {
+	case "PPS", "PHC":
+		if err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			_ = os.Lchown(path, user.UID, user.GID)
+		}
+	case "SOCK":
+		folder, ferr := os.Stat(filepath.Dir(path))
+		old := err == nil && info.Mode()&(os.ModeSocket|os.ModeSymlink) != 0
+		if ferr != nil || err == nil && !old || folder.Mode().Perm()&0o002 != 0 {
+			return
+		}
+		if own, ok := folder.Sys().(*syscall.Stat_t); !ok || own.Uid != 0 {
+			return
+		}
+		if old {
+			_ = os.Remove(path)
+		}
+		_ = os.Symlink(filepath.Join(cfg.Main.RunDir, filepath.Base(path)), path)
 	}
 }

@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -61,6 +62,37 @@ restrict 10.0.0.0 mask 255.0.0.0 ignore
 // heard leaves out what this version cannot do yet: that is another test's.
 func heard(ds []config.Diagnostic) []string {
 	return slices.DeleteFunc(lines(ds), func(l string) bool { return strings.HasSuffix(l, "is not acted on by this version") })
+}
+
+// TestNTPClocks: reference clocks in both of ntpsec's forms, with what fudge says
+// of them.
+func TestNTPClocks(t *testing.T) {
+	c, ds := Load("/etc/ntp.conf", given(`server 127.127.28.0 prefer
+server 127.127.22.1
+fudge 127.127.28.0 time1 0.2 refid GPS flag1 1
+fudge 127.127.22.1 stratum 3
+fudge 127.127.28.9 time1 1
+refclock shm unit 2 refid NMEA time1 -0.25
+refclock pps unit 0 flag3 1 prefer
+server 127.127.1.0
+fudge 127.127.1.0 stratum 12 refid LOCL
+`))
+	diff(t, "diagnostics", lines(ds), []string{
+		"warning: /etc/ntp.conf:3: fudge: the keyword 'flag1' has no equivalent and is ignored",
+		"warning: /etc/ntp.conf:5: fudge: the keyword 'time1' has no equivalent and is ignored",
+		"warning: /etc/ntp.conf:9: fudge: the keyword 'refid' has no equivalent and is ignored",
+	})
+	var got []string
+	for i := range c.RefClocks {
+		r := &c.RefClocks[i]
+		got = append(got, fmt.Sprint(r.Driver, " ", r.Parameter, " ", r.Name(i), " ", r.Offset.Seconds(), " ", r.Stratum, " ", r.Prefer))
+	}
+	diff(t, "clocks", got, []string{
+		"SHM 0 GPS 0.2 0 true", "PPS /dev/pps1 PPS1 0 3 false", "SHM 2 NMEA -0.25 0 false", "PPS /dev/pps0 PPS3 0 0 true",
+	})
+	if !c.Local.Enabled || c.Local.Stratum != 12 {
+		t.Errorf("got %+v", c.Local)
+	}
 }
 
 // given returns a reader of one file.

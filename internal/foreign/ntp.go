@@ -2,10 +2,12 @@ package foreign
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
 	"ntsd/internal/config"
+	"ntsd/internal/uci"
 )
 
 // ntp translates an ntp.conf, ntpsec's or the older one's.
@@ -107,28 +109,37 @@ func (t *translator) pseudoClock(clock, unit byte, keywords []string) {
 	case clockLocal:
 		t.add(t.once("local"), "enabled", "1")
 	case clockPPS, clockSHM:
-		driver, parameter := "SHM", strconv.Itoa(int(unit))
-		if clock == clockPPS {
-			driver, parameter = "PPS", "/dev/pps"+parameter
-		}
+		driver, parameter := clockDriver(clock, unit)
 		t.translateKeywords(t.open("refclock"), append([]string{driver, parameter}, onlyKnown(keywords)...), "driver", "parameter")
 	default:
 		t.note(config.Warning, "server", "reference clocks of type "+strconv.Itoa(int(clock))+" are read by gpsd: give it the device, and us refclock SHM")
 	}
 }
 
-// onlyKnown leaves of the keywords of a reference clock what means the same
-// here.
+// clockDriver returns what we call a reference clock of ntpd's.
+func clockDriver(clock, unit byte) (driver, parameter string) {
+	if clock == clockPPS {
+		return "PPS", "/dev/pps" + strconv.Itoa(int(unit))
+	}
+	return "SHM", strconv.Itoa(int(unit))
+}
+
+// onlyKnown leaves of the keywords of a reference clock what has a meaning here.
 func onlyKnown(words []string) []string {
 	var known []string
 	for i, w := range words {
 		if w == "prefer" || w == "noselect" {
 			known = append(known, w)
-		} else if w == "refid" && i+1 < len(words) {
-			known = append(known, w, words[i+1])
+		} else if ours := clockKeyword(w); ours != "" && i+1 < len(words) {
+			known = append(known, ours, words[i+1])
 		}
 	}
 	return known
+}
+
+// clockKeyword returns what we call a keyword with a value; empty: nothing.
+func clockKeyword(theirs string) string {
+	return map[string]string{"refid": "refid", "time1": "offset", "stratum": "stratum"}[theirs]
 }
 
 // ntpRefClock handles ntpsec's form: refclock NAME unit N ...
@@ -150,16 +161,36 @@ func (t *translator) ntpRefClock(args []string) {
 }
 
 // ntpFudge handles fudge: of all that it can change, the stratum of the local
-// clock.
+// clock, and what the keywords of a reference clock can.
 func (t *translator) ntpFudge(args []string) {
-	clock, _, ok := pseudoAddress(strings.Join(args[:min(1, len(args))], ""))
+	clock, unit, ok := pseudoAddress(strings.Join(args[:min(1, len(args))], ""))
 	for i := 1; i+1 < len(args); i += 2 {
-		if ok && clock == clockLocal && args[i] == "stratum" {
-			t.add(t.once("local"), "stratum", args[i+1])
+		to, ours := -1, clockKeyword(args[i])
+		switch {
+		case !ok:
+		case clock == clockLocal && ours == "stratum":
+			to = t.once("local")
+		case clock != clockLocal:
+			to = t.refClock(clock, unit)
+		}
+		if to < 0 || ours == "" {
+			t.note(config.Warning, "fudge", "the keyword "+config.Quote(args[i])+" has no equivalent and is ignored")
 			continue
 		}
-		t.note(config.Warning, "fudge", "the keyword "+config.Quote(args[i])+" has no equivalent and is ignored")
+		t.add(to, ours, args[i+1])
 	}
+}
+
+// refClock returns the section of a reference clock, -1 when there is none.
+func (t *translator) refClock(clock, unit byte) int {
+	driver, parameter := clockDriver(clock, unit)
+	return slices.IndexFunc(t.pkg.Sections, func(s uci.Section) bool {
+		is := func(option, value string) bool {
+			o := s.Option(option)
+			return o != nil && len(o.Values) == 1 && o.Values[0] == value
+		}
+		return s.Type == "refclock" && is("driver", driver) && is("parameter", parameter)
+	})
 }
 
 // ntpNTS handles "nts enable", "nts cert FILE" and the like; several may stand

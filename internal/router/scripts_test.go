@@ -70,6 +70,17 @@ config monitor
 	}
 }
 
+// TestReferenceClocks: with them there is no jail: it would have shared memory of
+// its own, and no device that comes later.
+func TestReferenceClocks(t *testing.T) {
+	r := newRoot(t)
+	r.write("sbin/ujail", "", 0o755)
+	r.config("config ntsd 'main'\nconfig refclock\n\toption driver 'SHM'\n\toption parameter '0'\n")
+	calls := r.run(nil, "/etc/init.d/ntsd", "start")
+	has(t, calls, "procd_append_param command -u ntp")
+	lacks(t, calls, "procd_add_jail")
+}
+
 // TestSwitchedOff: nothing runs, but the triggers wait for the option to
 // change.
 func TestSwitchedOff(t *testing.T) {

@@ -265,6 +265,22 @@ func TestSocket(t *testing.T) {
 	if dev.Close(); exists(path) {
 		t.Error("the socket stays after the end")
 	}
+	// A link of root's, or ours, leads to where it may be made.
+	link := path + ".link"
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	dev, err = openSocket(refdata.Spec{Driver: refdata.SOCK, Path: link})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, link, 2_000_000_000, 0, 0)
+	if got, err := dev.Read(kernelNow); err != nil || len(got) != 1 {
+		t.Errorf("by the link: got %+v, %v", got, err)
+	}
+	if dev.Close(); exists(path) || !exists(link) {
+		t.Error("the socket should go and the link stay")
+	}
 	if _, err := openSocket(refdata.Spec{Driver: refdata.SOCK, Path: "/nonexistent/s"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a folder: %v", err)
 	}

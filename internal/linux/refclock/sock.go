@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -39,14 +40,18 @@ func nodeOf(path string) (n node, isSocket bool, err error) {
 // there makes room, anything else does not. It gets its name when its
 // permissions are right.
 func openSocket(s refdata.Spec) (_ device, err error) {
-	if _, is, err := nodeOf(s.Path); err == nil && !is {
+	path, err := destination(s.Path)
+	if err != nil {
+		return nil, err
+	}
+	if _, is, err := nodeOf(path); err == nil && !is {
 		return nil, errors.New("something other than a socket is there")
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make a socket: %w", err)
 	}
-	fresh := s.Path + "~"
+	fresh := path + "~"
 	defer func() {
 		if err != nil {
 			_ = unix.Unlink(fresh)
@@ -62,14 +67,31 @@ func openSocket(s refdata.Spec) (_ device, err error) {
 	if err := unix.Chmod(fresh, 0o600); err != nil {
 		return nil, fmt.Errorf("protect the socket: %w", err)
 	}
-	if err := unix.Rename(fresh, s.Path); err != nil {
+	if err := unix.Rename(fresh, path); err != nil {
 		return nil, fmt.Errorf("name the socket: %w", err)
 	}
-	n, _, err := nodeOf(s.Path)
+	n, _, err := nodeOf(path)
 	if err != nil {
 		return nil, err
 	}
-	return &socket{fd, s.Path, n}, nil
+	return &socket{fd, path, n}, nil
+}
+
+// destination is where the socket of that path belongs: root may have put a link
+// there, into a folder in which we may make it. Nobody else's link is followed.
+func destination(path string) (string, error) {
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return path, nil
+	}
+	if st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return "", errors.New("somebody else's link is there")
+	}
+	to, err := os.Readlink(path)
+	if err == nil && !filepath.IsAbs(to) {
+		err = errors.New("a link that is no absolute path is there")
+	}
+	return to, err
 }
 
 // Read takes what has come. A socket whose name somebody has taken away gets no
