@@ -130,7 +130,7 @@ var Graph = baseclass.extend({
 		for (t = Math.ceil((this.from + shift) / s) * s - shift; t <= this.to; t += s) {
 			var x = this.X(t);
 			svg.appendChild(S('line', { 'class': 'ntsd-grid', x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }));
-			if (x > LEFT + 16 && x < width - 24)
+			if (x > LEFT + 16 && x < width - (s < 60 ? 36 : 26))
 				svg.appendChild(S('text', { x: x, y: HEIGHT - 6, 'text-anchor': 'middle' },
 					s >= 86400 ? format.weekday(t * 1000, o.zone) : format.clock(t * 1000, o.zone, s < 60)));
 		}
