@@ -141,6 +141,7 @@ func (d *Daemon) Describe(diagnostics []config.Diagnostic) {
 func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []config.Diagnostic) error {
 	d.Describe(diagnostics)
 	d.reading.last, d.reading.refused = d.opt.Clock.Read().Mono, true
+	d.reading.count++
 	if !config.HasErrors(diagnostics) && !cfg.Main.Enabled {
 		d.opt.Log.Info("switched off by option 'enabled' of section 'ntsd'")
 		d.off = true

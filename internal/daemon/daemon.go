@@ -153,7 +153,7 @@ func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Actio
 func (d *Daemon) start(ctx context.Context) {
 	now := d.opt.Clock.Read()
 	d.started = now.Mono
-	d.reading = reading{last: now.Mono, applied: now.Mono}
+	d.reading = reading{last: now.Mono, applied: now.Mono, count: 1}
 	var reserve []nts.Session
 	if d.opt.Flash != nil {
 		reserve = d.load()

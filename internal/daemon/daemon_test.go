@@ -198,7 +198,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("sources after reload: %+v", w.report(d).Sources)
 		}
 		took := w.report(d).Daemon.Config
-		if took.Digest != "second" || took.Refused || took.Since <= began.Since || took.Read != took.Since {
+		if took.Digest != "second" || took.Refused || took.Reads != began.Reads+1 || took.Since <= began.Since || took.Read != took.Since {
 			t.Errorf("configuration after a reload: %+v, before: %+v", took, began)
 		}
 

@@ -12,7 +12,8 @@ import (
 // reading is how the configuration came into force.
 type reading struct {
 	last, applied clock.Mono // when a file was read, and when that in force was
-	refused       bool       // the last one, so that the one before stayed
+	count         int
+	refused       bool // the last one, so that the one before stayed
 }
 
 // configuration tells of it, with times on the clock as it is now: what was read
@@ -20,7 +21,8 @@ type reading struct {
 func (d *Daemon) configuration(now clock.Reading) status.Config {
 	wall := func(t clock.Mono) status.Time { return status.Time(now.Wall.Add(t.Sub(now.Mono))) }
 	return status.Config{
-		Digest: d.applied.Digest, Since: wall(d.reading.applied), Read: wall(d.reading.last), Refused: d.reading.refused,
+		Digest: d.applied.Digest, Since: wall(d.reading.applied), Read: wall(d.reading.last),
+		Reads: d.reading.count, Refused: d.reading.refused,
 	}
 }
 

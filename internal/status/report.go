@@ -43,7 +43,8 @@ type Config struct {
 	Digest  string `json:"digest,omitempty"` // of the file's text
 	Since   Time   `json:"since"`
 	Read    Time   `json:"read"`    // when a file was last read
-	Refused bool   `json:"refused"` // that one had errors, and the one before stayed
+	Reads   int    `json:"reads"`   // how many since the start
+	Refused bool   `json:"refused"` // the last one had errors, and the one before stayed
 }
 
 // LogLine is one recent message of the daemon.

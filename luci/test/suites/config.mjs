@@ -465,6 +465,17 @@ test('what the daemon refuses, and what is not in force yet, is said', async () 
 	await close(page);
 });
 
+test('a page at rest costs the router one question now and then', async () => {
+	const page = await open();
+	await inForce(page);
+	await until('the page to settle', async () => {
+		const before = h.calls.length;
+		await new Promise((r) => { setTimeout(r, 1500); });
+		return h.calls.slice(before).every((c) => c === 'ntsd.status');
+	});
+	await close(page);
+});
+
 test('warnings of the daemon are shown', async () => {
 	await configure(`${original}\nconfig makestep\n\toption treshold '1'\n`);
 	const page = await open();

@@ -46,7 +46,8 @@ return baseclass.extend({
 		this.unapplied = E('div', { 'class': 'ntsd-unapplied', 'role': 'status' });
 		this.advice = E('div', { 'class': 'ntsd-advice' });
 		this.saved = null;   /* the verdict on what is saved on the router */
-		this.read = null;    /* when the daemon last read its file */
+		this.reads = null;   /* how often the daemon has read its file */
+		this.checked = 0;    /* when the verdict on what is saved was asked for */
 		this.page = null;    /* the verdict on what the page edits */
 		this.daemon = null;  /* what the daemon last told of itself */
 		this.waiting = null; /* since when the daemon has not taken it up */
@@ -63,14 +64,18 @@ return baseclass.extend({
 		});
 	},
 
-	/* Reads what is saved again, then looks at the daemon every few seconds. */
+	/* Asks for the verdict on what is saved on the router. */
+	checkSaved: function() {
+		var self = this;
+		self.checked = Date.now();
+		return review.check(null).then(function(verdict) { self.saved = verdict || self.saved; });
+	},
+
+	/* Looks at the daemon every few seconds. */
 	watch: function(writable) {
 		var self = this;
 		self.writable = writable;
-		return review.check(null).then(function(verdict) {
-			self.saved = verdict;
-			poll.add(L.bind(self.look, self));
-		});
+		return self.checkSaved().then(function() { poll.add(L.bind(self.look, self)); });
 	},
 
 	/* Looks at the daemon once. */
@@ -78,13 +83,11 @@ return baseclass.extend({
 		var self = this;
 		return tools.ask('status').then(function(report) {
 			var c = report.daemon && report.daemon.config || {};
-			/* The daemon has read a file since, or has another: what is known of it here is old. */
-			var stale = self.saved && (self.read && c.read != self.read || self.saved.digest != c.digest);
-			self.read = c.read;
-			return stale ? review.check(null).then(function(verdict) {
-				self.saved = verdict || self.saved;
-				return report;
-			}) : report;
+			/* The daemon has read a file since, or has another: what is known of it here may
+			 * be old. Asking for the verdict costs a router something. */
+			var read = self.reads != null && c.reads != self.reads, other = self.saved && self.saved.digest != c.digest;
+			self.reads = c.reads;
+			return self.saved && (read || other && Date.now() - self.checked > patience) ? self.checkSaved().then(function() { return report; }) : report;
 		}).then(function(report) {
 			self.daemon = report.daemon || {};
 			dom.content(self.state, self.describe(self.daemon));

@@ -89,12 +89,15 @@ return view.extend({
 		m.load = function() {
 			return form.Map.prototype.load.call(this).then(function() { self.reviewSoon(); });
 		};
-		return Promise.all([ m.render(), self.notes.watch(!m.readonly) ]).then(function(nodes) {
+		return m.render().then(function(node) {
+			/* Only now it is known whether the user may write. */
+			return self.notes.watch(!m.readonly).then(function() { return node; });
+		}).then(function(node) {
 			return E([], [
 				E('style', [ self.css ]),
 				E('h2', { 'name': 'content' }, [ _('Time') ]),
 				E('div', { 'class': 'cbi-map-descr' }, [ _('ntsd keeps the clock of this router right, asks time servers that prove who they are, and serves time to your network.') ])
-			].concat(self.notes.nodes(), [ nodes[0] ]));
+			].concat(self.notes.nodes(), [ node ]));
 		});
 	},
 
