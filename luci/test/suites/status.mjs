@@ -321,6 +321,19 @@ test('status: long names, IPv6 and many clients; and none', async () => {
 	await close(page);
 });
 
+test('status: a reference clock is a source like others', async () => {
+	const h = await ready();
+	const r = read('report');
+	delete r.sources[1].ntpdata;
+	r.sources[1] = { ...r.sources[1], kind: 'refclock', name: 'PPS0', address: '', port: 0, operator: undefined, stratum: 0, auth: { mode: 'none', key_bits: 0, cookies: 0, naks: 0 } };
+	Object.assign(r.tracking, { authenticated: false, reference_name: 'PPS0', stratum: 1 });
+	h.recorded = { status: r };
+	const page = await h.open(where);
+	assert.match(await text(page, '.ntsd-verdict'), /Synchronised to the reference clock PPS0/);
+	assert.match(await text(page, '.ntsd-table >> nth=0'), /PPS0[\s\S]*a device of this router/);
+	await close(page);
+});
+
 test('status: a router that serves nobody says so', async () => {
 	const h = await ready();
 	const stats = await h.world.ask('serverstats');

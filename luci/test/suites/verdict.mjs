@@ -37,6 +37,7 @@ const cases = [
 	['an expired certificate', (r) => { r.sources[1].auth.certificate.not_after = '2020-01-01T00:00:00Z'; }, 'good', /by 3/, [/^The certificate of nts\.south\.example has expired/]],
 	['a closed path', (r) => { r.sources[1].auth.path = { longest_answered: 48, shortest_lost: 176, closed: true }; }, 'good', /by 3/, [/^Something on the way to nts\.south\.example drops/]],
 	['symmetric keys', (r) => { for (const s of r.sources) s.auth = { mode: 'symmetric', key_id: 7, aead: 'AES-CMAC-128', key_bits: 128 }; }, 'good', /authenticated by 3 servers/, []],
+	['a reference clock', (r) => { r.tracking.authenticated = false; r.tracking.reference_name = 'PPS0'; Object.assign(r.sources[1], { kind: 'refclock', name: 'PPS0', auth: { mode: 'none' } }); }, 'good', /^Synchronised to the reference clock PPS0, within 380/, []],
 	['dry run', (r) => { r.daemon.dry_run = true; }, 'notice', /by 3 servers/, [/^Dry run/]],
 	['running free', (r) => { for (const s of r.sources) s.reach = 0; }, 'warning', /^Running free: no server answers\. The clock is still within 380/, [/Check the connection/]],
 	['on trial', (r) => { r.bootstrap.phase = 'confirming'; }, 'wait', /^The clock is set on trial/, []],

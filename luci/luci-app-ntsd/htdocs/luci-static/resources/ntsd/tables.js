@@ -65,7 +65,10 @@ function offset(s) {
 	return [ num(format.signed(s.adjusted_offset_s)), sub('± ' + format.time(s.error_bound_s)) ];
 }
 
-function authentication(a) {
+function authentication(s) {
+	var a = s.auth;
+	if (s.kind == 'refclock')
+		return _('a device of this router');
 	if (a.mode == 'symmetric')
 		return [ _('symmetric key %d').format(a.key_id), sub(a.aead) ];
 	if (a.mode != 'nts')
@@ -95,7 +98,7 @@ return baseclass.extend({
 				return [
 					who(s), state(s), String(s.stratum || '–'),
 					[ num(every(s.poll_log2)), sub(format.ago(s.last_rx_ago_s)) ],
-					reach(s.reach), s.ntpdata ? num(format.time(s.ntpdata.delay_s)) : '–', offset(s), authentication(s.auth)
+					reach(s.reach), s.ntpdata ? num(format.time(s.ntpdata.delay_s)) : '–', offset(s), authentication(s)
 				];
 			}),
 			_('No time server is configured.'));

@@ -70,6 +70,8 @@ function synchronised(r, sources) {
 			v.notes.push(_('Only %s is believed: one operator can be wrong and nobody would notice. Add servers of two others.').format(owners[0]));
 		}
 	}
+	else if (mine.some(function(s) { return s.mark == '*' && s.kind == 'refclock'; }))
+		v.text = _('Synchronised to the reference clock %s, within %s.').format(t.reference_name, within);
 	else {
 		v.level = 'warning';
 		v.text = N_(n, 'Synchronised with %d server, within %s, but not authenticated.', 'Synchronised with %d servers, within %s, but not authenticated.').format(n, within);
