@@ -221,7 +221,6 @@ const (
 	modeUnspecified = 0
 	modeActive      = 1
 	modeClient      = 3
-	modeServer      = 4
 )
 
 func hostMode(s *status.Source) int {
@@ -239,7 +238,7 @@ func peerVariables(s *status.Source, now status.Time) []variable {
 	p := ntpq.PeerOf(s)
 	address, name := s.Address, s.Name
 	switch {
-	case s.Kind == "refclock": // ntpq knows one by these
+	case s.Kind == status.KindRefClock: // ntpq knows one by these
 		address, name = "127.127.0.0", s.Name+"(0)"
 	case address == "":
 		address = "0.0.0.0"
@@ -254,6 +253,10 @@ func peerVariables(s *status.Source, now status.Time) []variable {
 	n := s.NTP
 	if n == nil {
 		n = &status.NTPData{Leap: status.LeapUnsynchronised, PollLog2: s.PollLog2}
+	}
+	key := int64(0) // NTPsec's daemon has numbers for symmetric keys alone
+	if s.Auth.Mode == status.ModeSymmetric {
+		key = s.Auth.KeyID
 	}
 	local := n.LocalAddress
 	if local == "" {
@@ -279,7 +282,7 @@ func peerVariables(s *status.Source, now status.Time) []variable {
 		variable{"offset", ms(p.OffsetS), true},
 		variable{"jitter", ms(p.JitterS), true},
 		variable{"dispersion", ms(s.ErrorBoundS), true},
-		variable{"keyid", "0", true},
+		variable{"keyid", number(key), true},
 		variable{"pmode", number(n.Mode), true},
 		variable{"flash", hexadecimal(flash(s)), true},
 		variable{"ntscookies", number(ntpq.Cookies(s)), true},
@@ -313,7 +316,8 @@ func peerCounters(s *status.Source, now status.Time) []variable {
 		{name: "timer", value: number(next)},
 		{name: "sent", value: number(s.Counters.Sent)},
 		{name: "received", value: number(s.Counters.Received)},
-		{name: "badauth", value: count("reply without NTS", "NTS authentication failed", "NTS identifier does not match", "NTS NAK")},
+		{name: "badauth", value: count("reply without NTS", "NTS authentication failed", "NTS identifier does not match", "NTS NAK",
+			"reply without MAC", "MAC does not verify")},
 		{name: "bogusorg", value: count("origin timestamp does not match")},
 		{name: "oldpkt", value: count("second reply")},
 		{name: "seldisp", value: count("root distance too large")},

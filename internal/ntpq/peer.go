@@ -111,7 +111,7 @@ func SelectionOf(mark string) uint16 {
 const (
 	kindPool     = "pool"
 	kindPeer     = "peer"
-	kindRefClock = "refclock"
+	kindRefClock = status.KindRefClock
 )
 
 // Cookies returns how many NTS cookies are held for a source, -1 without NTS.

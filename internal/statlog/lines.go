@@ -89,7 +89,7 @@ func appendLoopstats(dst []byte, u *update) []byte {
 func appendPeerstats(dst []byte, m *measurement) []byte {
 	s := &m.source
 	word := ntpq.StatusWord(ntpq.PeerState{
-		Selection: ntpq.SelectionOf(string(s.Mark)), Auth: s.Auth.NTS, Authentic: s.Last.Authenticated,
+		Selection: ntpq.SelectionOf(string(s.Mark)), Auth: s.Auth.NTS || s.Last.Authenticated, Authentic: s.Last.Authenticated,
 		Reach: int(s.Reach), Answered: true,
 	})
 	return fmt.Appendf(appendMJD(dst, m.arrived), " %s %x %.9f %.9f %.9f %.9f\n", label(s), word,

@@ -3,7 +3,10 @@ package statlog
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math"
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +55,6 @@ type Log struct {
 // seen is what was last told of a source.
 type seen struct {
 	valid, received uint64
-	lastRx          clock.Mono
 	rate, skew      clock.Rate
 }
 
@@ -95,30 +97,35 @@ func (l *Log) Dropped() uint64 { return l.dropped.Load() }
 // clocks from before it, s the state after it, and got the datagram if the event
 // was one. It waits for nothing.
 func (l *Log) Record(before clock.Reading, s *engine.Snapshot, got *event.Received) {
-	if len(l.seen) > 2*len(s.Sources) {
-		clear(l.seen) // of sources that are gone
-	}
 	for i := range s.Sources {
 		l.source(before, &s.Sources[i], got)
 	}
 	l.clock(before, s)
+	if len(l.seen) > len(s.Sources) {
+		maps.DeleteFunc(l.seen, func(id event.SourceID, _ seen) bool {
+			return !slices.ContainsFunc(s.Sources, func(s engine.SourceState) bool { return s.ID == id })
+		})
+	}
 }
 
-// source records a measurement, if there was one.
+// source records a measurement, if this event was one: what came while nothing
+// was wanted is past.
 func (l *Log) source(before clock.Reading, s *engine.SourceState, got *event.Received) {
-	if s.ID == 0 || s.Counters.Valid == 0 {
-		return
-	}
 	old := l.seen[s.ID]
-	if s.Counters.Valid == old.valid && s.LastRx == old.lastRx {
+	replied := got != nil && got.Source == s.ID && s.Counters.Valid != old.valid
+	accepted := s.LastRx != 0 && s.LastRx == before.Mono
+	if s.ID == 0 || !replied && !(accepted && s.Kind == engine.KindRefClock) {
 		return
 	}
-	now := seen{s.Counters.Valid, s.Counters.Received, s.LastRx, s.Stats.Rate, s.Stats.Skew}
+	now := seen{s.Counters.Valid, s.Counters.Received, s.Stats.Rate, s.Stats.Skew}
 	m := measurement{
-		arrived: before.Wall, sent: before.Wall, source: *s, accepted: s.LastRx != old.lastRx,
+		arrived: before.Wall, sent: before.Wall, source: *s, accepted: accepted,
 		lost: lost(s.Reach), bogus: int(max(now.received-old.received, 1) - 1),
 	}
-	if got != nil && got.Source == s.ID {
+	if old.valid == 0 {
+		m.bogus = 0 // nobody counted
+	}
+	if replied {
 		m.sent = before.Wall.Add(got.Sent.At.Sub(before.Mono))
 		m.arrived = before.Wall.Add(got.Received.At.Sub(before.Mono))
 	}
@@ -133,6 +140,10 @@ func (l *Log) source(before clock.Reading, s *engine.SourceState, got *event.Rec
 func (l *Log) clock(before clock.Reading, s *engine.Snapshot) {
 	t := &s.Tracking
 	if t.Updates == l.past.updates {
+		return
+	}
+	if t.Updates != l.past.updates+1 { // nothing was wanted meanwhile
+		l.past = past{updates: t.Updates, at: s.Now.Mono, bound: t.RootDelay/2 + t.RootDisp}
 		return
 	}
 	u := update{at: before.Wall, tracking: *t, who: "0.0.0.0"}
@@ -221,14 +232,19 @@ func (d *dropped) tell(l *Log) {
 // writer makes lines of records.
 type writer struct {
 	log    *slog.Logger
+	cfg    config.Statistics
 	wanted set
-	book   *book
+	book   *book // nil: nothing is written
 	line   []byte
 }
 
 // configure follows a configuration. What waits is written as before.
 func (w *writer) configure(c config.Statistics, open func(string) (Folder, error)) {
 	w.flush()
+	if w.book != nil && reflect.DeepEqual(c, w.cfg) {
+		return
+	}
+	w.cfg = c
 	w.wanted = wantedBy(&c)
 	if !w.wanted.any() {
 		w.book = nil

@@ -238,15 +238,48 @@ func TestNeverWaits(t *testing.T) {
 	})
 }
 
-// TestMemoryIsBounded: sources that come and go leave nothing behind.
+// TestMemoryIsBounded: sources that come and go leave nothing behind, and what is
+// known of the others stays.
 func TestMemoryIsBounded(t *testing.T) {
 	start(t, func(t *testing.T, b *bench) {
-		for id := range event.SourceID(1000) {
-			b.snap.Sources[1].ID = id + 1
+		b.Configure(everything("/x"))
+		b.reply(true)
+		stays := b.snap.Sources[1]
+		b.snap.Sources = append(b.snap.Sources, stays)
+		for id := range event.SourceID(100) {
+			b.snap.Sources[1].ID = id + 10
 			b.reply(false)
-			if len(b.seen) > 2*len(b.snap.Sources)+1 {
+			if len(b.seen) > len(b.snap.Sources) {
 				t.Fatalf("%d sources remembered of %d", len(b.seen), len(b.snap.Sources))
 			}
+		}
+		if _, ok := b.seen[stays.ID]; !ok {
+			t.Error("one that stays is forgotten")
+		}
+		b.end()
+		if n := b.lines("rawstats"); n != 1 {
+			t.Errorf("%d lines, want the one of the reply that was one", n)
+		}
+	})
+}
+
+// TestSwitchedOnLater: what came before is past.
+func TestSwitchedOnLater(t *testing.T) {
+	start(t, func(t *testing.T, b *bench) {
+		s := &b.snap.Sources[1]
+		s.Counters.Valid, s.Counters.Received, s.LastRx, b.snap.Tracking.Updates = 100, 104, b.now.Mono, 50
+		b.now.Mono = b.now.Mono.Add(time.Second)
+		b.Configure(everything("/x"))
+		b.Record(b.now, &b.snap, nil) // a timer
+		b.reply(true)
+		b.end()
+		for _, file := range []string{"rawstats", "peerstats", "loopstats"} {
+			if n := b.lines(file); n != 1 {
+				t.Errorf("%s: %d lines, want 1:\n%s", file, n, b.folder.files[file+".20261122"])
+			}
+		}
+		if raw := b.folder.files["rawstats.20261122"]; !strings.HasSuffix(raw, " 0 0 0\n") {
+			t.Errorf("false replies of before are counted: %q", raw)
 		}
 	})
 }
