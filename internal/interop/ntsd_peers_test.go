@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"errors"
 	"math"
 	"net/netip"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"ntsd/internal/linux/udp"
 	"ntsd/internal/mac"
 	"ntsd/internal/status"
 )
@@ -88,6 +90,13 @@ func TestNtsdPeersNtsd(t *testing.T) {
 	r := db.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	if r.Tracking.Stratum != 4 || !r.Tracking.Authenticated {
 		t.Errorf("b: got %+v, want stratum 4, authenticated", r.Tracking)
+	}
+	// b serves nobody: its port is there for a alone.
+	if err := c.Do(func() error {
+		_, err := ExchangePlain(netip.AddrPortFrom(b.IPv4, ntpPort), patience)
+		return err
+	}); !errors.Is(err, udp.ErrRefused) {
+		t.Errorf("somebody else's request to b: got %v, want %v", err, udp.ErrRefused)
 	}
 	// What follows us is no source for us, but it is there.
 	da.untilSource(b.IPv4.String(), "stratum 4, not selected", func(s *status.Source) bool {
