@@ -28,6 +28,7 @@ type metricsFile struct {
 	again  chan struct{} // a new configuration is in force; holds one word
 	path   string        // written last; empty: none
 	told   string        // the failure that was logged last
+	text   []byte        // the file's, kept for its room
 }
 
 func newMetricsFile(log *slog.Logger) *metricsFile {
@@ -81,7 +82,8 @@ func (m *metricsFile) write(ctx context.Context, c *config.Monitor) {
 		return // it ends
 	}
 	in := metrics.Input{Report: r, Server: asked[status.ServerStats](ctx, m.answer, control.CmdServerStats), Keys: asked[status.NTSKeys](ctx, m.answer, control.CmdNTSKeys)}
-	err = store.WriteAtomic(m.path, 0o644, metrics.Append(nil, in, metrics.Text))
+	m.text = metrics.Append(m.text[:0], in, metrics.Text)
+	err = store.WriteAtomic(m.path, 0o644, m.text)
 	reason := ""
 	if err != nil {
 		reason = err.Error()

@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,12 +56,30 @@ func TestTestAlone(t *testing.T) {
 	}
 }
 
+// told is what was written, by whatever goroutine.
+type told struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (b *told) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.Write(p)
+}
+
+func (b *told) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.String()
+}
+
 // TestProgress: what a test does is told when it takes longer than a second,
 // each step once, and nothing after its end.
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out strings.Builder
-		p := newProgress(&out)
+		out := new(told)
+		p := newProgress(out)
 		say := func(step string) {
 			p.Say(probe.Result{Step: step})
 			synctest.Wait()
@@ -68,7 +87,7 @@ func TestProgress(t *testing.T) {
 		say("one")
 		time.Sleep(testPatience / 2)
 		say("two")
-		if out.Len() > 0 {
+		if out.String() != "" {
 			t.Errorf("told at once: %q", out.String())
 		}
 		time.Sleep(testPatience)
@@ -80,7 +99,7 @@ func TestProgress(t *testing.T) {
 		if got, want := out.String(), "ntsctl: two ...\nntsctl: three ...\n"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		p = newProgress(&out)
+		p = newProgress(out)
 		p.Stop()
 		time.Sleep(time.Minute)
 		if strings.Count(out.String(), "\n") != 2 {

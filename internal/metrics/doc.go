@@ -156,13 +156,28 @@ func escapeLabel(s string) string {
 	if len(s) > maxLabel {
 		s = s[:maxLabel]
 	}
-	s = strings.ToValidUTF8(s, string(utf8.RuneError))
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
+	return escape(strings.ToValidUTF8(s, string(utf8.RuneError)), true)
 }
 
-func escapeHelp(s string, f Format) string {
-	if f == OpenMetrics {
-		return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
+// escapeHelp does the same for a line of help, where quotes need it in
+// OpenMetrics alone.
+func escapeHelp(s string, f Format) string { return escape(s, f == OpenMetrics) }
+
+// escape is made for text that needs none: there are hundreds of labels.
+func escape(s string, quotes bool) string {
+	if !strings.ContainsAny(s, "\\\"\n") {
+		return s
 	}
-	return strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(s)
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+			continue
+		case r == '\\', r == '"' && quotes:
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }

@@ -282,6 +282,30 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestAppendIsCheap: a router writes all of it every 15 seconds.
+func TestAppendIsCheap(t *testing.T) {
+	in, _ := filled()
+	buf := Append(nil, in, Text)
+	if n := testing.AllocsPerRun(10, func() { buf = Append(buf[:0], in, Text) }); n > 1000 {
+		t.Errorf("%v allocations for %d bytes", n, len(buf))
+	}
+}
+
+// TestEscape: what a quoted label and a help text cannot hold.
+func TestEscape(t *testing.T) {
+	const raw = "a\\b\"c\nd"
+	for _, c := range []struct{ got, want string }{
+		{escapeLabel(raw), `a\\b\"c\nd`},
+		{escapeLabel("é\xff"), "é\ufffd"},
+		{escapeHelp(raw, OpenMetrics), `a\\b\"c\nd`},
+		{escapeHelp(raw, Text), `a\\b"c\nd`},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
 // promtool is Prometheus's own checker, where there is one.
 func promtool(t *testing.T) string {
 	t.Helper()
