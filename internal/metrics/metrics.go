@@ -58,6 +58,8 @@ func (w *writer) daemon(r *status.Report) {
 	w.add(float64(len(d.Warnings)))
 	w.family(gauge, "config_refused", "", "1: a newer configuration had errors and is not in force.")
 	w.flag(d.Config.Refused)
+	w.family(counter, "config_reads", "", "How often a file of configuration was read.")
+	w.add(float64(d.Config.Reads))
 	if d.Config.Since != 0 {
 		w.family(gauge, "config_since_timestamp_seconds", "seconds", "Since when the configuration is in force, in seconds since 1970.")
 		w.add(unix(d.Config.Since))
