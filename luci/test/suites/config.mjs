@@ -491,7 +491,7 @@ test('what stands in a file is never taken for markup', async () => {
 	await page.locator('#cbi-ntsd-server .cbi-button-edit').first().click();
 	await modal(page).locator('.cbi-map').waitFor();
 	assert.deepEqual(await page.locator('#view img, .modal img, #view b, .modal b').evaluateAll((all) => all.map((e) => e.parentNode.outerHTML)), []);
-	await modal(page).locator('.button-row .btn, .right .btn').first().click();
+	await modal(page).locator('> div:last-child button').first().click();
 	await page.locator('#cbi-ntsd-server').getByText('Test').first().click();
 	await modal(page).locator('.alert-message.error').waitFor();
 	assert.equal(await page.locator('.modal img').count(), 0);
