@@ -100,6 +100,11 @@ export class Server {
 		return [[own, false], [at('modules/luci-base'), false], [at('modules/luci-mod-status'), false], [at(`themes/${themes[this.theme][0]}`), false]];
 	}
 
+	/** Whether this LuCI has the theme, with its menu made in the browser. */
+	hasTheme(theme) {
+		return fs.existsSync(path.join(this.real, 'themes', themes[theme][0], `htdocs/luci-static/resources/menu-${theme}.js`));
+	}
+
 	file(name, res) {
 		const rest = path.normalize(name.slice('/luci-static/'.length));
 		for (const [dir, ours] of this.roots()) {
