@@ -98,19 +98,18 @@ func TestCheck54StatisticsFilesPerDay(t *testing.T) {
 			t.Errorf("%s: got an offset of %s, want about %v times %v", name, first[c.column], ahead, c.sign)
 		}
 	}
-	// As many lines as replies, all of them written by then.
+	// As many lines as replies.
 	d.ask("offline")
-	time.Sleep(silence)
 	rep, err := d.report()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := uint64(len(statLines(t, dir, "rawstats."+today))); n != rep.Sources[0].Counters.Valid {
-		t.Errorf("rawstats: %d lines of %d replies", n, rep.Sources[0].Counters.Valid)
-	}
-	if n := uint64(len(statLines(t, dir, "tracking.log."+today))); n != rep.Tracking.Updates {
-		t.Errorf("tracking: %d lines of %d updates", n, rep.Tracking.Updates)
-	}
+	eventually(t, fmt.Sprintf("%d lines in rawstats", rep.Sources[0].Counters.Valid), func() bool {
+		return uint64(len(statLines(t, dir, "rawstats."+today))) == rep.Sources[0].Counters.Valid
+	})
+	eventually(t, fmt.Sprintf("%d lines in tracking", rep.Tracking.Updates), func() bool {
+		return uint64(len(statLines(t, dir, "tracking.log."+today))) == rep.Tracking.Updates
+	})
 	// A reload moves them, or ends them.
 	d.change(w.config(source(s), section("statistics", "dir", other)+"\tlist log 'peerstats'\n"))
 	d.ask("reload")
@@ -121,12 +120,11 @@ func TestCheck54StatisticsFilesPerDay(t *testing.T) {
 	}
 	d.change(w.config(source(s)))
 	d.ask("reload")
-	time.Sleep(silence)
-	before := len(statLines(t, other, "peerstats"))
-	time.Sleep(2 * silence)
-	if n := len(statLines(t, other, "peerstats")); n != before {
-		t.Errorf("%d lines after it was switched off, before %d", n, before)
-	}
+	eventually(t, "end of the lines", func() bool {
+		n := len(statLines(t, other, "peerstats"))
+		time.Sleep(4 * silence) // of four replies
+		return len(statLines(t, other, "peerstats")) == n
+	})
 }
 
 // TestStatisticsAreBounded: files of past days go when room is needed, and when
