@@ -43,6 +43,7 @@ func (s *scale) pass(d time.Duration) *scale {
 	s.now = s.now.Add(d)
 	return s
 }
+
 func read(d *Devices, s refdata.Spec) event.ClockRead {
 	return d.Read(event.ReadClock{Source: 1, Spec: s})
 }
