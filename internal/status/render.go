@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -236,8 +237,9 @@ func (o SelectOptions) letters() []string {
 	return out
 }
 
-// RenderAuthdata writes chronyc's authdata.
+// RenderAuthdata writes chronyc's authdata, which has no reference clocks.
 func RenderAuthdata(w io.Writer, r Report, o Options) error {
+	r.Sources = slices.DeleteFunc(slices.Clone(r.Sources), func(s Source) bool { return s.Kind == KindRefClock })
 	return table{
 		legend: authdataLegend, hosts: true,
 		header: "Name/IP address             Mode KeyID Type KLen Last Atmp  NAK Cook CLen",

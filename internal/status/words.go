@@ -114,13 +114,12 @@ func trimmed(seconds float64) string { return strings.TrimSpace(magnitude(second
 // authWords tells about keys, TLS and the certificate.
 func authWords(r *Report, s *Source) []string {
 	a := &s.Auth
-	if a.Mode == ModeSymmetric {
+	switch {
+	case a.Mode == ModeSymmetric:
 		return []string{fmt.Sprintf("symmetric key %d, %s with %d bits: as secret as its copies on both sides", a.KeyID, a.AEADName, a.KeyBits)}
-	}
-	if s.Kind == KindRefClock {
+	case s.Kind == KindRefClock:
 		return []string{"at this machine: nobody on a network can forge what it says"}
-	}
-	if a.Mode != "nts" {
+	case a.Mode != "nts":
 		return []string{"not authenticated: anyone on the path can forge its replies"}
 	}
 	var out []string

@@ -320,3 +320,30 @@ func TestIdentIs(t *testing.T) {
 		t.Error("a mapped address is not recognised")
 	}
 }
+
+// TestReferenceClockRows: a reference clock is marked and named as in chronyc,
+// and has no row in authdata.
+func TestReferenceClockRows(t *testing.T) {
+	r := Report{Sources: []Source{
+		{Ident: Ident{Name: "GPS", Address: "71.80.83.0", Kind: KindRefClock}, Sample: Sample{Mark: "*"}},
+		{Ident: Ident{Name: "192.0.2.1", Address: "192.0.2.1", Kind: "server"}, Sample: Sample{Mark: "+"}},
+	}}
+	for _, o := range []Options{{}, {Numeric: true}, {NamesOnly: true}, {CSV: true}, {Verbose: true}} {
+		var sources, auth strings.Builder
+		if err := RenderSources(&sources, r, o); err != nil {
+			t.Fatal(err)
+		}
+		if err := RenderAuthdata(&auth, r, o); err != nil {
+			t.Fatal(err)
+		}
+		if got := sources.String(); !strings.Contains(got, "#* GPS ") && !strings.Contains(got, "#,*,GPS,") || strings.Contains(got, "71.80") {
+			t.Errorf("%+v: sources:\n%s", o, got)
+		}
+		if got := auth.String(); strings.Contains(got, "GPS") || !strings.Contains(got, "192.0.2.1") {
+			t.Errorf("%+v: authdata:\n%s", o, got)
+		}
+	}
+	if len(r.Sources) != 2 {
+		t.Error("the report was changed")
+	}
+}
