@@ -48,6 +48,8 @@ const (
 	// ahead is how far in the future a measurement may lie: its time was
 	// converted from another scale.
 	ahead = time.Millisecond
+	// lastTime is in 2242: differences with it do not overflow.
+	lastTime = clock.Wall(time.Second) << 33
 	// deviations of a sample's error are its dispersion.
 	deviations = 4
 	// silence is after how many poll intervals an unanswered reading is given up.
@@ -177,8 +179,15 @@ func (c *Clock) judge(now clock.Mono, m *event.Measurement, aim Aim, tai int32) 
 	case m.Leap < refdata.LeapNone || m.Leap > refdata.LeapDelete:
 		return "it does not know the time"
 	}
+	pulse := c.NeedsAim(*m)
+	if pulse {
+		m.True %= clock.Wall(time.Second)
+	}
+	if m.True < 0 && !pulse || m.True > lastTime {
+		return "it tells a time that cannot be"
+	}
 	m.True = m.True.Add(c.cfg.Offset.Duration())
-	if c.NeedsAim(*m) {
+	if pulse {
 		return c.align(m, aim)
 	}
 	if c.cfg.TAI {

@@ -1,6 +1,7 @@
 package refclock
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -139,6 +140,9 @@ func TestRefused(t *testing.T) {
 		"not too old":             {now: m.Add(31 * time.Second), x: sample(m, 0), want: true},
 		"future":                  {now: m.Add(-10 * time.Millisecond), x: sample(m, 0)},
 		"leap unknown":            {x: event.Measurement{At: m, True: at(m), Leap: 3}},
+		"before 1970":             {x: event.Measurement{At: m, True: -1}},
+		"after 2242":              {x: event.Measurement{At: m, True: math.MaxInt64}},
+		"pulse after 2242":        {x: event.Measurement{At: m, True: math.MaxInt64, Pulse: true}, aim: aimAt(m, 0, 0), want: true},
 		"leap negative":           {x: event.Measurement{At: m, True: at(m), Leap: -1}},
 		"pulse without a second":  {x: pulse},
 		"pulse":                   {x: pulse, aim: aimAt(m, 0, 400*time.Millisecond), want: true},
