@@ -115,7 +115,8 @@ export class Server {
 				return this.send(res, types[path.extname(file)] ?? 'application/octet-stream', fs.readFileSync(file), ours ? { 'X-Standin': '1' } : {});
 			}
 		}
-		res.writeHead(404);
+		// LuCI 21.02's style sheets name pictures that it does not have.
+		res.writeHead(this.real && /\.(gif|png|svg)$/.test(rest) ? 204 : 404);
 		return res.end();
 	}
 
