@@ -19,7 +19,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/ctl"
 	"ntsd/internal/demo"
-	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // demoConfig is the file that the demonstration's daemon reads.
@@ -150,7 +150,7 @@ func watch(ctx context.Context, client ctl.Client, seconds int, stdout io.Writer
 			return fmt.Errorf("the daemon did not answer: %w", err)
 		}
 	}
-	opts := ctl.TopOptions{Table: status.Options{Color: ctl.Colorful(stdout)}}
+	opts := ctl.TopOptions{Table: tables.Options{Color: ctl.Colorful(stdout)}}
 	if ctl.IsTerminal(stdout) {
 		opts.Keyboard = os.Stdin
 	}

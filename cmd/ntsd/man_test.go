@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/foreign"
 	"ntsd/internal/selection"
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // The pages are written by hand. These tests keep them from drifting away from
@@ -308,21 +309,21 @@ func TestManColumns(t *testing.T) {
 	}
 	// One source with an address, so that ntpdata has something to show.
 	report := status.Report{Sources: []status.Source{{Ident: status.Ident{Address: "192.0.2.1"}}}}
-	var tables, lists bytes.Buffer
-	for _, render := range []func(io.Writer, status.Report, status.Options) error{
-		status.RenderSources, status.RenderSourcestats, status.RenderSelectdata, status.RenderAuthdata,
+	var headers, lists bytes.Buffer
+	for _, render := range []func(io.Writer, status.Report, tables.Options) error{
+		tables.Sources, tables.Sourcestats, tables.Selectdata, tables.Authdata,
 	} {
 		var b bytes.Buffer
-		err = errors.Join(err, render(&b, report, status.Options{}))
+		err = errors.Join(err, render(&b, report, tables.Options{}))
 		header, _, _ := strings.Cut(b.String(), "\n")
 		// The two first columns of sources are one letter each.
-		fmt.Fprintln(&tables, strings.Replace(header, "MS ", "M S ", 1))
+		fmt.Fprintln(&headers, strings.Replace(header, "MS ", "M S ", 1))
 	}
-	_, ntpErr := status.RenderNTPdata(&lists, report, status.Options{}, "192.0.2.1")
-	if err := errors.Join(err, ntpErr, status.RenderTracking(&lists, report, status.Options{})); err != nil {
+	_, ntpErr := tables.NTPdata(&lists, report, tables.Options{}, "192.0.2.1")
+	if err := errors.Join(err, ntpErr, tables.Tracking(&lists, report, tables.Options{})); err != nil {
 		t.Fatal(err)
 	}
-	words := strings.Fields(regexp.MustCompile(`Name/IP [Aa]ddress`).ReplaceAllString(tables.String(), "Name"))
+	words := strings.Fields(regexp.MustCompile(`Name/IP [Aa]ddress`).ReplaceAllString(headers.String(), "Name"))
 	for line := range strings.Lines(lists.String()) {
 		label, _, _ := strings.Cut(line, " :")
 		label, _, _ = strings.Cut(label, ":")

@@ -13,6 +13,7 @@ import (
 
 	"ntsd/internal/control"
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // exchange is a request of chronyc and chronyd's reply.
@@ -241,21 +242,21 @@ func printed(t *testing.T, rec *recording, f *fixed) (string, bool) {
 	t.Helper()
 	var b strings.Builder
 	var err error
-	o := status.Options{Numeric: true, CSV: true, All: true}
+	o := tables.Options{Numeric: true, CSV: true, All: true}
 	name, _, _ := strings.Cut(rec.command, " ")
 	switch name {
 	case "tracking":
-		err = status.RenderTracking(&b, f.report, o)
+		err = tables.Tracking(&b, f.report, o)
 	case "sources":
-		err = status.RenderSources(&b, f.report, o)
+		err = tables.Sources(&b, f.report, o)
 	case "sourcestats":
-		err = status.RenderSourcestats(&b, f.report, o)
+		err = tables.Sourcestats(&b, f.report, o)
 	case "selectdata":
-		err = status.RenderSelectdata(&b, f.report, o)
+		err = tables.Selectdata(&b, f.report, o)
 	case "authdata":
-		err = status.RenderAuthdata(&b, f.report, o)
+		err = tables.Authdata(&b, f.report, o)
 	case "activity":
-		err = status.RenderActivity(&b, f.report, o)
+		err = tables.Activity(&b, f.report, o)
 	default:
 		return "", false
 	}

@@ -7,6 +7,7 @@ import (
 
 	"ntsd/internal/control"
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // Command is one command of ntsctl: how it is called, what it does, one
@@ -38,7 +39,7 @@ func views() []Command {
 		{"activity", "", "how many sources are online, offline, unresolved", "", "ntsctl activity", 0, 0, (*invocation).table},
 		{"rtcdata", "", "how far the clock chip is ahead of the clock", "Takes up to a second: the chip tells only whole ones, when they begin.", "ntsctl rtcdata", 0, 0, (*invocation).rtcdata},
 		{"bootstrap", "", "how the first time was found, or what it waits for", "Each rung of the ladder: what was tried, when after the start, + or - for how it\nwent, and in words which time and which certificates were involved.", "ntsctl bootstrap", 0, 0, (*invocation).table},
-		{"history", "[hour | day | week]", "how the clock was: offset, bound, frequency", "Without a word the last hour. The numbers of a graph; --json has them in rows.", "ntsctl -c history day", 0, 1, asking(status.RenderHistory)},
+		{"history", "[hour | day | week]", "how the clock was: offset, bound, frequency", "Without a word the last hour. The numbers of a graph; --json has them in rows.", "ntsctl -c history day", 0, 1, asking(tables.History)},
 		{"metrics", "[textfile]", "all numbers, for Prometheus and its kin", "OpenMetrics 1.0; with textfile the older format, which the textfile collectors\nof node exporters read. Option metrics of section monitor has the daemon write\nsuch a file by itself.", "ntsctl metrics | grep synchronised", 0, 1, (*invocation).metrics},
 		{"report", "", "everything above in one JSON object", "", "ntsctl report | jsonfilter -e '@.tracking.stratum'", 0, 0, (*invocation).report},
 		{"top", "", "all of it, live", "Keys: q quit, n names or addresses, s sort, v words.", "ntsctl top", 0, 0, (*invocation).top},

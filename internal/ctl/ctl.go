@@ -19,6 +19,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/probe"
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // Exit statuses, for ntsd and ntsctl alike.
@@ -62,7 +63,7 @@ type invocation struct {
 // options are ntsctl's flags, which may stand before or after the command.
 type options struct {
 	socket  string
-	table   status.Options
+	table   tables.Options
 	json    bool
 	yes     bool
 	help    bool

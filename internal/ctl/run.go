@@ -17,6 +17,7 @@ import (
 
 	"ntsd/internal/control"
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // table shows one of chronyc's reports.
@@ -99,23 +100,23 @@ func (c *invocation) render(r status.Report, name, target string) error {
 	o := c.opts.table
 	switch name {
 	case "sources":
-		return status.RenderSources(c.stdout, r, o)
+		return tables.Sources(c.stdout, r, o)
 	case "sourcestats":
-		return status.RenderSourcestats(c.stdout, r, o)
+		return tables.Sourcestats(c.stdout, r, o)
 	case "selectdata":
-		return status.RenderSelectdata(c.stdout, r, o)
+		return tables.Selectdata(c.stdout, r, o)
 	case "authdata":
-		return status.RenderAuthdata(c.stdout, r, o)
+		return tables.Authdata(c.stdout, r, o)
 	case "tracking":
-		return status.RenderTracking(c.stdout, r, o)
+		return tables.Tracking(c.stdout, r, o)
 	case "activity":
-		return status.RenderActivity(c.stdout, r, o)
+		return tables.Activity(c.stdout, r, o)
 	case "bootstrap":
-		return status.RenderBootstrap(c.stdout, r, o)
+		return tables.Bootstrap(c.stdout, r, o)
 	case "smoothing":
-		return status.RenderSmoothing(c.stdout, r, o)
+		return tables.Smoothing(c.stdout, r, o)
 	}
-	_, err := status.RenderNTPdata(c.stdout, r, o, target)
+	_, err := tables.NTPdata(c.stdout, r, o, target)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"ntsd/internal/control"
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // serving lists the commands about the NTP server.
@@ -15,10 +16,10 @@ func serving() []Command {
 	return []Command{
 		{"smoothing", "", "how the time that clients are served is smoothed", "", "ntsctl smoothing", 0, 0, (*invocation).table},
 		{"smoothtime", "activate|reset", "begin to smooth it, or serve the true time now", "reset makes clients see a step.", "ntsctl smoothtime reset", 1, 1, (*invocation).action},
-		{"serverstats", "[-v]", "the NTP server: requests, replies, timestamps", "-v adds the ports that are served and what became of the requests.", "ntsctl serverstats -v", 0, 0, asking(status.RenderServerStats)},
+		{"serverstats", "[-v]", "the NTP server: requests, replies, timestamps", "-v adds the ports that are served and what became of the requests.", "ntsctl serverstats -v", 0, 0, asking(tables.ServerStats)},
 		{"clients", "[-k] [-p MIN] [-r] [-v]", "who asks the NTP server, how often, since when", "-k shows key establishments in the last columns, -p only clients with so many\nrequests, -r counts those that are listed from 0 again. -v adds who uses NTS,\ninterleaved mode, and who asks too often.", "ntsctl clients -p 100", 0, 4, (*invocation).clients},
-		{"accheck", "CLIENT", "whether the NTP server answers an address", "-v adds which subnet decides.", "ntsctl accheck 192.168.1.20", 1, 1, asking(status.RenderAccess)},
-		{"ntskeys", "[-v]", "the keys of cookies: ids, ages, next rotation", "The keys themselves are never shown. -v adds the writes to flash.", "ntsctl ntskeys", 0, 0, asking(status.RenderNTSKeys)},
+		{"accheck", "CLIENT", "whether the NTP server answers an address", "-v adds which subnet decides.", "ntsctl accheck 192.168.1.20", 1, 1, asking(tables.Access)},
+		{"ntskeys", "[-v]", "the keys of cookies: ids, ages, next rotation", "The keys themselves are never shown. -v adds the writes to flash.", "ntsctl ntskeys", 0, 0, asking(tables.NTSKeys)},
 		{"ca", "[export | renew]", "the LAN's certificate authority: show, export, renew", "export prints its certificate, for the option trustedcerts of clients.\nrenew makes a new authority, which clients have to trust anew; it asks first\nwhen on a terminal, -y says yes.", "ntsctl ca export > lan-ca.pem", 0, 1, (*invocation).ca},
 	}
 }
@@ -37,7 +38,7 @@ func ownFlags(command, arg string) bool {
 
 // clients shows the table of clients.
 func (c *invocation) clients(words []string) error {
-	least, reset, render := "0", false, status.RenderClients
+	least, reset, render := "0", false, tables.Clients
 	for i := 1; i < len(words); i++ {
 		word := words[i]
 		if !ownFlags(control.CmdClients, word) {
@@ -46,7 +47,7 @@ func (c *invocation) clients(words []string) error {
 		for _, flag := range word[1:] {
 			switch flag {
 			case 'k':
-				render = status.RenderClientsKE
+				render = tables.ClientsKE
 			case 'r':
 				reset = true
 			case 'p':
@@ -65,7 +66,7 @@ func (c *invocation) clients(words []string) error {
 }
 
 // asking returns a command that the daemon answers with a T, which render shows.
-func asking[T any](render func(io.Writer, T, status.Options) error) func(*invocation, []string) error {
+func asking[T any](render func(io.Writer, T, tables.Options) error) func(*invocation, []string) error {
 	return func(c *invocation, words []string) error {
 		resp, err := c.client.do(context.Background(), words[0], words[1:]...)
 		if err != nil {
@@ -89,12 +90,12 @@ func asking[T any](render func(io.Writer, T, status.Options) error) func(*invoca
 
 // ca shows, exports or renews the authority of the LAN.
 func (c *invocation) ca(words []string) error {
-	show := asking(status.RenderCA)
+	show := asking(tables.CA)
 	switch {
 	case len(words) == 1:
 		return show(c, words)
 	case words[1] == "export":
-		return asking(func(w io.Writer, ca status.CA, _ status.Options) error {
+		return asking(func(w io.Writer, ca status.CA, _ tables.Options) error {
 			_, err := io.WriteString(w, ca.PEM)
 			return err
 		})(c, words[:1])

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // Implementation constants.
@@ -38,7 +39,7 @@ type reporter interface {
 type TopOptions struct {
 	Interval time.Duration // between frames; 0: a second
 	Frames   int           // stop after so many; 0: never
-	Table    status.Options
+	Table    tables.Options
 	Keyboard *os.File // a terminal to read keys from; nil: none
 }
 
@@ -174,17 +175,17 @@ func (t *top) frame() string {
 	// Writing to a strings.Builder cannot fail.
 	b.WriteString("\n")
 	if cols > 0 && cols < wideEnough {
-		_ = status.RenderNarrow(&b, r, o, cols)
+		_ = tables.Narrow(&b, r, o, cols)
 	} else {
-		_ = status.RenderSources(&b, r, o)
+		_ = tables.Sources(&b, r, o)
 	}
 	o.Verbose = false
 	if slices.ContainsFunc(r.Sources, func(s status.Source) bool { return s.Auth.Mode == "nts" || s.Auth.Mode == status.ModeSymmetric }) {
 		b.WriteString("\n")
-		_ = status.RenderAuthdata(&b, r, o)
+		_ = tables.Authdata(&b, r, o)
 	}
 	b.WriteString("\n")
-	_ = status.RenderTracking(&b, r, o)
+	_ = tables.Tracking(&b, r, o)
 	return b.String()
 }
 
@@ -219,7 +220,7 @@ func lastWords(r *status.Report) string {
 		line := r.Daemon.Log[n-1]
 		text := line.Level + " " + line.Text
 		if age := time.Duration(r.Time - line.Time); age >= 0 { // the clock may have been stepped since
-			text = status.Duration(age.Seconds()) + " ago: " + text
+			text = tables.Duration(age.Seconds()) + " ago: " + text
 		}
 		// The newest first: the end of a long line is cut.
 		parts = append([]string{text}, parts...)
@@ -230,7 +231,7 @@ func lastWords(r *status.Report) string {
 // headline says the most important things in one line.
 func headline(r *status.Report) string {
 	t := &r.Tracking
-	text := "NOT SYNCHRONISED for " + status.Duration(t.SinceAgo)
+	text := "NOT SYNCHRONISED for " + tables.Duration(t.SinceAgo)
 	if t.Synchronised {
 		by, how := t.ReferenceName, "plain NTP"
 		if by == "" {
@@ -244,7 +245,7 @@ func headline(r *status.Report) string {
 		}
 		text = fmt.Sprintf("synchronised to %s (%s), stratum %d", by, how, t.Stratum)
 	}
-	text += "  ntsd " + r.Daemon.Version + "  up " + status.Duration(r.Daemon.UptimeS)
+	text += "  ntsd " + r.Daemon.Version + "  up " + tables.Duration(r.Daemon.UptimeS)
 	if r.Daemon.DryRun {
 		text += "  dry run"
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // terminal is a pseudo-terminal: what the program sees, and the person's side
@@ -119,7 +120,7 @@ func TestTopFits(t *testing.T) {
 			r.Daemon.Log = []status.LogLine{{Level: "INFO", Text: "the last words"}}
 			return nil
 		}}
-		o := TopOptions{Interval: time.Hour, Keyboard: x.tty, Table: status.Options{Verbose: true}}
+		o := TopOptions{Interval: time.Hour, Keyboard: x.tty, Table: tables.Options{Verbose: true}}
 		go func() { done <- RunTop(context.Background(), src, x.tty, o) }()
 		got := x.readUntil(t, clearBelow)
 		_, _ = x.person.WriteString("q")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // reports answers with the canned report, its n-th time changed by change.
@@ -36,7 +37,7 @@ func TestTopPlainFrames(t *testing.T) {
 		}
 		return nil
 	}}
-	err := RunTop(t.Context(), src, &out, TopOptions{Interval: time.Millisecond, Frames: 4, Table: status.Options{Numeric: true}})
+	err := RunTop(t.Context(), src, &out, TopOptions{Interval: time.Millisecond, Frames: 4, Table: tables.Options{Numeric: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // printed returns what a real ntpq printed: the file without its first line
@@ -45,7 +46,7 @@ func sources() []status.Source {
 // numbers, byte for byte.
 func TestNtpqPeers(t *testing.T) {
 	peers := Peers(&status.Report{Sources: sources()})
-	for name, o := range map[string]status.Options{"ntpq-p": {}, "ntpq-pn": {Numeric: true}} {
+	for name, o := range map[string]tables.Options{"ntpq-p": {}, "ntpq-pn": {Numeric: true}} {
 		var b strings.Builder
 		if err := Render(&b, peers, o); err != nil {
 			t.Fatal(err)
@@ -59,7 +60,7 @@ func TestNtpqPeers(t *testing.T) {
 // TestNtpqNTS is the same for its counters.
 func TestNtpqNTS(t *testing.T) {
 	var b strings.Builder
-	if err := RenderNTS(&b, NTSOf(status.NTSClient{Sent: 8, Good: 8, KEGood: 1}, new(status.ServerStats)), status.Options{}); err != nil {
+	if err := RenderNTS(&b, NTSOf(status.NTSClient{Sent: 8, Good: 8, KEGood: 1}, new(status.ServerStats)), tables.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := b.String(), printed(t, "ntpq-nts"); got != want {
@@ -86,7 +87,7 @@ func TestPeerWithoutReply(t *testing.T) {
 	} {
 		c.source.PollLog2, c.source.LastRx = 6, status.Never
 		var b strings.Builder
-		if err := Render(&b, []Peer{PeerOf(&c.source)}, status.Options{}); err != nil {
+		if err := Render(&b, []Peer{PeerOf(&c.source)}, tables.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		line := strings.Split(b.String(), "\n")[2]
@@ -164,7 +165,7 @@ func TestReferenceIDs(t *testing.T) {
 func TestForMachines(t *testing.T) {
 	peers := Peers(&status.Report{Sources: sources()})
 	var b strings.Builder
-	if err := Render(&b, peers[:1], status.Options{CSV: true}); err != nil {
+	if err := Render(&b, peers[:1], tables.Options{CSV: true}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := b.String(), "+,10.66.0.1,....,1,8,3,16,7,0.138450,0.057097,0.019488\n"; got != want {
@@ -189,7 +190,7 @@ func TestServerCounters(t *testing.T) {
 		KE:      status.KECounts{Good: 5, Bad: 1, Handshake: 2, Slow: 4, Displaced: 8, Refused: 16, Crowded: 32},
 	}
 	var b strings.Builder
-	if err := RenderNTS(&b, NTSOf(status.NTSClient{Bad: 7, KEBad: 6}, &s), status.Options{CSV: true}); err != nil {
+	if err := RenderNTS(&b, NTSOf(status.NTSClient{Bad: 7, KEBad: 6}, &s), tables.Options{CSV: true}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := b.String(), "0,0,7,11,9,10,20,11,12,13,14,15,16,0,6,5,15\n"; got != want {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // NTS is what NTS came to since the start, as client and as server, in the
@@ -80,7 +81,7 @@ func (n *NTS) Counters() []Counter {
 }
 
 // RenderNTS writes ntpq's nts; as CSV the numbers in one line.
-func RenderNTS(w io.Writer, n NTS, o status.Options) error {
+func RenderNTS(w io.Writer, n NTS, o tables.Options) error {
 	b := bufio.NewWriter(w)
 	for i, c := range n.Counters() {
 		switch {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"ntsd/internal/status"
+	"ntsd/internal/tables"
 )
 
 // Implementation constants.
@@ -24,7 +25,7 @@ const (
 // Render writes ntpq's peers. Of the options Numeric, NamesOnly, CSV and Color
 // count. CSV has the same fields in the same units: milliseconds, and seconds
 // for when, which is -1 where there was nothing.
-func Render(w io.Writer, peers []Peer, o status.Options) error {
+func Render(w io.Writer, peers []Peer, o tables.Options) error {
 	if o.CSV {
 		return renderCSV(w, peers, o)
 	}
@@ -52,7 +53,7 @@ func Render(w io.Writer, peers []Peer, o status.Options) error {
 	return flush(b)
 }
 
-func renderCSV(w io.Writer, peers []Peer, o status.Options) error {
+func renderCSV(w io.Writer, peers []Peer, o tables.Options) error {
 	c := csv.NewWriter(w)
 	for i := range peers {
 		p := &peers[i]
@@ -81,7 +82,7 @@ func flush(b *bufio.Writer) error {
 	return nil
 }
 
-func name(p *Peer, o status.Options) string {
+func name(p *Peer, o tables.Options) string {
 	if o.Numeric && p.Address != "" {
 		return p.Address
 	}

@@ -1,7 +1,7 @@
 // Package status is the daemon's whole observable state as one value, the
-// Report, and the ways to show it: JSON, chronyc's tables and chronyc's
-// comma-separated values. It is layer 3 and decides nothing: the engine's
-// Snapshot goes in, text comes out. It holds no secret, reads no clock and
+// Report, its form in JSON, and in words why the clock is not synchronised. It
+// is layer 3 and decides nothing: the engine's Snapshot goes in, the Report
+// comes out; package tables renders it. It holds no secret, reads no clock and
 // opens no file.
 //
 // # Signs

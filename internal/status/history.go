@@ -1,14 +1,6 @@
 package status
 
-import (
-	"bufio"
-	"fmt"
-	"io"
-	"strconv"
-
-	"ntsd/internal/clock"
-	"ntsd/internal/history"
-)
+import "ntsd/internal/history"
 
 // History is how the clock was over a span of time. Rows are arrays, because
 // there are hundreds: time in seconds since 1970, mean, lowest and highest offset
@@ -29,29 +21,4 @@ func FromHistory(s history.Span, all []history.Point) History {
 		})
 	}
 	return h
-}
-
-// RenderHistory writes a line for each point.
-func RenderHistory(w io.Writer, h History, o Options) error {
-	b := bufio.NewWriter(w)
-	if !o.CSV {
-		b.WriteString("Time (UTC)             Offset   Lowest  Highest   Bound    Frequency\n==================================================================\n")
-	}
-	for _, p := range h.Points {
-		if o.CSV {
-			row := make([]string, 0, len(p))
-			for i, v := range p {
-				format, digits := byte('e'), 6
-				if i == 0 {
-					format, digits = 'f', 3
-				}
-				row = append(row, strconv.FormatFloat(v, format, digits, 64))
-			}
-			writeCSV(b, row)
-			continue
-		}
-		at := Time(clock.WallUnix(int64(p[0]), 0))
-		fmt.Fprintf(b, "%s  %s  %s  %s  %s  %s ppm\n", at, Signed(p[1]), Signed(p[2]), Signed(p[3]), magnitude(p[4]), ppm(p[5], "+"))
-	}
-	return flush(b)
 }

@@ -11,13 +11,7 @@ import (
 // source, ntpdata likewise (of the source that target names, if any), tracking,
 // activity and bootstrap as one object, anything else as the whole report.
 func JSON(w io.Writer, r Report, command, target string) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(part(r, command, target)); err != nil {
-		return fmt.Errorf("status: write JSON: %w", err)
-	}
-	return nil
+	return WriteJSON(w, part(r, command, target))
 }
 
 func part(r Report, command, target string) any {
@@ -81,4 +75,15 @@ func each(r Report, target string, f func(*Source) any) []any {
 		}
 	}
 	return out
+}
+
+// WriteJSON writes any value as indented JSON.
+func WriteJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("status: write JSON: %w", err)
+	}
+	return nil
 }

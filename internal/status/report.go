@@ -1,6 +1,11 @@
 package status
 
-import "ntsd/internal/middlebox"
+import (
+	"net/netip"
+	"strings"
+
+	"ntsd/internal/middlebox"
+)
 
 // Report is everything the daemon tells about itself at one instant. The zero
 // value is an unsynchronised daemon without sources. Field names in JSON are
@@ -257,4 +262,13 @@ type Counters struct {
 type Verdict struct {
 	Name  string `json:"name"`
 	Count uint64 `json:"count"`
+}
+
+// Is reports whether a person means this source by target: its name, or its
+// address in whatever form.
+func (id Ident) Is(target string) bool {
+	if a, err := netip.ParseAddr(target); err == nil && id.Address == a.Unmap().String() {
+		return true
+	}
+	return target != "" && strings.EqualFold(target, id.Name)
 }

@@ -4,36 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"net/netip"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
-	"ntsd/internal/event"
+	"ntsd/internal/status/captured"
 )
 
-// dressed is a snapshot with everything that the captured one lacks.
-func dressed() engine.Snapshot {
-	s := snapshot()
-	a := &s.Sources[0]
-	a.Name, a.Operator, a.Kind = "time.example.net", "example.net", engine.KindPool
-	a.Counters.Verdicts = []engine.VerdictCount{{Name: "bad authenticator", Count: 3}}
-	a.Auth.KE = event.KEInfo{
-		TLSVersion: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", PostQuantum: true,
-		Subject: "CN=time.example.net", Issuer: "CN=Test \x1b[2J CA", NotBefore: s.Now.Wall.Add(-time.Hour),
-		NotAfter: s.Now.Wall.Add(10 * 24 * time.Hour), Duration: 31 * time.Millisecond,
-	}
-	a.Auth.KEAddr, a.Auth.KEPort = netip.MustParseAddr("2001:db8::1"), 4460
-	a.Auth.LastError, a.Auth.NextKE = "certificate expired", s.Now.Mono+90*second
-	a.Auth.MaxPlaceholders = 7
-	return s
-}
-
 func TestJSONRoundTrip(t *testing.T) {
-	want := FromSnapshot(dressed(), Info{
+	want := FromSnapshot(captured.Dressed(), Info{
 		Version: "1.0", PID: 7, Started: 1e18, Uptime: time.Hour, DryRun: true, Warnings: []string{"w"},
 		Log: []LogLine{{Time: 2e18 + 1, Level: "info", Text: "t"}},
 	})
@@ -60,7 +42,7 @@ func TestJSONRoundTrip(t *testing.T) {
 
 // JSON's parts hold only what the command is about.
 func TestJSONParts(t *testing.T) {
-	r := FromSnapshot(dressed(), Info{})
+	r := FromSnapshot(captured.Dressed(), Info{})
 	for command, want := range map[string]string{
 		"sources": "adjusted_offset_s", "sourcestats": "std_dev_s", "selectdata": "interval_lo_s", "authdata": "cookies",
 		"ntpdata": "counters", "tracking": "skew_ppm", "activity": "burst_online", "": "daemon",
@@ -83,62 +65,8 @@ func TestJSONParts(t *testing.T) {
 	}
 }
 
-// TestUnsynchronised follows chronyc's documented output before the first
-// update.
-func TestUnsynchronised(t *testing.T) {
-	r := FromSnapshot(engine.Snapshot{Tracking: engine.Tracking{
-		Stratum: 16, Leap: event.LeapUnsynchronised, RootDelay: time.Second, RootDisp: time.Second,
-		Skew: clock.RatePPM(100), Residual: clock.RatePPM(1),
-	}}, Info{})
-	want := `Reference ID    : 00000000 ()
-Stratum         : 0
-Ref time (UTC)  : Thu Jan 01 00:00:00 1970
-System time     : 0.000000000 seconds fast of NTP time
-Last offset     : +0.000000000 seconds
-RMS offset      : 0.000000000 seconds
-Frequency       : 0.000 ppm slow
-Residual freq   : +0.000 ppm
-Skew            : 0.000 ppm
-Root delay      : 1.000000000 seconds
-Root dispersion : 1.000000000 seconds
-Update interval : 0.0 seconds
-Leap status     : Not synchronised
-`
-	if got := render(t, "tracking", r, Options{}); got != want {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
-	}
-}
-
-// A source that never answered shows zeros, as chronyc's does; one without an
-// address is shown on request only, and never without a name.
-func TestSilentSources(t *testing.T) {
-	s := snapshot()
-	s.Unresolved = 1
-	silent, unresolved := &s.Sources[0], &s.Sources[1]
-	silent.LastRx, silent.Reach, silent.Mark, silent.Last = 0, 0, '?', engine.Exchange{}
-	unresolved.Addr, unresolved.Name, unresolved.LastRx, unresolved.Mark = netip.Addr{}, "nowhere.example.net", 0, '?'
-	unresolved.Why = "no such name"
-	r := FromSnapshot(s, Info{})
-	row := "^? 10.66.0.1                     0   4     0     -     +0ns[   +0ns] +/-    0ns\n"
-	if got := render(t, "sources", r, Options{Numeric: true}); !strings.HasSuffix(got, "==\n"+row) {
-		t.Errorf("got:\n%s\nwant the one row\n%s", got, row)
-	}
-	if got := render(t, "sources", r, Options{Numeric: true, All: true}); !strings.Contains(got, "^? nowhere.example.net ") {
-		t.Errorf("-a: got:\n%s", got)
-	}
-	if got := render(t, "sources", r, Options{All: true, Verbose: true}); !strings.Contains(got, "no address known yet: no such name") {
-		t.Errorf("-a -v: got:\n%s", got)
-	}
-	if got := render(t, "activity", r, Options{CSV: true}); got != "1,0,0,0,1\n" {
-		t.Errorf("activity: got %q", got)
-	}
-	if got := render(t, "ntpdata", r, Options{}); !strings.Contains(got, "Local address   : [UNSPEC] (00000000)\n") {
-		t.Errorf("ntpdata: got:\n%s", got)
-	}
-}
-
 func TestActivity(t *testing.T) {
-	s := snapshot()
+	s := captured.Snapshot()
 	s.Sources[0].Burst, s.Sources[1].Burst, s.Sources[1].Online = true, true, false
 	if got, want := FromSnapshot(s, Info{}).Activity, (Activity{BurstOnline: 1, BurstOffline: 1}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -149,13 +77,25 @@ func TestActivity(t *testing.T) {
 	}
 }
 
-// Texts from certificates and servers must not drive the terminal, numbers
-// must have a JSON form, and zero must not become minus zero.
+func TestJSONBootstrap(t *testing.T) {
+	var b strings.Builder
+	if err := JSON(&b, FromSnapshot(captured.Climbing(), Info{FlashDay: 3, FlashTotal: 12}), "bootstrap", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"phase": "confirming"`, `"floor": "2026-11-18T11:06:40Z"`, `"needed": 2`, `"confirmed": 1`, `"after_s": 0.123`, `"rung": "keys"`,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s in:\n%s", want, b.String())
+		}
+	}
+}
+
+// Numbers must have a JSON form, and zero must not become minus zero.
 func TestHostileValues(t *testing.T) {
-	s := dressed()
+	s := captured.Dressed()
 	s.Sources[0].Score, s.Sources[0].Last.Asymmetry = math.NaN(), math.Inf(1)
 	s.Sources[0].Auth.LastError = strings.Repeat("x", 10*maxText)
-	s.Sources[0].Mark = 0x1b
 	s.Tracking.Frequency = 0
 	r := FromSnapshot(s, Info{})
 	if _, err := json.Marshal(r); err != nil {
@@ -164,45 +104,8 @@ func TestHostileValues(t *testing.T) {
 	if math.Signbit(r.Tracking.FreqPPM) {
 		t.Error("frequency: got minus zero")
 	}
-	for _, c := range []string{"sources", "authdata", "ntpdata"} {
-		got := render(t, c, r, Options{Verbose: true})
-		if strings.ContainsRune(got, 0x1b) || len(got) > 10*maxText {
-			t.Errorf("%s: escape or flood in\n%q", c, got)
-		}
-	}
-}
-
-func TestWords(t *testing.T) {
-	r := FromSnapshot(dressed(), Info{Version: "1.0", Uptime: time.Hour, DryRun: true, Warnings: []string{"beware"}})
-	got := render(t, "sources", r, Options{Verbose: true})
-	for _, want := range []string{
-		"10.66.0.1: ", "TLS 1.3, TLS_AES_128_GCM_SHA256, X25519MLKEM768 (post-quantum), key establishment took 31ms",
-		"keys: AES-128-GCM-SIV, 128 bits, 1m 12s old; 8 cookies of 64 bytes", "certificate: CN=time.example.net", "(10 days left)",
-		"key establishment with [2001:db8::1]:4460 failed: certificate expired; next attempt in 1m 30s", "not authenticated",
-	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("sources -v lacks %q:\n%s", want, got)
-		}
-	}
-	got = render(t, "tracking", r, Options{Verbose: true})
-	for _, want := range []string{"synchronised by an authenticated source", "left alone", "beware", "up 1h"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("tracking -v lacks %q:\n%s", want, got)
-		}
-	}
-	if got := render(t, "ntpdata", r, Options{Verbose: true}); !strings.Contains(got, "3 bad authenticator") {
-		t.Errorf("ntpdata -v lacks the verdicts:\n%s", got)
-	}
-}
-
-func TestValidity(t *testing.T) {
-	c := &Certificate{NotBefore: 0, NotAfter: Time(100 * time.Hour)}
-	for now, want := range map[time.Duration]string{
-		-time.Hour: "not yet valid by this clock", 0: "4 days left", 60 * time.Hour: "40 hours left", 101 * time.Hour: "expired by this clock",
-	} {
-		if got := validity(Time(now), c); got != want {
-			t.Errorf("at %v: got %q, want %q", now, got, want)
-		}
+	if got := len(r.Sources[0].Auth.LastError); got > maxText {
+		t.Errorf("last error: got %d bytes, want at most %d", got, maxText)
 	}
 }
 
@@ -214,38 +117,10 @@ var errFull = errors.New("disk full")
 func (full) Write([]byte) (int, error) { return 0, errFull }
 
 func TestWriteErrors(t *testing.T) {
-	r := FromSnapshot(snapshot(), Info{})
-	_, ntpdata := RenderNTPdata(full{}, r, Options{}, "")
-	for name, err := range map[string]error{
-		"sources": RenderSources(full{}, r, Options{}), "tracking": RenderTracking(full{}, r, Options{}),
-		"activity": RenderActivity(full{}, r, Options{}), "ntpdata": ntpdata, "json": JSON(full{}, r, "sources", ""),
-	} {
-		if !errors.Is(err, errFull) {
-			t.Errorf("%s: got %v, want %v", name, err, errFull)
-		}
+	r := FromSnapshot(captured.Snapshot(), Info{})
+	if err := JSON(full{}, r, "sources", ""); !errors.Is(err, errFull) {
+		t.Errorf("got %v, want %v", err, errFull)
 	}
-}
-
-// FuzzReport: whatever decodes as a report is rendered without a panic, in
-// every form: an older client may meet a newer daemon.
-func FuzzReport(f *testing.F) {
-	seed, err := json.Marshal(FromSnapshot(dressed(), Info{}))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(seed)
-	f.Add([]byte(`{"sources":[{"stratum":-1,"reach":-9,"last_rx_ago_s":1e3,"ntpdata":{"poll_log2":99,"precision_log2":-99}}]}`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var r Report
-		if json.Unmarshal(raw, &r) != nil {
-			return
-		}
-		for _, o := range []Options{{}, {CSV: true}, {All: true, Verbose: true, Color: true}, {Numeric: true}, {NamesOnly: true}} {
-			for _, c := range []string{"sources", "sourcestats", "selectdata", "authdata", "ntpdata", "tracking", "activity"} {
-				render(t, c, r, o)
-			}
-		}
-	})
 }
 
 // FuzzTime: every time survives its text form.
@@ -263,4 +138,46 @@ func FuzzTime(f *testing.F) {
 			t.Errorf("%s: got %d, %v; want %d", text, back, err, ns)
 		}
 	})
+}
+
+// TestNumbersWithoutNoise: a number in JSON has the decimals that were
+// measured, not those of binary arithmetic.
+func TestNumbersWithoutNoise(t *testing.T) {
+	s := captured.Dressed()
+	s.Tracking.Correction, s.Tracking.RMSOffset, s.Tracking.RootDelay = 1093, 21811*time.Nanosecond, 3*time.Nanosecond
+	s.Tracking.Frequency, s.Tracking.Skew = clock.RatePPM(-12.3456789), clock.RatePPM(0.1+0.2)
+	for i := range s.Sources {
+		s.Sources[i].Adjusted, s.Sources[i].Measured, s.Sources[i].Score = 1093, -21811, 1./3
+		s.Sources[i].Last.Asymmetry, s.Sources[i].Residual = 0.07+0.01, clock.RatePPM(1./7)
+	}
+	raw, err := json.Marshal(FromSnapshot(s, Info{Uptime: 15*time.Second + 21811}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`"(\w+)":(-?[0-9.]+(?:e[-+][0-9]+)?)[,}]`).FindAllStringSubmatch(string(raw), -1) {
+		digits, exponent, _ := strings.Cut(m[2], "e-")
+		_, decimals, _ := strings.Cut(digits, ".")
+		if len(decimals) > 9 || exponent != "" && len(exponent) > 2 {
+			t.Errorf("%s: %s has too many digits", m[1], m[2])
+		}
+	}
+	for _, want := range []string{`"adjusted_offset_s":-0.000001093,`, `"measured_offset_s":0.000021811,`, `"freq_ppm":12.345679,`, `"skew_ppm":0.3,`, `"score":0.333333,`} {
+		if !strings.Contains(string(raw), want) {
+			t.Errorf("JSON lacks %s:\n%s", want, raw)
+		}
+	}
+}
+
+func TestIdentIs(t *testing.T) {
+	id := Ident{Name: "ntp.example.net", Address: "2001:db8::1"}
+	for target, want := range map[string]bool{
+		"NTP.example.net": true, "2001:DB8:0::1": true, "2001:db8::1": true, "2001:db8::2": false, "": false,
+	} {
+		if got := id.Is(target); got != want {
+			t.Errorf("Is(%q) = %v, want %v", target, got, want)
+		}
+	}
+	if !(Ident{Address: "192.0.2.1"}).Is("::ffff:192.0.2.1") {
+		t.Error("a mapped address is not recognised")
+	}
 }

@@ -1,12 +1,6 @@
 package status
 
-import (
-	"bufio"
-	"fmt"
-	"io"
-
-	"ntsd/internal/smooth"
-)
+import "ntsd/internal/smooth"
 
 // Smoothing describes how the time that clients are served is smoothed, as
 // chronyc smoothing does. A positive offset means that they are ahead of true
@@ -28,28 +22,4 @@ func smoothingFrom(s smooth.Report) Smoothing {
 		FreqPPM: millionths(s.Rate.PPM()), WanderPPM: s.Wander.PPM(),
 		LastUpdateS: seconds(s.LastUpdate), RemainingS: seconds(s.Remaining),
 	}
-}
-
-// RenderSmoothing writes chronyc's smoothing.
-func RenderSmoothing(w io.Writer, r Report, o Options) error {
-	s := &r.Smoothing
-	b := bufio.NewWriter(w)
-	only := ""
-	if s.LeapOnly {
-		only = "(leap second only)"
-	}
-	if o.CSV {
-		writeCSV(b, []string{
-			yesNo(s.Active), only, fixed(s.OffsetS, 9), fixed(s.FreqPPM, 6), fixed(s.WanderPPM, 6),
-			fixed(s.LastUpdateS, 1), fixed(s.RemainingS, 1),
-		})
-		return flush(b)
-	}
-	fmt.Fprintf(b, "Active         : %s %s\n", yesNo(s.Active), only) // the space is chronyc's
-	fmt.Fprintf(b, "Offset         : %+.9f seconds\n", s.OffsetS)
-	fmt.Fprintf(b, "Frequency      : %+.6f ppm\n", s.FreqPPM)
-	fmt.Fprintf(b, "Wander         : %+.6f ppm per second\n", s.WanderPPM)
-	fmt.Fprintf(b, "Last update    : %.1f seconds ago\n", s.LastUpdateS)
-	fmt.Fprintf(b, "Remaining time : %.1f seconds\n", s.RemainingS)
-	return flush(b)
 }

@@ -1,9 +1,13 @@
 package status
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"ntsd/internal/clock"
@@ -31,12 +35,6 @@ func (t *Time) UnmarshalText(b []byte) error {
 
 // String is the time as in JSON, in whole seconds.
 func (t Time) String() string { return clock.Wall(t).Time().Format(time.RFC3339) }
-
-// decimal renders t as seconds since 1970 with nine decimals.
-func (t Time) decimal() string {
-	sec, nsec := clock.Wall(t).Unix()
-	return fmt.Sprintf("%d.%09d", sec, nsec)
-}
 
 // Ago is a number of whole seconds between now and an event, or Never. Never is
 // null in JSON.
@@ -79,12 +77,12 @@ const (
 	LeapUnsynchronised
 )
 
-// leapNames are the words, the long form and the letter of chronyc.
-var leapNames = [...]struct{ word, long, letter string }{
-	{"normal", "Normal", "N"},
-	{"insert", "Insert second", "+"},
-	{"delete", "Delete second", "-"},
-	{"unsynchronised", "Not synchronised", "?"},
+// leapNames are the words and the long form of chronyc.
+var leapNames = [...]struct{ word, long string }{
+	{"normal", "Normal"},
+	{"insert", "Insert second"},
+	{"delete", "Delete second"},
+	{"unsynchronised", "Not synchronised"},
 }
 
 // MarshalText renders l as a word.
@@ -103,3 +101,20 @@ func (l *Leap) UnmarshalText(b []byte) error {
 
 // String is chronyc's long form.
 func (l Leap) String() string { return leapNames[l&3].long }
+
+// AddressID is the reference ID by which servers name an address (RFC 5905
+// section 7.3): the IPv4 address, or the first four bytes of the MD5 of an
+// IPv6 address. MD5 protects nothing here.
+func AddressID(addr string) string {
+	a, err := netip.ParseAddr(addr)
+	if err != nil {
+		return "00000000"
+	}
+	if a.Is4() {
+		b := a.As4()
+		return strings.ToUpper(hex.EncodeToString(b[:]))
+	}
+	b := a.As16()
+	sum := md5.Sum(b[:])
+	return strings.ToUpper(hex.EncodeToString(sum[:4]))
+}

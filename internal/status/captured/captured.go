@@ -1,42 +1,28 @@
-package status
+// Package captured holds snapshots of the engine for tests of what is made of
+// them: the state that the files of testdata/peer-outputs were captured from, and
+// others derived from it.
+package captured
 
 import (
 	"net/netip"
-	"os"
-	"strings"
-	"testing"
 	"time"
 
+	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/filter"
 	"ntsd/internal/selection"
 	"ntsd/internal/siv"
 	"ntsd/internal/wire"
 )
 
-// peerOutput returns what chronyc printed: the file without its first line
-// (the command) and its last (the exit status).
-func peerOutput(t *testing.T, name string) string {
-	t.Helper()
-	raw, err := os.ReadFile("../../testdata/peer-outputs/chronyc-" + name + ".txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(string(raw), "\n")
-	i := strings.LastIndex(text, "# rc=")
-	if i < 0 {
-		t.Fatalf("%s: no exit status line", name)
-	}
-	return text[:i]
-}
-
 // second is the unit of the fixtures on both timescales.
 const second = clock.Mono(time.Second)
 
-// snapshot is the state that testdata/peer-outputs was captured from, in the
+// Snapshot is the state that testdata/peer-outputs was captured from, in the
 // engine's own signs: a positive offset is a slow clock.
-func snapshot() engine.Snapshot {
+func Snapshot() engine.Snapshot {
 	now := clock.Reading{Mono: 1000 * second, Wall: clock.WallUnix(1795302919, 0)}
 	ref := clock.WallUnix(1795302915, 625990504)
 	header := wire.Header{
@@ -93,5 +79,48 @@ func snapshot() engine.Snapshot {
 			RootDelay: 12868, RootDisp: 3584, Interval: 16300 * time.Millisecond,
 			Authenticated: true, Updates: 8,
 		},
+	}
+}
+
+// Dressed is a snapshot with everything that the captured one lacks.
+func Dressed() engine.Snapshot {
+	s := Snapshot()
+	a := &s.Sources[0]
+	a.Name, a.Operator, a.Kind = "time.example.net", "example.net", engine.KindPool
+	a.Counters.Verdicts = []engine.VerdictCount{{Name: "bad authenticator", Count: 3}}
+	a.Auth.KE = event.KEInfo{
+		TLSVersion: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", PostQuantum: true,
+		Subject: "CN=time.example.net", Issuer: "CN=Test \x1b[2J CA", NotBefore: s.Now.Wall.Add(-time.Hour),
+		NotAfter: s.Now.Wall.Add(10 * 24 * time.Hour), Duration: 31 * time.Millisecond,
+	}
+	a.Auth.KEAddr, a.Auth.KEPort = netip.MustParseAddr("2001:db8::1"), 4460
+	a.Auth.LastError, a.Auth.NextKE = "certificate expired", s.Now.Mono+90*second
+	a.Auth.MaxPlaceholders = 7
+	return s
+}
+
+// Climbing is a router in the middle of the ladder.
+func Climbing() engine.Snapshot {
+	s := Snapshot()
+	s.Tracking.Synchronised = false
+	s.Bootstrap = bootstrap.Status{
+		Mode: bootstrap.ModeLadder, Phase: bootstrap.PhaseConfirming,
+		Started: clock.Reading{Mono: 900 * second, Wall: clock.WallUnix(12, 0)},
+		Floor:   clock.WallUnix(1795000000, 0), FloorFrom: "the build",
+		Operators: []string{"a.example", "b.example", "c.example"}, Need: 2, Agreeing: []string{"a.example", "b.example"}, Strict: 1,
+		Waiting: "2 of 3 operators agree",
+		Journal: []bootstrap.Entry{
+			{At: 900 * second, Rung: bootstrap.RungFloor, Text: "no time before 2026-11-18"},
+			{At: 900*second + 123456789, Rung: bootstrap.RungKeys, Source: "ntp1.a.example", OK: true, Text: "keys\x1b[2J"},
+			{At: 907 * second, Rung: bootstrap.RungReply, Source: "a-name-that-is-much-too-long.c.example", Text: "says 1999"},
+		},
+	}
+	return s
+}
+
+func filterStats(samples, runs, spanS int, skewPPM float64, sd time.Duration) filter.Stats {
+	return filter.Stats{
+		Samples: samples, Runs: runs, Span: time.Duration(spanS) * time.Second,
+		Skew: clock.RatePPM(skewPPM), StdDev: sd,
 	}
 }

@@ -1,20 +1,16 @@
-package status
+package tables
 
 import (
 	"fmt"
 	"math"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
 	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
-	"ntsd/internal/selection"
+	"ntsd/internal/status"
 )
-
-// maxTroubles bounds how many reasons for a missing synchronisation are named.
-const maxTroubles = 3
 
 // The legends stand above the tables with -v.
 const (
@@ -52,7 +48,7 @@ NAK        refusals of our cookie         Cook, CLen  cookies left, their bytes
 )
 
 // sourceWords says in words what a row of sources leaves open.
-func sourceWords(r *Report, s *Source) []string {
+func sourceWords(r *status.Report, s *status.Source) []string {
 	told := *s
 	if s.Address != "" && s.Selection.Why == s.Auth.LastError {
 		told.Selection.Why = "" // authWords say it
@@ -61,63 +57,25 @@ func sourceWords(r *Report, s *Source) []string {
 	if s.Address == "" {
 		return out // without an address there is nothing to authenticate
 	}
-	if s.Address != s.Name && s.Kind != KindRefClock {
+	if s.Address != s.Name && s.Kind != status.KindRefClock {
 		out[0] = s.Address + ": " + out[0]
 	}
 	return append(out, authWords(r, s)...)
 }
 
 // stateWords says what the selection made of a source, and why.
-func stateWords(_ *Report, s *Source) []string {
-	text := s.Selection.State
-	if text == selection.StateNotReady.String() && s.LastRx == Never {
-		text = "has no sample yet"
-	}
-	why := s.Selection.Why
-	if why == s.Selection.State {
-		why = ""
-	}
-	if s.Address == "" {
-		text = "no address known yet"
-	} else if why == "" {
-		why = s.reason()
-	}
-	if why != "" {
-		text += ": " + why
-	}
-	if !s.Online && s.Selection.State != selection.StateOffline.String() {
-		text += " (offline)"
-	}
-	return []string{text}
-}
-
-// reason adds to a state what the report knows of its cause.
-func (s *Source) reason() string {
-	t := &s.Selection
-	switch t.Letter {
-	case letter(selection.StateNoSelect.Letter()):
-		if t.Configured.NoSelect {
-			return "option noselect"
-		}
-		return "authselectmode leaves out what is not authenticated"
-	case letter(selection.StateDistant.Letter()):
-		return "its error bound " + trimmed(s.ErrorBoundS) + " is above maxdistance"
-	case letter(selection.StateJittery.Letter()):
-		return "its standard deviation " + trimmed(s.Stats.StdDevS) + " is above maxjitter"
-	}
-	return ""
-}
+func stateWords(_ *status.Report, s *status.Source) []string { return []string{s.Explain()} }
 
 // trimmed is a time without its sign and padding: "31ms".
-func trimmed(seconds float64) string { return strings.TrimSpace(magnitude(seconds)) }
+func trimmed(seconds float64) string { return strings.TrimSpace(status.Magnitude(seconds)) }
 
 // authWords tells about keys, TLS and the certificate.
-func authWords(r *Report, s *Source) []string {
+func authWords(r *status.Report, s *status.Source) []string {
 	a := &s.Auth
 	switch {
-	case a.Mode == ModeSymmetric:
+	case a.Mode == status.ModeSymmetric:
 		return []string{fmt.Sprintf("symmetric key %d, %s with %d bits: as secret as its copies on both sides", a.KeyID, a.AEADName, a.KeyBits)}
-	case s.Kind == KindRefClock:
+	case s.Kind == status.KindRefClock:
 		return []string{"at this machine: nobody on a network can forge what it says"}
 	case a.Mode != "nts":
 		return []string{"not authenticated: anyone on the path can forge its replies"}
@@ -146,7 +104,7 @@ func authWords(r *Report, s *Source) []string {
 }
 
 // keyWords tells about the keys in use and their cookies.
-func keyWords(a *Auth) []string {
+func keyWords(a *status.Auth) []string {
 	if a.KeyBits == 0 {
 		return []string{"no keys yet"}
 	}
@@ -165,7 +123,7 @@ func keyWords(a *Auth) []string {
 
 // keTrouble says what went wrong in the last key establishment, and when the
 // next one comes.
-func keTrouble(a *Auth) string {
+func keTrouble(a *status.Auth) string {
 	if a.LastError == "" && (a.KeyBits > 0 || a.Attempts == 0) {
 		return ""
 	}
@@ -186,69 +144,8 @@ func keTrouble(a *Auth) string {
 	return text
 }
 
-// Trouble says in one line why the clock is not synchronised; it is empty when
-// the clock is.
-func (r *Report) Trouble() string { return strings.Join(r.Troubles(), "; ") }
-
-// Troubles says why the clock is not synchronised, one reason per line, those
-// of most sources first and at most maxTroubles. It is empty when the clock is
-// synchronised.
-func (r *Report) Troubles() []string {
-	if r.Tracking.Synchronised {
-		return nil
-	}
-	if len(r.Sources) == 0 {
-		return []string{"no sources are configured"}
-	}
-	var whys []string // in the order of the list
-	names := make(map[string][]string)
-	weight := make(map[string]int)
-	for i := range r.Sources {
-		s := &r.Sources[i]
-		why := s.trouble(r)
-		if len(names[why]) == 0 {
-			whys = append(whys, why)
-		}
-		names[why] = append(names[why], s.Name)
-		if !s.Selection.Configured.NoSelect && s.Online { // others are left out on purpose
-			weight[why]++
-		}
-	}
-	slices.SortStableFunc(whys, func(a, b string) int { return weight[b] - weight[a] })
-	var out []string
-	if r.Bootstrap.Waiting != "" {
-		out = append(out, "the first time: "+r.Bootstrap.Waiting)
-	}
-	for i, why := range whys {
-		if i == maxTroubles {
-			return append(out, fmt.Sprintf("and %d more", len(whys)-i))
-		}
-		who := names[why][0]
-		switch n := len(names[why]); {
-		case n == len(r.Sources) && n > 1:
-			who = fmt.Sprintf("all %d sources", n)
-		case n > 1:
-			who = fmt.Sprintf("%d of %d sources", n, len(r.Sources))
-		}
-		out = append(out, who+": "+why)
-	}
-	return out
-}
-
-// trouble says why the source does not set the clock.
-func (s *Source) trouble(r *Report) string {
-	t := &s.Selection
-	switch {
-	case t.Letter == "*" || t.Letter == "+":
-		return "selected, but has not set the clock yet"
-	case t.Why == "" || t.Why == t.State || s.Address == "":
-		return stateWords(r, s)[0]
-	}
-	return t.Why
-}
-
 // validity says how a certificate's dates look from now.
-func validity(now Time, c *Certificate) string {
+func validity(now status.Time, c *status.Certificate) string {
 	left := clock.Wall(c.NotAfter).Sub(clock.Wall(now)).Duration()
 	switch {
 	case now < c.NotBefore:
@@ -262,7 +159,7 @@ func validity(now Time, c *Certificate) string {
 }
 
 // trackingWords adds what tracking does not say.
-func trackingWords(r *Report) []string {
+func trackingWords(r *status.Report) []string {
 	t := &r.Tracking
 	state := "not synchronised"
 	if t.Local {
@@ -300,7 +197,7 @@ func trackingWords(r *Report) []string {
 }
 
 // ntpWords says what became of the replies, and how they are authenticated.
-func ntpWords(r *Report, s *Source) []string {
+func ntpWords(r *status.Report, s *status.Source) []string {
 	var out []string
 	for _, v := range s.Counters.Verdicts {
 		if v.Name != assoc.VerdictAccepted.String() { // Total good RX has them
@@ -314,7 +211,7 @@ func ntpWords(r *Report, s *Source) []string {
 }
 
 // Duration is a number of seconds in words of at most two units: "3d 4h".
-func Duration[T Ago | float64](seconds T) string {
+func Duration[T status.Ago | float64](seconds T) string {
 	if seconds < 0 {
 		return "-"
 	}

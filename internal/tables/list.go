@@ -1,12 +1,13 @@
-package status
+package tables
 
 import (
 	"bufio"
 	"fmt"
 	"io"
 	"math"
-	"net/netip"
 	"strings"
+
+	"ntsd/internal/status"
 )
 
 // list prints "label: value" lines, or with CSV the values alone on one line.
@@ -41,16 +42,16 @@ func (l *list) end() error {
 		l.row = nil
 	}
 	if err := l.w.Flush(); err != nil {
-		return fmt.Errorf("status: write: %w", err)
+		return fmt.Errorf("tables: write: %w", err)
 	}
 	return nil
 }
 
-// RenderTracking writes chronyc's tracking.
-func RenderTracking(w io.Writer, r Report, o Options) error {
+// Tracking writes chronyc's tracking.
+func Tracking(w io.Writer, r status.Report, o Options) error {
 	t := &r.Tracking
 	l := list{w: bufio.NewWriter(w), csv: o.CSV}
-	name := o.name(Ident{Name: t.ReferenceName, Address: t.ReferenceAddress})
+	name := o.name(status.Ident{Name: t.ReferenceName, Address: t.ReferenceAddress})
 	switch {
 	case t.ReferenceAddress == "" && t.ReferenceName == "":
 		name = idText(t.ReferenceID)
@@ -59,7 +60,7 @@ func RenderTracking(w io.Writer, r Report, o Options) error {
 	}
 	l.line("Reference ID", t.ReferenceID+" ("+name+")", t.ReferenceID, name)
 	l.same("Stratum", fmt.Sprint(t.Stratum))
-	l.line("Ref time (UTC)", date(t.ReferenceTime), t.ReferenceTime.decimal())
+	l.line("Ref time (UTC)", date(t.ReferenceTime), decimal(t.ReferenceTime))
 	l.line("System time", fmt.Sprintf("%.9f seconds %s of NTP time", math.Abs(t.CorrectionS), fastSlow(t.CorrectionS > 0)),
 		fixed(t.CorrectionS, 9))
 	l.seconds("Last offset", t.LastOffsetS, 9, "+")
@@ -79,8 +80,8 @@ func RenderTracking(w io.Writer, r Report, o Options) error {
 	return l.end()
 }
 
-// RenderActivity writes chronyc's activity.
-func RenderActivity(w io.Writer, r Report, o Options) error {
+// Activity writes chronyc's activity.
+func Activity(w io.Writer, r status.Report, o Options) error {
 	a := &r.Activity
 	b := bufio.NewWriter(w)
 	if o.CSV {
@@ -91,25 +92,25 @@ func RenderActivity(w io.Writer, r Report, o Options) error {
 			a.Online, a.Offline, a.BurstOnline, a.BurstOffline, a.Unresolved)
 	}
 	if err := b.Flush(); err != nil {
-		return fmt.Errorf("status: write: %w", err)
+		return fmt.Errorf("tables: write: %w", err)
 	}
 	return nil
 }
 
-// RenderNTPdata writes chronyc's ntpdata of every server with a known address,
+// NTPdata writes chronyc's ntpdata of every server with a known address,
 // or of the one source that target names by address or name. It reports
 // whether there was one.
-func RenderNTPdata(w io.Writer, r Report, o Options, target string) (bool, error) {
+func NTPdata(w io.Writer, r status.Report, o Options, target string) (bool, error) {
 	found := false
 	for i := range r.Sources {
 		s := &r.Sources[i]
-		if s.Address == "" || target != "" && !s.Is(target) || target == "" && s.Kind == KindRefClock {
+		if s.Address == "" || target != "" && !s.Is(target) || target == "" && s.Kind == status.KindRefClock {
 			continue
 		}
 		found = true
 		if target == "" && !o.CSV {
 			if _, err := io.WriteString(w, "\n"); err != nil {
-				return true, fmt.Errorf("status: write: %w", err)
+				return true, fmt.Errorf("tables: write: %w", err)
 			}
 		}
 		if err := renderNTP(w, &r, s, o); err != nil {
@@ -120,10 +121,10 @@ func RenderNTPdata(w io.Writer, r Report, o Options, target string) (bool, error
 }
 
 // renderNTP writes one source's ntpdata.
-func renderNTP(w io.Writer, r *Report, s *Source, o Options) error {
+func renderNTP(w io.Writer, r *status.Report, s *status.Source, o Options) error {
 	n := s.NTP
 	if n == nil { // as chronyc before the first reply
-		n = &NTPData{ReferenceID: "00000000", Tests: "000 000 0000", Sent: "Invalid", Received: "Invalid"}
+		n = &status.NTPData{ReferenceID: "00000000", Tests: "000 000 0000", Sent: "Invalid", Received: "Invalid"}
 	}
 	l := list{w: bufio.NewWriter(w), csv: o.CSV}
 	l.address("Remote address", s.Address)
@@ -142,7 +143,7 @@ func renderNTP(w io.Writer, r *Report, s *Source, o Options) error {
 		text = idText(n.ReferenceID)
 	}
 	l.line("Reference ID", n.ReferenceID+" ("+text+")", n.ReferenceID, text)
-	l.line("Reference time", date(n.ReferenceTime), n.ReferenceTime.decimal())
+	l.line("Reference time", date(n.ReferenceTime), decimal(n.ReferenceTime))
 	l.seconds("Offset", n.OffsetS, 9, "+")
 	l.seconds("Peer delay", n.DelayS, 9, "")
 	l.seconds("Peer dispersion", n.DispersionS, 9, "")
@@ -178,7 +179,7 @@ func renderNTP(w io.Writer, r *Report, s *Source, o Options) error {
 
 // address adds an address and the reference ID that stands for it.
 func (l *list) address(label, addr string) {
-	id := AddressID(addr)
+	id := status.AddressID(addr)
 	if addr == "" {
 		addr = "[UNSPEC]" // chronyc's word
 	}
@@ -189,15 +190,6 @@ func (l *list) address(label, addr string) {
 func (l *list) exponent(label string, e, decimals int) {
 	x := exponentSeconds(e)
 	l.line(label, fmt.Sprintf("%d (%.*f seconds)", e, decimals, x), fmt.Sprint(e), fixed(x, decimals))
-}
-
-// Is reports whether a person means this source by target: its name, or its
-// address in whatever form.
-func (id Ident) Is(target string) bool {
-	if a, err := netip.ParseAddr(target); err == nil && id.Address == a.Unmap().String() {
-		return true
-	}
-	return target != "" && strings.EqualFold(target, id.Name)
 }
 
 // modeName is chronyc's word for an NTP mode.

@@ -1,41 +1,34 @@
-package status
+package tables
 
 import (
+	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"ntsd/internal/clock"
-	"ntsd/internal/filter"
+	"ntsd/internal/status"
+	"ntsd/internal/status/captured"
 )
 
-func filterStats(samples, runs, spanS int, skewPPM float64, sd time.Duration) filter.Stats {
-	return filter.Stats{
-		Samples: samples, Runs: runs, Span: time.Duration(spanS) * time.Second,
-		Skew: clock.RatePPM(skewPPM), StdDev: sd,
-	}
-}
-
 // render runs one command.
-func render(t *testing.T, command string, r Report, o Options) string {
+func render(t *testing.T, command string, r status.Report, o Options) string {
 	t.Helper()
 	var b strings.Builder
 	var err error
 	switch command {
 	case "sources":
-		err = RenderSources(&b, r, o)
+		err = Sources(&b, r, o)
 	case "sourcestats":
-		err = RenderSourcestats(&b, r, o)
+		err = Sourcestats(&b, r, o)
 	case "selectdata":
-		err = RenderSelectdata(&b, r, o)
+		err = Selectdata(&b, r, o)
 	case "authdata":
-		err = RenderAuthdata(&b, r, o)
+		err = Authdata(&b, r, o)
 	case "tracking":
-		err = RenderTracking(&b, r, o)
+		err = Tracking(&b, r, o)
 	case "activity":
-		err = RenderActivity(&b, r, o)
+		err = Activity(&b, r, o)
 	case "ntpdata":
-		_, err = RenderNTPdata(&b, r, o, "")
+		_, err = NTPdata(&b, r, o, "")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +39,7 @@ func render(t *testing.T, command string, r Report, o Options) string {
 // TestChronycOutputs compares every table with what chronyc 4.x printed for
 // the same numbers, byte for byte.
 func TestChronycOutputs(t *testing.T) {
-	report := FromSnapshot(snapshot(), Info{})
+	report := status.FromSnapshot(captured.Snapshot(), status.Info{})
 	for _, command := range []string{"sources", "sourcestats", "selectdata", "authdata", "ntpdata", "tracking", "activity"} {
 		for _, v := range []struct {
 			suffix string
@@ -67,4 +60,20 @@ func TestChronycOutputs(t *testing.T) {
 			})
 		}
 	}
+}
+
+// peerOutput returns what chronyc printed: the file without its first line
+// (the command) and its last (the exit status).
+func peerOutput(t *testing.T, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile("../../testdata/peer-outputs/chronyc-" + name + ".txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(raw), "\n")
+	i := strings.LastIndex(text, "# rc=")
+	if i < 0 {
+		t.Fatalf("%s: no exit status line", name)
+	}
+	return text[:i]
 }

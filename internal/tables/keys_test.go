@@ -1,4 +1,4 @@
-package status
+package tables
 
 import (
 	"strings"
@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/status"
 )
 
-func at(y int, m time.Month, d int) Time {
-	return Time(clock.WallTime(time.Date(y, m, d, 12, 0, 0, 0, time.UTC)))
+func at(y int, m time.Month, d int) status.Time {
+	return status.Time(clock.WallTime(time.Date(y, m, d, 12, 0, 0, 0, time.UTC)))
 }
 
 // rendered compares what a table says.
@@ -24,11 +25,11 @@ func rendered[T any](t *testing.T, render func(*strings.Builder, T, Options) err
 	}
 }
 
-func TestRenderNTSKeys(t *testing.T) {
-	render := func(b *strings.Builder, k NTSKeys, o Options) error { return RenderNTSKeys(b, k, o) }
-	k := NTSKeys{
-		Keys: []NTSKey{
-			{ID: 9, State: KeyNext}, {ID: 8, State: KeyCurrent, Made: at(2030, 6, 15), AgeS: 600}, {ID: 7, State: KeyOld, AgeS: 87000},
+func TestNTSKeys(t *testing.T) {
+	render := func(b *strings.Builder, k status.NTSKeys, o Options) error { return NTSKeys(b, k, o) }
+	k := status.NTSKeys{
+		Keys: []status.NTSKey{
+			{ID: 9, State: status.KeyNext}, {ID: 8, State: status.KeyCurrent, Made: at(2030, 6, 15), AgeS: 600}, {ID: 7, State: status.KeyOld, AgeS: 87000},
 		},
 		Shared: "/mnt/keys", RotateS: 86400, Next: at(2030, 6, 16), FlashDay: 2, Flash: 30,
 	}
@@ -44,14 +45,14 @@ func TestRenderNTSKeys(t *testing.T) {
 	rendered(t, render, k, Options{Verbose: true}, table+
 		"\nNo rotation before the clock is synchronised.\nFiles written to flash: 2 within a day, 30 since the start.\n")
 	var b strings.Builder
-	if err := RenderNTSKeys(&b, NTSKeys{}, Options{}); err != nil || !strings.HasPrefix(b.String(), "No cookie keys") {
+	if err := NTSKeys(&b, status.NTSKeys{}, Options{}); err != nil || !strings.HasPrefix(b.String(), "No cookie keys") {
 		t.Errorf("no keys: got %q, %v", b.String(), err)
 	}
 }
 
-func TestRenderCA(t *testing.T) {
-	render := func(b *strings.Builder, c CA, o Options) error { return RenderCA(b, c, o) }
-	c := CA{
+func TestCA(t *testing.T) {
+	render := func(b *strings.Builder, c status.CA, o Options) error { return CA(b, c, o) }
+	c := status.CA{
 		Subject: "ntsd LAN CA 01020304 of router", Fingerprint: "AB:CD", File: "/etc/ntsd/state/lan-ca.pem",
 		Names: []string{"router", "192.168.1.1"}, NotBefore: at(2030, 6, 14), NotAfter: at(2030, 12, 12), Next: at(2030, 10, 13),
 	}

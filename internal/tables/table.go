@@ -1,4 +1,4 @@
-package status
+package tables
 
 import (
 	"bufio"
@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"ntsd/internal/status"
 )
 
 // Implementation constants.
@@ -14,7 +16,7 @@ const (
 	// nameWidth is the longest name that chronyc's tables show unless asked
 	// for whole names or addresses.
 	nameWidth = 25
-	// narrowName is what RenderNarrow leaves of a name at least.
+	// narrowName is what Narrow leaves of a name at least.
 	narrowName = len("Name/IP address")
 )
 
@@ -34,13 +36,13 @@ type table struct {
 	legend string
 	header string
 	hosts  bool // a reference clock has no row, unless words say why
-	row    func(s *Source, name string) string
-	csv    func(s *Source, name string) []string
-	words  func(r *Report, s *Source) []string
+	row    func(s *status.Source, name string) string
+	csv    func(s *status.Source, name string) []string
+	words  func(r *status.Report, s *status.Source) []string
 }
 
 // write prints the table for the report's sources.
-func (t table) write(w io.Writer, r Report, o Options) error {
+func (t table) write(w io.Writer, r status.Report, o Options) error {
 	b := bufio.NewWriter(w)
 	if !o.CSV {
 		if o.Verbose {
@@ -53,7 +55,7 @@ func (t table) write(w io.Writer, r Report, o Options) error {
 		if s.Address == "" && !o.All && (o.CSV || !o.Verbose) {
 			continue
 		}
-		if t.hosts && s.Kind == KindRefClock && (o.CSV || !o.Verbose) {
+		if t.hosts && s.Kind == status.KindRefClock && (o.CSV || !o.Verbose) {
 			continue
 		}
 		name := o.name(s.Ident)
@@ -69,15 +71,15 @@ func (t table) write(w io.Writer, r Report, o Options) error {
 		}
 	}
 	if err := b.Flush(); err != nil {
-		return fmt.Errorf("status: write: %w", err)
+		return fmt.Errorf("tables: write: %w", err)
 	}
 	return nil
 }
 
 // name is how the options want a source to be called.
-func (o Options) name(id Ident) string {
+func (o Options) name(id status.Ident) string {
 	switch {
-	case o.NamesOnly || o.CSV && id.Address == "" || id.Kind == KindRefClock:
+	case o.NamesOnly || o.CSV && id.Address == "" || id.Kind == status.KindRefClock:
 		return id.Name
 	case (o.Numeric || o.CSV) && id.Address != "":
 		return id.Address
@@ -130,20 +132,20 @@ func (o Options) Paint(mark, line string) string {
 	return color + line + "\x1b[0m"
 }
 
-// RenderSources writes chronyc's sources.
-func RenderSources(w io.Writer, r Report, o Options) error {
+// Sources writes chronyc's sources.
+func Sources(w io.Writer, r status.Report, o Options) error {
 	return table{
 		legend: sourcesLegend,
 		// The spaces at the end are chronyc's.
 		header: "MS Name/IP address         Stratum Poll Reach LastRx Last sample               ",
-		row: func(s *Source, name string) string {
-			return fmt.Sprintf("%s%s %-27s  %2d  %2d   %3o  %s  %s[%s] +/- %s", s.shape(),
+		row: func(s *status.Source, name string) string {
+			return fmt.Sprintf("%s%s %-27s  %2d  %2d   %3o  %s  %s[%s] +/- %s", shape(s),
 				s.Mark, name, s.Stratum, s.PollLog2, s.Reach, since(s.LastRx),
-				Signed(s.AdjustedOffsetS), Signed(s.MeasuredOffsetS), magnitude(s.ErrorBoundS))
+				status.Signed(s.AdjustedOffsetS), status.Signed(s.MeasuredOffsetS), status.Magnitude(s.ErrorBoundS))
 		},
-		csv: func(s *Source, name string) []string {
+		csv: func(s *status.Source, name string) []string {
 			return []string{
-				s.shape(), s.Mark, name, fmt.Sprint(s.Stratum), fmt.Sprint(s.PollLog2), fmt.Sprintf("%o", s.Reach),
+				shape(s), s.Mark, name, fmt.Sprint(s.Stratum), fmt.Sprint(s.PollLog2), fmt.Sprintf("%o", s.Reach),
 				csvAgo(s.LastRx), fixed(s.AdjustedOffsetS, 9), fixed(s.MeasuredOffsetS, 9), fixed(s.ErrorBoundS, 9),
 			}
 		},
@@ -151,36 +153,36 @@ func RenderSources(w io.Writer, r Report, o Options) error {
 	}.write(w, r, o)
 }
 
-// RenderNarrow writes what matters most of sources in so many columns; names
+// Narrow writes what matters most of sources in so many columns; names
 // and addresses are cut to what is left for them.
-func RenderNarrow(w io.Writer, r Report, o Options, columns int) error {
+func Narrow(w io.Writer, r status.Report, o Options, columns int) error {
 	o.CSV = false
 	width := max(narrowName, columns-len("MS  Rch  Offset"))
 	return table{
 		legend: sourcesLegend,
 		header: fmt.Sprintf("MS %-*s Rch  Offset", width, "Name/IP address"),
-		row: func(s *Source, name string) string {
-			return fmt.Sprintf("%s%s %-*s %3o %s", s.shape(), s.Mark, width, shorten(name, width), s.Reach, Signed(s.AdjustedOffsetS))
+		row: func(s *status.Source, name string) string {
+			return fmt.Sprintf("%s%s %-*s %3o %s", shape(s), s.Mark, width, shorten(name, width), s.Reach, status.Signed(s.AdjustedOffsetS))
 		},
 		words: sourceWords,
 	}.write(w, r, o)
 }
 
-// RenderSourcestats writes chronyc's sourcestats.
-func RenderSourcestats(w io.Writer, r Report, o Options) error {
+// Sourcestats writes chronyc's sourcestats.
+func Sourcestats(w io.Writer, r status.Report, o Options) error {
 	return table{
 		legend: sourcestatsLegend,
 		header: "Name/IP Address            NP  NR  Span  Frequency  Freq Skew  Offset  Std Dev",
-		row: func(s *Source, name string) string {
+		row: func(s *status.Source, name string) string {
 			t := &s.Stats
 			return fmt.Sprintf("%-25s %3d %3d  %s %s %s  %s  %s",
-				name, t.Samples, t.Runs, since(t.span()), ppm(t.ResidualFreqPPM, "+"),
-				ppm(t.SkewPPM, ""), Signed(t.EstimatedOffsetS), magnitude(t.StdDevS))
+				name, t.Samples, t.Runs, since(span(t)), ppm(t.ResidualFreqPPM, "+"),
+				ppm(t.SkewPPM, ""), status.Signed(t.EstimatedOffsetS), status.Magnitude(t.StdDevS))
 		},
-		csv: func(s *Source, name string) []string {
+		csv: func(s *status.Source, name string) []string {
 			t := &s.Stats
 			return []string{
-				name, fmt.Sprint(t.Samples), fmt.Sprint(t.Runs), csvAgo(t.span()), fixed(t.ResidualFreqPPM, 3),
+				name, fmt.Sprint(t.Samples), fmt.Sprint(t.Runs), csvAgo(span(t)), fixed(t.ResidualFreqPPM, 3),
 				fixed(t.SkewPPM, 3), fixed(t.EstimatedOffsetS, 9), fixed(t.StdDevS, 9),
 			}
 		},
@@ -189,45 +191,45 @@ func RenderSourcestats(w io.Writer, r Report, o Options) error {
 }
 
 // span rounds to whole seconds.
-func (t *Stats) span() Ago { return Ago(t.SpanS + 0.5) }
+func span(t *status.Stats) status.Ago { return status.Ago(t.SpanS + 0.5) }
 
-// RenderSelectdata writes chronyc's selectdata.
-func RenderSelectdata(w io.Writer, r Report, o Options) error {
+// Selectdata writes chronyc's selectdata.
+func Selectdata(w io.Writer, r status.Report, o Options) error {
 	return table{
 		legend: selectdataLegend,
 		header: "S Name/IP Address        Auth COpts EOpts Last Score     Interval  Leap",
-		row: func(s *Source, name string) string {
+		row: func(s *status.Source, name string) string {
 			t := &s.Selection
 			return fmt.Sprintf("%s %-25s %s %s %s %s %5.1f %s %s  %s",
-				t.Letter, name, s.authLetter(), strings.Join(t.Configured.letters(), ""),
-				strings.Join(t.Effective.letters(), ""), since(t.Last), t.Score,
-				Signed(t.LoS), Signed(t.HiS), leapNames[t.Leap&3].letter)
+				t.Letter, name, authLetter(s), strings.Join(letters(t.Configured), ""),
+				strings.Join(letters(t.Effective), ""), since(t.Last), t.Score,
+				status.Signed(t.LoS), status.Signed(t.HiS), leapLetter(t.Leap))
 		},
-		csv: func(s *Source, name string) []string {
+		csv: func(s *status.Source, name string) []string {
 			t := &s.Selection
-			out := []string{t.Letter, name, s.authLetter()}
-			out = append(append(out, t.Configured.letters()...), t.Effective.letters()...)
+			out := []string{t.Letter, name, authLetter(s)}
+			out = append(append(out, letters(t.Configured)...), letters(t.Effective)...)
 			return append(out, csvAgo(t.Last), fixed(t.Score, 1), fixed(t.LoS, 9), fixed(t.HiS, 9), t.Leap.String())
 		},
 		words: stateWords,
 	}.write(w, r, o)
 }
 
-func (s *Source) authLetter() string {
+func authLetter(s *status.Source) string {
 	switch s.Auth.Mode {
-	case "nts", ModeSymmetric:
+	case "nts", status.ModeSymmetric:
 		return "Y"
 	}
 	return "N"
 }
 
 // shape is the first column of sources.
-func (s *Source) shape() string {
+func shape(s *status.Source) string {
 	return cmp.Or(map[string]string{"peer": "=", "refclock": "#"}[s.Kind], "^")
 }
 
 // letters are chronyc's five columns; the last is not in use.
-func (o SelectOptions) letters() []string {
+func letters(o status.SelectOptions) []string {
 	out := []string{"-", "-", "-", "-", "-"}
 	for i, on := range []bool{o.NoSelect, o.Prefer, o.Trust, o.Require} {
 		if on {
@@ -237,21 +239,21 @@ func (o SelectOptions) letters() []string {
 	return out
 }
 
-// RenderAuthdata writes chronyc's authdata, which has no reference clocks.
-func RenderAuthdata(w io.Writer, r Report, o Options) error {
-	r.Sources = slices.DeleteFunc(slices.Clone(r.Sources), func(s Source) bool { return s.Kind == KindRefClock })
+// Authdata writes chronyc's authdata, which has no reference clocks.
+func Authdata(w io.Writer, r status.Report, o Options) error {
+	r.Sources = slices.DeleteFunc(slices.Clone(r.Sources), func(s status.Source) bool { return s.Kind == status.KindRefClock })
 	return table{
 		legend: authdataLegend, hosts: true,
 		header: "Name/IP address             Mode KeyID Type KLen Last Atmp  NAK Cook CLen",
-		row: func(s *Source, name string) string {
+		row: func(s *status.Source, name string) string {
 			a := &s.Auth
-			return fmt.Sprintf("%-27s %4s %5d %4d %4d %s %4d %4d %4d %4d", name, a.mode(), a.KeyID, a.AEAD,
+			return fmt.Sprintf("%-27s %4s %5d %4d %4d %s %4d %4d %4d %4d", name, mode(a), a.KeyID, a.AEAD,
 				a.KeyBits, since(a.LastKE), a.Attempts, a.NAKs, a.Cookies, a.CookieBytes)
 		},
-		csv: func(s *Source, name string) []string {
+		csv: func(s *status.Source, name string) []string {
 			a := &s.Auth
 			return []string{
-				name, a.mode(), fmt.Sprint(a.KeyID), fmt.Sprint(a.AEAD), fmt.Sprint(a.KeyBits), csvAgo(a.LastKE),
+				name, mode(a), fmt.Sprint(a.KeyID), fmt.Sprint(a.AEAD), fmt.Sprint(a.KeyBits), csvAgo(a.LastKE),
 				fmt.Sprint(a.Attempts), fmt.Sprint(a.NAKs), fmt.Sprint(a.Cookies), fmt.Sprint(a.CookieBytes),
 			}
 		},
@@ -260,12 +262,19 @@ func RenderAuthdata(w io.Writer, r Report, o Options) error {
 }
 
 // mode is the column of authdata.
-func (a *Auth) mode() string {
+func mode(a *status.Auth) string {
 	switch a.Mode {
 	case "nts":
 		return "NTS"
-	case ModeSymmetric:
+	case status.ModeSymmetric:
 		return "SK"
 	}
 	return "-"
+}
+
+func flush(b *bufio.Writer) error {
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("tables: write: %w", err)
+	}
+	return nil
 }
