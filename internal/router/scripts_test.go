@@ -45,11 +45,12 @@ config keyfile
 	option file '/etc/others/file'
 config monitor
 	option chrony_socket '/var/run/chrony/chronyd.sock'
+	option metrics '/var/prometheus/ntsd.prom'
 `)
 	calls = r.run(nil, "/etc/init.d/ntsd", "start")
 	has(t, calls, "procd_add_jail ntsd log",
 		"procd_add_jail_mount /etc/config /etc/passwd /etc/group /etc/ssl /var/run/ubus /etc/own /etc/tls /etc/secrets /etc/others",
-		"procd_add_jail_mount_rw /var/run/ntsd /etc/ntsd/state /etc/keys /tmp/stats /var/run/chrony",
+		"procd_add_jail_mount_rw /var/run/ntsd /etc/ntsd/state /etc/keys /tmp/stats /var/prometheus /var/run/chrony",
 		"procd_set_param capabilities /etc/capabilities/ntsd.json", "procd_set_param user ntp",
 		"procd_set_param group ntp", "procd_set_param no_new_privs 1", "procd_close_instance ")
 	lacks(t, calls, "-u ntp", "nowhere")
@@ -75,10 +76,16 @@ config monitor
 func TestReferenceClocks(t *testing.T) {
 	r := newRoot(t)
 	r.write("sbin/ujail", "", 0o755)
-	r.config("config ntsd 'main'\nconfig refclock\n\toption driver 'SHM'\n\toption parameter '0'\n")
+	r.config("config ntsd 'main'\nconfig refclock\n\toption driver 'SHM'\n\toption parameter '0'\n" +
+		"config monitor\n\toption metrics '/var/prometheus/ntsd.prom'\nconfig statistics\n\toption dir '/var/stats/ntsd'\n")
 	calls := r.run(nil, "/etc/init.d/ntsd", "start")
 	has(t, calls, "procd_append_param command -u ntp")
 	lacks(t, calls, "procd_add_jail")
+	for _, dir := range []string{"var/prometheus", "var/stats/ntsd"} { // which its user could not make
+		if fi, err := os.Stat(r.path(dir)); err != nil || !fi.IsDir() {
+			t.Errorf("a folder for its files: got %v, %v", fi, err)
+		}
+	}
 }
 
 // TestSwitchedOff: nothing runs, but the triggers wait for the option to
