@@ -103,6 +103,7 @@ func simpleDirectives() map[string]simpleDirective {
 		"makestep":          {section: "makestep", options: "threshold limit"},
 		"user":              {section: "ntsd", options: "user"},
 		"ntsdumpdir":        {section: "ntsd", options: "run_dir"},
+		"ntscachedir":       {section: "ntsd", options: "run_dir"}, // its first name
 		"rtcsync":           {section: "ntsd", options: "rtcsync", value: "1"},
 		"nosystemcert":      {section: "nts", options: "systemcerts", value: "0"},
 		"minsources":        {section: "selection", options: "minsources"},

@@ -185,15 +185,16 @@ func (t *translator) translateLog(args []string) {
 	}
 }
 
-// irrelevant reports whether name is a directive of chrony that this daemon
-// has no use for.
+// irrelevant reports whether name is a directive of chrony, be it of old releases,
+// that this daemon has no use for.
 func irrelevant(name string) bool {
 	const names = " acquisitionport bindacqaddress bindacqdevice bindaddress bindcmddevice binddevice" +
-		" clientloglimit cmdallow cmddeny cmdratelimit confdir corrtimeratio driftfile dscp dumpdir dumponexit" +
-		" fallbackdrift hwclockfile hwtstimeout include initstepslew leapsectz" +
-		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter maxslewrate" +
-		" maxtxbuffers maxupdateskew ntpsigndsocket ntsaeads ntsprocesses ntsrefresh opencommands pidfile ptpdomain" +
-		" ptpport refresh rtcautotrim rtcdevice rtcfile rtconutc sched_priority smoothtime sourcedir tempcomp "
+		" clientloglimit cmdallow cmddeny cmdratelimit commandkey confdir corrtimeratio driftfile dscp dumpdir dumponexit" +
+		" fallbackdrift generatecommandkey hwclockfile hwtstimeout include initstepslew leapsectz linux_freq_scale linux_hz" +
+		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter maxsamples maxslewrate" +
+		" maxstratum maxtxbuffers maxupdateskew minsamples minstratum ntpsigndsocket ntsaeads ntsprocesses ntsrefresh" +
+		" opencommands pidfile ptpdomain ptpport refresh rtcautotrim rtcdevice rtcfile rtconutc sched_priority smoothtime" +
+		" sourcedir tempcomp "
 	return strings.Contains(names, " "+name+" ")
 }
 
