@@ -126,6 +126,16 @@ func TestFailures(t *testing.T) {
 				t.Errorf("%d requests, %+v", len(w.requests), r.SizeLoss)
 			}
 		}},
+		{"nothing comes back from anywhere", "time.example", func(w *world) {
+			for i := range byte(maxAsked) {
+				w.addrs = append(w.addrs, netip.AddrFrom4([4]byte{192, 0, 2, 100 + i}))
+			}
+			w.path = func(_, _ []byte) []byte { return nil }
+		}, "does not answer: UDP may be blocked", func(t *testing.T, w *world, _ Result) {
+			if len(w.requests) != maxRequests {
+				t.Errorf("%d requests, want the bound to be reached", len(w.requests))
+			}
+		}},
 		{"only plain NTP passes", "time.example", func(w *world) {
 			w.path = func(q, reply []byte) []byte { return reply[:len(reply)*min(1, 100/len(q))] }
 		}, "answers plain NTP, but no NTS request: requests longer than 48 bytes get no reply", func(t *testing.T, _ *world, r Result) {
@@ -232,8 +242,9 @@ func TestSymmetricKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {
 			key   *mac.Secret
+			forge func(_, reply []byte) []byte
 			error string
-		}{{right, ""}, {wrong, "does not know the symmetric key"}} {
+		}{{right, nil, ""}, {right, forged, "not authentic"}, {wrong, nil, "does not know the symmetric key"}} {
 			w := newWorld()
 			w.path = func(request, _ []byte) []byte {
 				k, err := mac.New(right)
@@ -244,7 +255,11 @@ func TestSymmetricKey(t *testing.T) {
 				if !k.Verify(request, mac.Of(request)) {
 					return append(reply, 0, 0, 0, 0) // crypto-NAK
 				}
-				return k.Append(reply)
+				reply = k.Append(reply)
+				if c.forge != nil {
+					reply = c.forge(nil, reply)
+				}
+				return reply
 			}
 			target, err := ParseTarget("server time.example key 7")
 			if err != nil {

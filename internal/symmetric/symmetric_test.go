@@ -189,6 +189,13 @@ func TestReplay(t *testing.T) {
 	if origin, _, _ := s.Answer(); origin != 17 {
 		t.Errorf("the other side's latest packet is not answered, but %v", origin)
 	}
+	late := wire.Header{Origin: 200, Receive: 14, Transmit: 12}
+	if got := s.Receive(&late, 6); got != Duplicate {
+		t.Errorf("an answer that was overtaken: got %v", got)
+	}
+	if origin, _, _ := s.Answer(); origin != 17 {
+		t.Errorf("it is answered: %v", origin)
+	}
 }
 
 func TestPrecision(t *testing.T) {

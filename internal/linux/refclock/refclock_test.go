@@ -282,6 +282,12 @@ func TestSocket(t *testing.T) {
 	if dev.Close(); exists(path) || !exists(link) {
 		t.Error("the socket should go and the link stay")
 	}
+	if os.Lchown(link, 4711, 4711) == nil { // as root
+		if dev, err := openSocket(refdata.Spec{Driver: refdata.SOCK, Path: link}); err == nil {
+			dev.Close()
+			t.Error("somebody else's link is followed")
+		}
+	}
 	if _, err := openSocket(refdata.Spec{Driver: refdata.SOCK, Path: "/nonexistent/s"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a folder: %v", err)
 	}
