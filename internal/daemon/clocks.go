@@ -22,18 +22,25 @@ type readings struct {
 	clocks  Clocks
 	done    chan event.ClockRead // unbuffered: an answer waits for the loop or for the end
 	running sync.WaitGroup
+	// asked has what is closed when the clocks' latest readings were made.
+	asked map[event.SourceID]chan struct{}
 }
 
 func newReadings(c Clocks) *readings {
-	return &readings{clocks: c, done: make(chan event.ClockRead)}
+	return &readings{clocks: c, done: make(chan event.ClockRead), asked: make(map[event.SourceID]chan struct{})}
 }
 
 func (r *readings) read(ctx context.Context, a event.ReadClock) {
+	made := make(chan struct{})
+	before := r.asked[a.Source]
+	r.asked[a.Source] = made
 	r.running.Go(func() {
+		r.wait(before)
 		ev := event.ClockRead{Source: a.Source, Reason: "reference clocks cannot be read here"}
 		if r.clocks != nil {
 			ev = r.clocks.Read(a)
 		}
+		close(made)
 		select {
 		case r.done <- ev:
 		case <-ctx.Done():
@@ -41,9 +48,22 @@ func (r *readings) read(ctx context.Context, a event.ReadClock) {
 	})
 }
 
+// wait waits for a reading. One that came after the clock was closed would open it
+// again, for good.
+func (*readings) wait(made chan struct{}) {
+	if made != nil {
+		<-made
+	}
+}
+
 func (r *readings) close(id event.SourceID) {
+	made := r.asked[id]
+	delete(r.asked, id)
 	if r.clocks != nil {
-		r.running.Go(func() { r.clocks.Close(id) })
+		r.running.Go(func() {
+			r.wait(made)
+			r.clocks.Close(id)
+		})
 	}
 }
 
