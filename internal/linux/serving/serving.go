@@ -154,18 +154,18 @@ func exponent(d time.Duration) ntptime.Exponent {
 func Listen(port uint16, n int, c *Clock, given []*os.File) ([]*Port, error) {
 	// The workers' sockets share the port, and with them those of peers.
 	config := udp.ListenConfig{Now: c.steered.KernelWall, ReusePort: true, ReceiveBuffer: receiveQueue}
-	// They would share it with those of a second daemon. The name lives and dies
-	// with the network namespace, as ports do.
-	lock, err := net.Listen("unix", fmt.Sprintf("@ntsd/udp/%d", port))
+	lock, err := claim(port)
 	if err != nil {
-		return nil, errors.New("another ntsd serves the port")
+		return nil, err
 	}
 	sockets, err := open(port, n, config, given)
 	if err != nil {
 		for _, s := range sockets {
 			_ = s.Close()
 		}
-		_ = lock.Close()
+		if lock != nil {
+			_ = lock.Close()
+		}
 		return nil, explain(err)
 	}
 	var ports []*Port
