@@ -51,13 +51,13 @@ func TestNtsdServesOneShotClients(t *testing.T) {
 		for _, c := range []struct {
 			name string
 			line []string
-			want string // a regular expression; offsets are below 10 ms
+			want string // a regular expression; offsets are below 100 ms, however busy the machine
 		}{
-			{"ntpdig", []string{l.peers.Ntpdig, addr}, `^\d{4}-\d\d-\d\d .* [+-]0\.00\d+ \+/- 0\.\d+ ` + regexp.QuoteMeta(addr) + ` s3 no-leap\n$`},
+			{"ntpdig", []string{l.peers.Ntpdig, addr}, `^\d{4}-\d\d-\d\d .* [+-]0\.0\d+ \+/- 0\.\d+ ` + regexp.QuoteMeta(addr) + ` s3 no-leap\n$`},
 			{"chronyd -Q", []string{
 				l.peers.Chronyd, "-Q", "-u", "root", "-t", "10", "pidfile " + filepath.Join(host.Dir, "once.pid"), "cmdport 0",
 				"bindcmdaddress /", "server " + addr + " iburst maxsamples 1",
-			}, `System clock wrong by -?0\.00\d+ seconds`},
+			}, `System clock wrong by -?0\.0\d+ seconds`},
 			{"Go", []string{client, addr}, `^(version [34] stratum 3 leap 0 offset -?(\d\.)?\d+(\.\d+)?(ns|µs|ms)\n){2}$`},
 		} {
 			cmd := host.Command(context.Background(), c.line[0], c.line[1:]...)

