@@ -98,11 +98,14 @@ func TestSwitchedOff(t *testing.T) {
 	lacks(t, calls, "procd_open_instance", "nft -f", "add_list")
 }
 
-// TestReload: the daemon reads its file again by itself; what procd knows of it
-// is said again, and procd restarts it when that is something else.
+// TestReload: the daemon reads its file again by itself, and finds the folders
+// that it names; what procd knows of it is said again, and procd restarts it when
+// that is something else.
 func TestReload(t *testing.T) {
 	r := newRoot(t)
-	has(t, r.run(nil, "/etc/init.d/ntsd", "reload"), "procd_send_signal ntsd * HUP", "procd_set_param command /usr/sbin/ntsd -l syslog")
+	r.config("config ntsd 'main'\nconfig statistics\n\toption dir '/var/stats/new'\n")
+	r.write("signalled", "#!/bin/sh\n[ -d /var/stats/new ] && echo there >>/calls\n", 0o755)
+	has(t, r.run(nil, "/etc/init.d/ntsd", "reload"), "procd_send_signal ntsd * HUP", "there", "procd_set_param command /usr/sbin/ntsd -l syslog")
 }
 
 // TestShutdown: the flash must not be unmounted before the state is on it.

@@ -1,7 +1,11 @@
 # A stand-in: every call is written down.
-for name in open_instance set_param append_param close_instance add_jail add_jail_mount add_jail_mount_rw add_reload_trigger add_validation send_signal; do
+for name in open_instance set_param append_param close_instance add_jail add_jail_mount add_jail_mount_rw add_reload_trigger add_validation; do
 	eval "procd_$name() { echo \"procd_$name \$*\" >>/calls; }"
 done
+procd_send_signal() {
+	echo "procd_send_signal $*" >>/calls
+	[ ! -x /signalled ] || /signalled
+}
 procd_running() { [ -e "/running/$1" ]; }
 # uci_load_validate PACKAGE TYPE SECTION FUNCTION NAME:TYPE[:DEFAULT]...
 uci_load_validate() {
