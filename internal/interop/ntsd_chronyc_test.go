@@ -345,7 +345,9 @@ func (a *asked) orders(srv, dead *Host) {
 	for _, words := range []string{"refresh", "dump", "rekey", "reload sources", "makestep", "smoothtime reset"} {
 		do("200 OK", strings.Fields(words)...)
 	}
-	if n := strings.Count(a.Log(), "configuration reloaded"); n != 3 {
+	reloads := func() int { return strings.Count(a.Log(), "configuration reloaded") }
+	a.until("a log that is written", func(*status.Report) bool { return reloads() >= 3 })
+	if n := reloads(); n != 3 {
 		a.t.Errorf("the configuration was reloaded %d times, want 3: by us, rekey and reload sources", n)
 	}
 }
