@@ -91,8 +91,9 @@ func TestNtsdNTPsecLostKeys(t *testing.T) {
 	if ke != 2 || s.Auth.NAKs != 0 {
 		t.Errorf("got %d key establishments, %d NAKs; want 2 and 0", ke, s.Auth.NAKs)
 	}
-	// Eight cookies of the old keys are spent, and two new ones.
-	if n := len(requests) - len(before); n < nts.MaxCookies+2 || n > nts.MaxCookies+4 {
+	// Eight cookies of the old keys are spent, and two new ones; more until a busy
+	// machine looks.
+	if n := len(requests) - len(before); n < nts.MaxCookies+2 || n > 3*nts.MaxCookies {
 		t.Errorf("got %d requests since the keys were lost, want about %d", n, nts.MaxCookies+2)
 	}
 }
