@@ -200,6 +200,8 @@ func TestNtsdChronyConfWithKeys(t *testing.T) {
 	d.config = router.writeFile("chrony.conf", []string{
 		"server " + addr + " key 4 iburst minpoll -2 maxpoll -2", keys, "ntsdumpdir " + filepath.Dir(d.socket),
 	})
+	// No directive of chrony's names the folder on flash; systemd's variable does.
+	d.mounts = "export STATE_DIRECTORY=" + filepath.Join(router.Dir, "state") + "\n"
 	d.start(router)
 	d.untilSource(addr, "full reach", fullReach)
 	if got := strings.Join(strings.Fields(row(t, d.ask("-n", "authdata"), addr))[1:5], " "); got != "SK 4 4 128" {
