@@ -42,6 +42,20 @@ router_tree() {
 
 size_of() { archive "$1" . | gzip -dc | wc -c; }
 
+# assemble NAME CONTROL TREE FILE: an .ipk from its two folders.
+assemble() {
+	mkdir -p "$work/ipk.$1"
+	archive "$3" . >"$work/ipk.$1/data.tar.gz"
+	archive "$2" . >"$work/ipk.$1/control.tar.gz"
+	echo 2.0 >"$work/ipk.$1/debian-binary"
+	archive "$work/ipk.$1" ./debian-binary ./data.tar.gz ./control.tar.gz >"$4"
+}
+
+# files_of TREE: what apk's scripts on the router know a package's files by.
+files_of() { (cd "$1" && find . -type f -o -type l | sed 's/^\.//' | sort); }
+
+have_apk() { apk --version 2>/dev/null | grep -q "^apk-tools 3"; }
+
 # ipk ROUTERARCH TREE
 ipk() {
 	control=$work/control.$1
@@ -80,11 +94,7 @@ ipk() {
 	cp "$here/scripts/package/postinst-pkg" "$here/scripts/package/prerm-pkg" "$control"
 	chmod 0755 "$control"/p*
 	chmod 0644 "$control"/c*
-	mkdir "$work/ipk.$1"
-	archive "$2" . >"$work/ipk.$1/data.tar.gz"
-	archive "$control" . >"$work/ipk.$1/control.tar.gz"
-	echo 2.0 >"$work/ipk.$1/debian-binary"
-	archive "$work/ipk.$1" ./debian-binary ./data.tar.gz ./control.tar.gz >"$out/$1/ntsd-go_${version}_$1.ipk"
+	assemble "$1" "$control" "$2" "$out/$1/ntsd-go_${version}_$1.ipk"
 }
 
 # apk ROUTERARCH TREE: adds to the tree what apk's scripts on the router read.
@@ -95,7 +105,7 @@ apk_package() {
 	echo ntp=123:ntp=123 >"$lists/ntsd-go.rusers"
 	echo /etc/config/ntsd >"$lists/ntsd-go.conffiles"
 	echo "/etc/config/ntsd $(sha256sum "$2/etc/config/ntsd" | cut -d' ' -f1)" >"$lists/ntsd-go.conffiles_static"
-	(cd "$2" && find . -type f -o -type l | sed 's/^\.//' | sort) >"$lists/ntsd-go.list"
+	files_of "$2" >"$lists/ntsd-go.list"
 	# shellcheck disable=SC2016 # expanded on the router
 	begin='[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0
 [ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
@@ -201,7 +211,7 @@ for pair in "$@"; do
 	ipk "$arch" "$work/tree.$arch"
 	cp "$out"/all/*.ipk "$out/$arch"
 	feed "$arch"
-	if apk --version 2>/dev/null | grep -q "^apk-tools 3"; then
+	if have_apk; then
 		apk_package "$arch" "$work/tree.$arch"
 		cp "$out"/all/*.apk "$out/$arch"
 	fi

@@ -25,9 +25,9 @@ reload='[ -n "${IPKG_INSTROOT}" ] || {
 
 # luci_ipk NAME DEPENDS DESCRIPTION TREE
 luci_ipk() {
-	folder=$work/ipk.$1
-	mkdir -p "$folder/control" "$out/all"
-	cat >"$folder/control/control" <<-END
+	control=$work/control.$1
+	mkdir -p "$control" "$out/all"
+	cat >"$control/control" <<-END
 		Package: $1
 		Version: $version
 		Depends: $2
@@ -40,22 +40,19 @@ luci_ipk() {
 		Installed-Size: $(size_of "$4")
 		Description: $3
 	END
-	on_router >"$folder/control/postinst"
+	on_router >"$control/postinst"
 	# shellcheck disable=SC2016 # expanded on the router
-	echo 'default_postinst "$0" "$@"' >>"$folder/control/postinst"
-	on_router >"$folder/control/prerm"
+	echo 'default_postinst "$0" "$@"' >>"$control/postinst"
+	on_router >"$control/prerm"
 	# shellcheck disable=SC2016
-	echo 'default_prerm "$0" "$@"' >>"$folder/control/prerm"
+	echo 'default_prerm "$0" "$@"' >>"$control/prerm"
 	if [ "$1" = luci-app-ntsd ]; then
-		printf '#!/bin/sh\n%s\n' "$reload" >"$folder/control/postinst-pkg"
-		cp "$folder/control/postinst-pkg" "$folder/control/postrm"
+		printf '#!/bin/sh\n%s\n' "$reload" >"$control/postinst-pkg"
+		cp "$control/postinst-pkg" "$control/postrm"
 	fi
-	chmod 0755 "$folder/control/p"*
-	chmod 0644 "$folder/control/control"
-	archive "$4" . >"$folder/data.tar.gz"
-	archive "$folder/control" . >"$folder/control.tar.gz"
-	echo 2.0 >"$folder/debian-binary"
-	archive "$folder" ./debian-binary ./data.tar.gz ./control.tar.gz >"$out/all/${1}_${version}_all.ipk"
+	chmod 0755 "$control/p"*
+	chmod 0644 "$control/control"
+	assemble "$1" "$control" "$4" "$out/all/${1}_${version}_all.ipk"
 }
 
 # luci_apk NAME DEPENDS DESCRIPTION TREE: adds to the tree what apk's scripts on
@@ -63,7 +60,7 @@ luci_ipk() {
 luci_apk() {
 	scripts=$work/apk.$1
 	mkdir -p "$scripts" "$4/lib/apk/packages" "$out/all"
-	(cd "$4" && find . -type f -o -type l | sed 's/^\.//' | sort) >"$4/lib/apk/packages/$1.list"
+	files_of "$4" >"$4/lib/apk/packages/$1.list"
 	# shellcheck disable=SC2016 # expanded on the router
 	printf '%s\nexport root="${IPKG_INSTROOT}" pkgname=%s\ndefault_postinst\n' "$(on_router)" "$1" >"$scripts/post-install"
 	[ "$1" = luci-app-ntsd ] && printf '%s\n' "$reload" >>"$scripts/post-install"
@@ -81,7 +78,7 @@ luci_package() {
 	find "$4" -type f -exec chmod 0644 {} +
 	[ -d "$4/usr/libexec" ] && chmod 0755 "$4/usr/libexec/rpcd/"*
 	luci_ipk "$1" "$(echo "$2" | sed 's/ /, /g')" "$3" "$4"
-	if apk --version 2>/dev/null | grep -q "^apk-tools 3"; then
+	if have_apk; then
 		luci_apk "$@"
 	fi
 }
