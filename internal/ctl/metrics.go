@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"ntsd/internal/control"
@@ -45,9 +44,9 @@ func optional[T any](c *invocation, cmd string) (*T, error) {
 	case err != nil:
 		return nil, err
 	}
-	answer := new(T)
-	if err := json.Unmarshal(resp.Body, answer); err != nil {
-		return nil, failf(ExitFailed, "%s: the daemon's answer is not understood: restart ntsd if it was upgraded (%v)", cmd, err)
+	answer, err := decode[T](cmd, resp)
+	if err != nil {
+		return nil, err
 	}
-	return answer, nil
+	return &answer, nil
 }

@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 
 	"ntsd/internal/control"
 	"ntsd/internal/ntpq"
@@ -23,16 +22,7 @@ func (c *invocation) peers([]string) error {
 	if err != nil {
 		return err
 	}
-	peers := ntpq.Peers(&r)
-	if c.opts.json {
-		err = status.WriteJSON(c.stdout, peers)
-	} else {
-		err = ntpq.Render(c.stdout, peers, c.opts.table)
-	}
-	if err != nil {
-		return writeFailure(err)
-	}
-	return nil
+	return show(c, ntpq.Peers(&r), ntpq.Render)
 }
 
 // nts prints the counters of the client, which the daemon knows, and of the
@@ -42,22 +32,9 @@ func (c *invocation) nts([]string) error {
 	if err != nil {
 		return err
 	}
-	resp, err := c.client.do(context.Background(), control.CmdServerStats)
+	server, err := ask[status.ServerStats](context.Background(), c, control.CmdServerStats)
 	if err != nil {
 		return err
 	}
-	var server status.ServerStats
-	if err := json.Unmarshal(resp.Body, &server); err != nil {
-		return failf(ExitFailed, "nts: the daemon's answer is not understood: restart ntsd if it was upgraded (%v)", err)
-	}
-	counters := ntpq.NTSOf(r.NTS, &server)
-	if c.opts.json {
-		err = status.WriteJSON(c.stdout, counters)
-	} else {
-		err = ntpq.RenderNTS(c.stdout, counters, c.opts.table)
-	}
-	if err != nil {
-		return writeFailure(err)
-	}
-	return nil
+	return show(c, ntpq.NTSOf(r.NTS, &server), ntpq.RenderNTS)
 }

@@ -68,24 +68,43 @@ func (c *invocation) clients(words []string) error {
 // asking returns a command that the daemon answers with a T, which render shows.
 func asking[T any](render func(io.Writer, T, tables.Options) error) func(*invocation, []string) error {
 	return func(c *invocation, words []string) error {
-		resp, err := c.client.do(context.Background(), words[0], words[1:]...)
+		answer, err := ask[T](context.Background(), c, words[0], words[1:]...)
 		if err != nil {
 			return err
 		}
-		var answer T
-		if err := json.Unmarshal(resp.Body, &answer); err != nil {
-			return failf(ExitFailed, "%s: the daemon's answer is not understood: restart ntsd if it was upgraded (%v)", words[0], err)
-		}
-		if c.opts.json {
-			err = status.WriteJSON(c.stdout, answer)
-		} else {
-			err = render(c.stdout, answer, c.opts.table)
-		}
-		if err != nil {
-			return writeFailure(err)
-		}
-		return nil
+		return show(c, answer, render)
 	}
+}
+
+// ask has the daemon answer a command with a T.
+func ask[T any](ctx context.Context, c *invocation, cmd string, args ...string) (answer T, err error) {
+	resp, err := c.client.do(ctx, cmd, args...)
+	if err != nil {
+		return answer, err
+	}
+	return decode[T](cmd, resp)
+}
+
+// decode reads the daemon's answer to a command.
+func decode[T any](cmd string, resp control.Response) (answer T, err error) {
+	if err := json.Unmarshal(resp.Body, &answer); err != nil {
+		return answer, failf(ExitFailed, "%s: the daemon's answer is not understood: restart ntsd if it was upgraded (%v)", cmd, err)
+	}
+	return answer, nil
+}
+
+// show prints v, as JSON if that is wanted.
+func show[T any](c *invocation, v T, render func(io.Writer, T, tables.Options) error) error {
+	var err error
+	if c.opts.json {
+		err = status.WriteJSON(c.stdout, v)
+	} else {
+		err = render(c.stdout, v, c.opts.table)
+	}
+	if err != nil {
+		return writeFailure(err)
+	}
+	return nil
 }
 
 // ca shows, exports or renews the authority of the LAN.

@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -72,16 +71,9 @@ func (c *invocation) test(words []string) error {
 func (c *invocation) testByDaemon(ctx context.Context, text string, say func(probe.Result)) (r probe.Result, err error) {
 	args := []string{text}
 	for {
-		resp, err := c.client.do(ctx, control.CmdTest, args...)
-		if err != nil {
+		r, err = ask[probe.Result](ctx, c, control.CmdTest, args...)
+		if err != nil || !r.Running || ctx.Err() != nil {
 			return r, err
-		}
-		r = probe.Result{}
-		if err := json.Unmarshal(resp.Body, &r); err != nil {
-			return r, failf(ExitFailed, "test: the daemon's answer is not understood: restart ntsd if it was upgraded (%v)", err)
-		}
-		if !r.Running || ctx.Err() != nil {
-			return r, nil
 		}
 		say(r)
 		args = []string{control.ArgTestID, strconv.FormatInt(r.ID, 10)}
