@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"ntsd/internal/status"
@@ -35,7 +34,7 @@ type Options struct {
 type table struct {
 	legend string
 	header string
-	hosts  bool // a reference clock has no row, unless words say why
+	hosts  bool // a reference clock has no row
 	row    func(s *status.Source, name string) string
 	csv    func(s *status.Source, name string) []string
 	words  func(r *status.Report, s *status.Source) []string
@@ -55,7 +54,7 @@ func (t table) write(w io.Writer, r status.Report, o Options) error {
 		if s.Address == "" && !o.All && (o.CSV || !o.Verbose) {
 			continue
 		}
-		if t.hosts && s.Kind == status.KindRefClock && (o.CSV || !o.Verbose) {
+		if t.hosts && s.Kind == status.KindRefClock {
 			continue
 		}
 		name := o.name(s.Ident)
@@ -241,7 +240,6 @@ func letters(o status.SelectOptions) []string {
 
 // Authdata writes chronyc's authdata, which has no reference clocks.
 func Authdata(w io.Writer, r status.Report, o Options) error {
-	r.Sources = slices.DeleteFunc(slices.Clone(r.Sources), func(s status.Source) bool { return s.Kind == status.KindRefClock })
 	return table{
 		legend: authdataLegend, hosts: true,
 		header: "Name/IP address             Mode KeyID Type KLen Last Atmp  NAK Cook CLen",
