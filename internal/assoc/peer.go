@@ -52,14 +52,9 @@ func (a *Assoc) matchPeer(ev event.Received) (hdr wire.Header, v Verdict) {
 	case unmapped(ev.From) != unmapped(a.to):
 		return hdr, VerdictAddress
 	}
-	hdr, err := wire.ParseHeader(ev.Data)
-	switch {
-	case err != nil:
-		return hdr, VerdictMalformed
-	case hdr.Version < 1 || hdr.Version > wire.Version:
-		return hdr, VerdictVersion
-	case hdr.Mode != wire.ModeSymmetricActive && hdr.Mode != wire.ModeSymmetricPassive:
-		return hdr, VerdictMode
+	hdr, v = parse(ev.Data, wire.ModeSymmetricActive, wire.ModeSymmetricPassive)
+	if v != VerdictAccepted {
+		return hdr, v
 	}
 	if v := a.authenticateMAC(ev.Data); v != VerdictAccepted {
 		return hdr, v

@@ -3,6 +3,7 @@ package assoc
 import (
 	"errors"
 	"net/netip"
+	"slices"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
@@ -80,16 +81,23 @@ func (a *Assoc) match(ev event.Received) (wire.Header, Verdict) {
 	case rq.answered: // RFC 5905 §9.2, figure 22: duplicate
 		return wire.Header{}, VerdictDuplicate
 	}
-	hdr, err := wire.ParseHeader(ev.Data)
+	hdr, v := parse(ev.Data, wire.ModeServer)
+	if v == VerdictAccepted && hdr.Origin != rq.transmit && !rq.interleaved(&hdr) { // RFC 5905 §9.2, figure 22: bogus
+		return hdr, VerdictOrigin
+	}
+	return hdr, v
+}
+
+// parse reads a header of a version that we know, in one of these modes.
+func parse(data []byte, modes ...wire.Mode) (wire.Header, Verdict) {
+	hdr, err := wire.ParseHeader(data)
 	switch {
 	case err != nil:
 		return hdr, VerdictMalformed
 	case hdr.Version < 1 || hdr.Version > wire.Version:
 		return hdr, VerdictVersion
-	case hdr.Mode != wire.ModeServer:
+	case !slices.Contains(modes, hdr.Mode):
 		return hdr, VerdictMode
-	case hdr.Origin != rq.transmit && !rq.interleaved(&hdr): // RFC 5905 §9.2, figure 22: bogus
-		return hdr, VerdictOrigin
 	}
 	return hdr, VerdictAccepted
 }
