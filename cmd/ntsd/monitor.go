@@ -21,11 +21,7 @@ type shown struct {
 // answerChronyc returns what answers chronyc once it runs.
 func answerChronyc(d *daemon.Daemon, served *timeserver.Server, log *slog.Logger) *cmdmon.Server {
 	return cmdmon.New(cmdmon.Options{
-		Daemon: shown{d, served}, Log: log,
-		InForce: func(ctx context.Context) (*config.Config, error) {
-			_, cfg, err := d.InForce(ctx)
-			return cfg, err
-		},
+		Daemon: shown{d, served}, Log: log, InForce: inForce(d),
 		Socket:   func(path string) (cmdmon.Port, error) { return port(cmdport.Listen(path)) },
 		Loopback: func(number uint16) (cmdmon.Port, error) { return port(cmdport.ListenLoopback(number)) },
 	})
@@ -37,4 +33,12 @@ func port[P cmdmon.Port](p P, err error) (cmdmon.Port, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// inForce returns what tells the configuration as it is now.
+func inForce(d *daemon.Daemon) func(context.Context) (*config.Config, error) {
+	return func(ctx context.Context) (*config.Config, error) {
+		_, cfg, err := d.InForce(ctx)
+		return cfg, err
+	}
 }

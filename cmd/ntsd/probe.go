@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
 	"ntsd/internal/linux/sysclock"
@@ -23,12 +22,8 @@ func newProber(clk steered) *probe.Prober {
 
 // newDesk returns what tests servers beside a daemon.
 func newDesk(d *daemon.Daemon, clk steered) *probe.Desk {
-	inForce := func(ctx context.Context) (*config.Config, error) {
-		_, cfg, err := d.InForce(ctx)
-		return cfg, err
-	}
 	start := clk.Read().Mono
-	return probe.NewDesk(newProber(clk), inForce, func() time.Duration { return clk.Read().Mono.Sub(start) })
+	return probe.NewDesk(newProber(clk), inForce(d), func() time.Duration { return clk.Read().Mono.Sub(start) })
 }
 
 // testAlone tests a server where no daemon runs.

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"math"
+
 	"ntsd/internal/clock"
 	"ntsd/internal/status"
 )
@@ -94,7 +96,7 @@ func (w *writer) clock(t *status.Tracking) {
 	w.add(t.RMSOffsetS)
 	w.family(gauge, "clock_error_bound_seconds", "seconds", "The clock is off by no more than this, if the servers are right.")
 	if t.Synchronised {
-		w.add(abs(t.CorrectionS) + t.RootDispersionS + t.RootDelayS/2)
+		w.add(math.Abs(t.CorrectionS) + t.RootDispersionS + t.RootDelayS/2)
 	}
 	w.family(gauge, "clock_frequency_ppm", "ppm", "Error of the oscillator, which is corrected; positive: it is fast.")
 	w.add(t.FreqPPM)
@@ -119,8 +121,6 @@ func (w *writer) clock(t *status.Tracking) {
 	w.family(gauge, "flash_writes_per_day", "", "Files written to flash within the last day.")
 	w.add(float64(t.FlashDay))
 }
-
-func abs(x float64) float64 { return max(x, -x) }
 
 func leap(l status.Leap) string {
 	text, _ := l.MarshalText() // of its four words
