@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ntsd/internal/ctl"
+	"ntsd/internal/interop"
 )
 
 // TestReadmeTables: what the tables tell people to type is there.
@@ -70,23 +71,11 @@ func checkClient(t *testing.T, words, commands []string) (name string) {
 // checkDaemon tries the flags of ntsd in words, which run nothing.
 func checkDaemon(t *testing.T, words []string) {
 	t.Helper()
-	words = shellWords(strings.Join(words, " "))
+	words = interop.ShellWords(strings.Join(words, " "))
 	if len(words) > 0 && words[0] == "demo" {
 		return
 	}
 	if _, err := parseFlags(words, io.Discard, io.Discard); err != nil && err != flag.ErrHelp {
 		t.Errorf("ntsd %q: %v", words, err)
 	}
-}
-
-// shellWords parts a command line at blanks, but for those in single quotes.
-func shellWords(line string) (words []string) {
-	for i, part := range strings.Split(line, "'") {
-		if i%2 == 1 {
-			words = append(words, part)
-		} else {
-			words = append(words, strings.Fields(part)...)
-		}
-	}
-	return words
 }

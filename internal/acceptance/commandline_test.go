@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ntsd/internal/interop"
 )
 
 // tableRow is one of the tables in testdata.
@@ -47,21 +49,9 @@ func tableRows(t *testing.T, file string) (all []tableRow) {
 		if len(columns) != 4 || err != nil {
 			t.Fatalf("%s:%d: not a row: %q", file, i+1, line)
 		}
-		all = append(all, tableRow{i + 1, shellWords(columns[0]), exit, columns[2], columns[3]})
+		all = append(all, tableRow{i + 1, interop.ShellWords(columns[0]), exit, columns[2], columns[3]})
 	}
 	return all
-}
-
-// shellWords parts a command line at blanks, but for those in single quotes.
-func shellWords(line string) (words []string) {
-	for i, part := range strings.Split(line, "'") {
-		if i%2 == 1 {
-			words = append(words, part)
-		} else {
-			words = append(words, strings.Fields(part)...)
-		}
-	}
-	return words
 }
 
 // shape checks the output against the row.

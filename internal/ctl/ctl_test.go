@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/control"
 	"ntsd/internal/status"
+	"ntsd/internal/status/captured"
 )
 
 // cannedReport is what the tests' daemon tells: the numbers of
@@ -165,17 +165,6 @@ func TestCompletionOfOtherShells(t *testing.T) {
 	}
 }
 
-// peerFile is a captured output without the lines round it.
-func peerFile(t *testing.T, name string) string {
-	t.Helper()
-	raw, err := os.ReadFile("../../testdata/peer-outputs/chronyc-" + name + ".txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(string(raw), "\n")
-	return text[:strings.LastIndex(text, "# rc=")]
-}
-
 func TestTablesAsChronyc(t *testing.T) {
 	f := startFake(t)
 	for _, c := range []struct {
@@ -195,7 +184,7 @@ func TestTablesAsChronyc(t *testing.T) {
 		if code != ExitDone || errs != "" {
 			t.Errorf("%v: status %d, stderr %q", c.args, code, errs)
 		}
-		if want := peerFile(t, c.want); got != want {
+		if want := captured.Printed(t, "chronyc-"+c.want); got != want {
 			t.Errorf("%v: got\n%swant\n%s", c.args, got, want)
 		}
 	}

@@ -2,29 +2,13 @@ package ntpq
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
 	"ntsd/internal/status"
+	"ntsd/internal/status/captured"
 	"ntsd/internal/tables"
 )
-
-// printed returns what a real ntpq printed: the file without its first line
-// (the command) and its last (the exit status).
-func printed(t *testing.T, name string) string {
-	t.Helper()
-	raw, err := os.ReadFile("../../testdata/peer-outputs/" + name + ".txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(string(raw), "\n")
-	text, _, found := strings.Cut(text, "# rc=")
-	if !found {
-		t.Fatalf("%s: no exit status line", name)
-	}
-	return text
-}
 
 // sources are those of testdata/peer-outputs/ntpq-p.txt, in the signs of package
 // status.
@@ -51,7 +35,7 @@ func TestNtpqPeers(t *testing.T) {
 		if err := Render(&b, peers, o); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := b.String(), printed(t, name); got != want {
+		if got, want := b.String(), captured.Printed(t, name); got != want {
 			t.Errorf("%s:\n got\n%s\nwant\n%s", name, got, want)
 		}
 	}
@@ -63,7 +47,7 @@ func TestNtpqNTS(t *testing.T) {
 	if err := RenderNTS(&b, NTSOf(status.NTSClient{Sent: 8, Good: 8, KEGood: 1}, new(status.ServerStats)), tables.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := b.String(), printed(t, "ntpq-nts"); got != want {
+	if got, want := b.String(), captured.Printed(t, "ntpq-nts"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
