@@ -18,21 +18,34 @@ func (c *Conn) ask(ctx context.Context, typ uint8, peer uint32, attrs []byte, ob
 	if err := c.send(typ, seq, peer, attrs); err != nil {
 		return nil, err
 	}
+	return c.answer(ctx, r)
+}
+
+// answer waits for the last answer to a request. What has come before the
+// connection ended, or before the time was up, counts: a select with several
+// ways open takes any of them.
+func (c *Conn) answer(ctx context.Context, r *request) ([][]byte, error) {
 	timer := time.NewTimer(answerTime)
 	defer timer.Stop()
+	var err error
 	select {
 	case <-r.done:
-		if r.status != statusOK {
-			return nil, r.status
-		}
-		return r.data, nil
 	case <-c.closed:
-		return nil, c.ended()
+		err = c.ended()
 	case <-timer.C:
-		return nil, fmt.Errorf("ubus: no answer within %v", answerTime)
+		err = fmt.Errorf("ubus: no answer within %v", answerTime)
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		err = ctx.Err()
 	}
+	select {
+	case <-r.done:
+	default:
+		return nil, err
+	}
+	if r.status != statusOK {
+		return nil, r.status
+	}
+	return r.data, nil
 }
 
 // maxRequests bounds the requests that wait for an answer.
