@@ -439,3 +439,17 @@ func FuzzFromUCI(f *testing.F) {
 		checkPrint(t, c)
 	})
 }
+
+func TestDigest(t *testing.T) {
+	text := "config server\n option hostname 'one.example'\n"
+	load := func(s string) string {
+		c, _ := LoadFile("ntsd", func(string) ([]byte, error) { return []byte(s), nil })
+		return c.Digest
+	}
+	if got, want := load(text), Digest([]byte(text)); got != want || len(got) != 16 {
+		t.Errorf("got %q, want %q of 16 digits", got, want)
+	}
+	if load(text) == load(text+" ") {
+		t.Error("two texts have the same digest")
+	}
+}

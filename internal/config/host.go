@@ -13,3 +13,6 @@ func (s *Source) Named(host string) (Source, bool) {
 	}
 	return named, ok
 }
+
+// Authentic reports whether the source proves who it is.
+func (s *Source) Authentic() bool { return s.NTS && !s.NoVal || !s.NTS && s.Key != 0 }

@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"ntsd/internal/config/value"
 	"ntsd/internal/uci"
 )
 
@@ -49,30 +50,30 @@ const (
 // option returns the description of an option with one value in a field of S.
 // What it does is done by valueOption and listOption, which the sections share:
 // code for each option of each section would be 150 kB of the binary.
-func option[S, T any](st status, name string, k kind[T], standard, doc string, field func(*S) *T) Option {
+func option[S, T any](st status, name string, k value.Kind[T], standard, doc string, field func(*S) *T) Option {
 	return valueOption(Option{Name: name, Default: standard, Doc: doc, Acted: bool(st)}, k,
 		func(target any) *T { return field(target.(*S)) })
 }
 
 // list returns the description of an option with any number of values.
-func list[S, T any](st status, name string, k kind[T], standard, doc string, field func(*S) *[]T) Option {
+func list[S, T any](st status, name string, k value.Kind[T], standard, doc string, field func(*S) *[]T) Option {
 	return listOption(Option{Name: name, Default: standard, Doc: doc, List: true, Acted: bool(st)}, k,
 		func(target any) *[]T { return field(target.(*S)) })
 }
 
 //go:noinline
-func valueOption[T any](o Option, k kind[T], field func(target any) *T) Option {
+func valueOption[T any](o Option, k value.Kind[T], field func(target any) *T) Option {
 	_, o.Flag = any(*new(T)).(bool)
-	o.Allowed = k.want
+	o.Allowed = k.Want
 	o.set = func(target any, values []string) (string, bool) {
-		v, ok := k.parse(values[0])
+		v, ok := k.Parse(values[0])
 		if ok {
 			*field(target) = v
 		}
 		return values[0], ok
 	}
 	o.get = func(target any) []string {
-		if s := k.print(*field(target)); s != "" {
+		if s := k.Print(*field(target)); s != "" {
 			return []string{s}
 		}
 		return nil
@@ -81,12 +82,12 @@ func valueOption[T any](o Option, k kind[T], field func(target any) *T) Option {
 }
 
 //go:noinline
-func listOption[T any](o Option, k kind[T], field func(target any) *[]T) Option {
-	o.Allowed = k.want
+func listOption[T any](o Option, k value.Kind[T], field func(target any) *[]T) Option {
+	o.Allowed = k.Want
 	o.set = func(target any, values []string) (string, bool) {
 		var vs []T
 		for _, s := range values {
-			v, ok := k.parse(s)
+			v, ok := k.Parse(s)
 			if !ok {
 				return s, false
 			}
@@ -98,7 +99,7 @@ func listOption[T any](o Option, k kind[T], field func(target any) *[]T) Option 
 	o.get = func(target any) []string {
 		var values []string
 		for _, v := range *field(target) {
-			values = append(values, k.print(v))
+			values = append(values, k.Print(v))
 		}
 		return values
 	}

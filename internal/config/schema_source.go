@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ntsd/internal/config/value"
 	"ntsd/internal/hostname"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
@@ -90,15 +91,15 @@ func drafts(c *Config, k Kind) []any {
 func sourceOptions(k Kind) []Option {
 	var options []Option
 	if k != DHCP {
-		options = append(options, option(acted, "hostname", hostName(), "", "name or address, perhaps with the port of NTS-KE (of NTP without nts)",
+		options = append(options, option(acted, "hostname", value.Host(), "", "name or address, perhaps with the port of NTS-KE (of NTP without nts)",
 			func(d *draft) *string { return &d.Name }))
 	}
-	options = append(options, option(acted, "disabled", boolean(), "0", "leave this section out", func(d *draft) *bool { return &d.Disabled }))
+	options = append(options, option(acted, "disabled", value.Boolean(), "0", "leave this section out", func(d *draft) *bool { return &d.Disabled }))
 	options = append(options, ntsOptions(k)...)
 	options = append(options, pollOptions()...)
 	options = append(options, sampleOptions()...)
 	if k == Pool {
-		options = append(options, option(acted, "maxsources", integer(1, 16), "4", "addresses used at once",
+		options = append(options, option(acted, "maxsources", value.Integer(1, 16), "4", "addresses used at once",
 			func(d *draft) *int { return &d.MaxSources }))
 	}
 	return append(options, trustOptions()...)
@@ -106,61 +107,61 @@ func sourceOptions(k Kind) []Option {
 
 func ntsOptions(k Kind) []Option {
 	options := []Option{
-		option(acted, "nts", boolean(), "0", "authenticate with NTS; never falls back to plain NTP", func(d *draft) *bool { return &d.NTS }),
-		option(acted, "ntsport", port(), "4460", "TCP port of NTS-KE", func(d *draft) *uint16 { return &d.NTSPort }),
-		option(acted, "port", port(), "123", "UDP port of NTP, where NTS-KE names no other", func(d *draft) *uint16 { return &d.Port }),
-		list(acted, "trustedcerts", path(), "", "further CA certificates for this source: files or folders",
+		option(acted, "nts", value.Boolean(), "0", "authenticate with NTS; never falls back to plain NTP", func(d *draft) *bool { return &d.NTS }),
+		option(acted, "ntsport", value.Port(), "4460", "TCP port of NTS-KE", func(d *draft) *uint16 { return &d.NTSPort }),
+		option(acted, "port", value.Port(), "123", "UDP port of NTP, where NTS-KE names no other", func(d *draft) *uint16 { return &d.Port }),
+		list(acted, "trustedcerts", value.Path(), "", "further CA certificates for this source: files or folders",
 			func(d *draft) *[]string { return &d.TrustedCerts }),
-		list(acted, "aead", aead(), "30 15 17 16", "algorithms offered, in order of preference",
+		list(acted, "aead", value.AEAD(), "30 15 17 16", "algorithms offered, in order of preference",
 			func(d *draft) *[]siv.Algorithm { return &d.AEADs }),
-		option(acted, "noval", boolean(), "0", "do not check the server's name; such a source never counts as authenticated",
+		option(acted, "noval", value.Boolean(), "0", "do not check the server's name; such a source never counts as authenticated",
 			func(d *draft) *bool { return &d.NoVal }),
 	}
 	if k != DHCP {
-		options = append(options, option(acted, "operator", optional(operatorName()), "",
+		options = append(options, option(acted, "operator", value.Optional(value.Name()), "",
 			"who runs it, for counting independent sources; by default the registrable domain",
 			func(d *draft) *string { return &d.Operator }))
 	}
 	return append(options,
-		option(acted, "key", optional(integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", func(d *draft) *uint32 { return &d.Key }))
+		option(acted, "key", value.Optional(value.Integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", func(d *draft) *uint32 { return &d.Key }))
 }
 
 func pollOptions() []Option {
-	poll := integer[ntptime.Exponent](-7, 24)
+	poll := value.Integer[ntptime.Exponent](-7, 24)
 	return []Option{
 		option(acted, "minpoll", poll, "6", "shortest polling interval, as a power of two of seconds", func(d *draft) *ntptime.Exponent { return &d.MinPoll }),
 		option(acted, "maxpoll", poll, "10", "longest polling interval, likewise", func(d *draft) *ntptime.Exponent { return &d.MaxPoll }),
-		option(acted, "iburst", boolean(), "0", "start with a few requests two seconds apart", func(d *draft) *bool { return &d.IBurst }),
-		option(acted, "xleave", boolean(), "0", "interleaved mode where the server has it: its transmit timestamps come from its kernel",
+		option(acted, "iburst", value.Boolean(), "0", "start with a few requests two seconds apart", func(d *draft) *bool { return &d.IBurst }),
+		option(acted, "xleave", value.Boolean(), "0", "interleaved mode where the server has it: its transmit timestamps come from its kernel",
 			func(d *draft) *bool { return &d.XLeave }),
-		option(acted, "family", oneOf(FamilyAny, FamilyIPv4, FamilyIPv6), "any", "addresses to use", func(d *draft) *Family { return &d.Family }),
-		option(acted, "interface", optional(interfaceName()), "", "send through this interface only", func(d *draft) *string { return &d.Interface }),
-		option(acted, "offline", boolean(), "0", "do not poll until told to", func(d *draft) *bool { return &d.Offline }),
+		option(acted, "family", value.OneOf(FamilyAny, FamilyIPv4, FamilyIPv6), "any", "addresses to use", func(d *draft) *Family { return &d.Family }),
+		option(acted, "interface", value.Optional(value.InterfaceName()), "", "send through this interface only", func(d *draft) *string { return &d.Interface }),
+		option(acted, "offline", value.Boolean(), "0", "do not poll until told to", func(d *draft) *bool { return &d.Offline }),
 	}
 }
 
 func sampleOptions() []Option {
 	return []Option{
-		option(acted, "maxdelay", seconds(), "3", "longest round trip of a sample that counts", func(d *draft) *time.Duration { return &d.MaxDelay }),
-		option(acted, "mindelay", optional(seconds()), "", "round trip of the path, where it is known to be constant",
+		option(acted, "maxdelay", value.Seconds(), "3", "longest round trip of a sample that counts", func(d *draft) *time.Duration { return &d.MaxDelay }),
+		option(acted, "mindelay", value.Optional(value.Seconds()), "", "round trip of the path, where it is known to be constant",
 			func(d *draft) *time.Duration { return &d.MinDelay }),
-		option(acted, "maxdelayratio", optional(ratio(1e6)), "", "longest round trip against the shortest seen",
+		option(acted, "maxdelayratio", value.Optional(value.Ratio(1e6)), "", "longest round trip against the shortest seen",
 			func(d *draft) *float64 { return &d.MaxDelayRatio }),
-		option(acted, "maxdelaydevratio", optional(ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets",
+		option(acted, "maxdelaydevratio", value.Optional(value.Ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets",
 			func(d *draft) *float64 { return &d.MaxDelayDevRatio }),
-		option(acted, "minsamples", optional(integer(0, maxSamples)), "", "fewest samples that an estimate begins anew with", func(d *draft) *int { return &d.MinSamples }),
-		option(acted, "maxsamples", optional(integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one",
+		option(acted, "minsamples", value.Optional(value.Integer(0, maxSamples)), "", "fewest samples that an estimate begins anew with", func(d *draft) *int { return &d.MinSamples }),
+		option(acted, "maxsamples", value.Optional(value.Integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one",
 			func(d *draft) *int { return &d.MaxSamples }),
-		option(acted, "filter", optional(integer(0, maxSamples)), "", "polls whose samples make one: that in the middle", func(d *draft) *int { return &d.Filter }),
+		option(acted, "filter", value.Optional(value.Integer(0, maxSamples)), "", "polls whose samples make one: that in the middle", func(d *draft) *int { return &d.Filter }),
 	}
 }
 
 func trustOptions() []Option {
 	return []Option{
-		option(acted, "prefer", boolean(), "0", "select it before others that are as good", func(d *draft) *bool { return &d.Prefer }),
-		option(acted, "trust", boolean(), "0", "take it for right where sources contradict each other", func(d *draft) *bool { return &d.Trust }),
-		option(acted, "require", boolean(), "0", "no synchronisation without it, or another required one", func(d *draft) *bool { return &d.Require }),
-		option(acted, "noselect", boolean(), "0", "measure it only", func(d *draft) *bool { return &d.NoSelect }),
+		option(acted, "prefer", value.Boolean(), "0", "select it before others that are as good", func(d *draft) *bool { return &d.Prefer }),
+		option(acted, "trust", value.Boolean(), "0", "take it for right where sources contradict each other", func(d *draft) *bool { return &d.Trust }),
+		option(acted, "require", value.Boolean(), "0", "no synchronisation without it, or another required one", func(d *draft) *bool { return &d.Require }),
+		option(acted, "noselect", value.Boolean(), "0", "measure it only", func(d *draft) *bool { return &d.NoSelect }),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"ntsd/internal/advice"
 	"ntsd/internal/config"
 	"ntsd/internal/foreign"
 	"ntsd/internal/uci"
@@ -42,24 +43,9 @@ func check(text string, read func(string) ([]byte, error)) any {
 	c, diagnostics := config.LoadFile(configFile, source)
 	answer := map[string]any{"ok": c != nil && !config.HasErrors(diagnostics), "messages": messages(diagnostics)}
 	if c != nil {
-		answer["digest"], answer["advice"] = c.Digest, advice(c.Advise())
+		answer["digest"], answer["advice"] = c.Digest, advice.On(c)
 	}
 	return answer
-}
-
-// Advice is config.Advice in JSON.
-type Advice struct {
-	Code  string   `json:"code"`
-	About []string `json:"about,omitempty"`
-	Text  string   `json:"text"`
-}
-
-func advice(all []config.Advice) []Advice {
-	list := make([]Advice, 0, len(all))
-	for _, a := range all {
-		list = append(list, Advice{Code: string(a.Code), About: a.About, Text: a.Text})
-	}
-	return list
 }
 
 // The files that are read.

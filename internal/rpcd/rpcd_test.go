@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"ntsd/internal/advice"
 	"ntsd/internal/config"
 	"ntsd/internal/control"
 )
@@ -110,7 +111,7 @@ func TestCheck(t *testing.T) {
 	if got["ok"] != true || got["digest"] != config.Digest([]byte(text)) {
 		t.Errorf("got %v, want no error, and the digest of the text", got)
 	}
-	if list, _ := got["advice"].([]any); len(list) == 0 || list[0].(map[string]any)["code"] != string(config.AdviceFewOperators) {
+	if list, _ := got["advice"].([]any); len(list) == 0 || list[0].(map[string]any)["code"] != string(advice.FewOperators) {
 		t.Errorf("got %v, want the advice of more operators", got["advice"])
 	}
 	if got := call(t, p, "check", `{"config":"config 'x"}`); got["ok"] != false {
