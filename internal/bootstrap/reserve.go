@@ -41,11 +41,14 @@ type Reserve struct {
 	spent   bool // there is less on flash than there should be
 }
 
+// NewReserve returns the reserve that lies on flash.
+func NewReserve(stored []nts.Session) Reserve { return Reserve{stored: stored} }
+
 // Start has the first cookies of those sessions taken that want says are
 // needed.
-func (r *Reserve) Start(now clock.Reading, stored []nts.Session, want func(*nts.Session) bool) {
-	r.stored, r.started, r.next, r.holding = stored, now.Mono, now.Mono, true
-	for _, s := range stored {
+func (r *Reserve) Start(now clock.Reading, want func(*nts.Session) bool) {
+	r.started, r.next, r.holding = now.Mono, now.Mono, true
+	for _, s := range r.stored {
 		if len(s.Cookies) > 0 && s.Strict && want(&s) {
 			s.Cookies = s.Cookies[:1]
 			r.wanted = append(r.wanted, s)

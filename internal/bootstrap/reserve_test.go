@@ -36,11 +36,11 @@ func spell(sessions []nts.Session) (text string) {
 }
 
 func TestTaking(t *testing.T) {
-	var r Reserve
 	now := clock.Reading{Mono: 100e9}
 	tentative := aside("t", "7")
 	tentative.Strict = false
-	r.Start(now, []nts.Session{aside("a", "1", "2"), aside("b", "3"), aside("c", "4", "5"), tentative}, func(s *nts.Session) bool { return s.KEName != "c" })
+	r := NewReserve([]nts.Session{aside("a", "1", "2"), aside("b", "3"), aside("c", "4", "5"), tentative})
+	r.Start(now, func(s *nts.Session) bool { return s.KEName != "c" })
 	if !r.Holds("a") || r.Holds("c") || r.Holds("t") {
 		t.Error("holds: want a and b only")
 	}
@@ -69,9 +69,9 @@ func TestTaking(t *testing.T) {
 // Without a route it is tried again, soon for a while, and the servers are
 // held back only at first.
 func TestTakingOffline(t *testing.T) {
-	var r Reserve
 	now := clock.Reading{Mono: 100e9}
-	r.Start(now, []nts.Session{aside("a", "1", "2")}, all)
+	r := NewReserve([]nts.Session{aside("a", "1", "2")})
+	r.Start(now, all)
 	asked := 0
 	var released clock.Mono
 	for now.Mono < 100e9+clock.Mono(time.Hour) {
@@ -104,9 +104,9 @@ func TestTakingOffline(t *testing.T) {
 
 // What could not be taken off the flash is not used: it would be sent again.
 func TestTakingFails(t *testing.T) {
-	var r Reserve
 	now := clock.Reading{Mono: 1e9}
-	r.Start(now, []nts.Session{aside("a", "1", "2")}, all)
+	r := NewReserve([]nts.Session{aside("a", "1", "2")})
+	r.Start(now, all)
 	r.HandleTimer(now)
 	if got := r.HandleTaken(now, event.ReserveTaken{Reason: "read-only file system"}); got != nil {
 		t.Errorf("used all the same: %q", spell(got))
@@ -114,8 +114,8 @@ func TestTakingFails(t *testing.T) {
 	if r.Holds("a") || r.NextDeadline() != clock.Never {
 		t.Error("still waits for it")
 	}
-	r = Reserve{}
-	r.Start(now, []nts.Session{aside("a", "1")}, all)
+	r = NewReserve([]nts.Session{aside("a", "1")})
+	r.Start(now, all)
 	r.HandleTimer(now)
 	r.Abandon()
 	if got := r.HandleTaken(now, event.ReserveTaken{OK: true}); got != nil || r.NextDeadline() != clock.Never {

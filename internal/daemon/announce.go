@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
 	"ntsd/internal/ntptime"
+	"ntsd/internal/snapshot"
 )
 
 // Announcement tells other programs of this machine how the clock is. The
@@ -85,7 +85,7 @@ func (d *Daemon) announceStep(offset clock.Offset) {
 	}
 }
 
-func announcement(snap *engine.Snapshot, action string, stratum uint8, offset clock.Offset) Announcement {
+func announcement(snap *snapshot.Snapshot, action string, stratum uint8, offset clock.Offset) Announcement {
 	a := Announcement{Action: action, Stratum: stratum, Frequency: -snap.Tracking.Frequency, Offset: offset}
 	if stratum == 0 {
 		a.Stratum = unsynchronised

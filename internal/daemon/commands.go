@@ -10,6 +10,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/snapshot"
 )
 
 // ErrStopped says that the daemon ended before it could answer.
@@ -56,7 +57,7 @@ func (d *Daemon) Dump(ctx context.Context) error {
 func (d *Daemon) OnOffline(ctx context.Context, target string) error {
 	found := target == ""
 	err := d.do(ctx, func(ctx context.Context) {
-		found = d.follow(ctx, func(s *engine.SourceState) bool {
+		found = d.follow(ctx, func(s *snapshot.Source) bool {
 			return target == "" || target == s.Name || target == nameOrAddr(s)
 		}) || found
 	})
@@ -67,7 +68,7 @@ func (d *Daemon) OnOffline(ctx context.Context, target string) error {
 }
 
 // nameOrAddr is what a command calls a source that may have no address yet.
-func nameOrAddr(s *engine.SourceState) string {
+func nameOrAddr(s *snapshot.Source) string {
 	if s.Addr.IsValid() {
 		return s.Addr.String()
 	}
@@ -76,7 +77,7 @@ func nameOrAddr(s *engine.SourceState) string {
 
 // follow switches the sources that are meant on or off as there is a route to
 // them, and reports whether there was one.
-func (d *Daemon) follow(ctx context.Context, meant func(*engine.SourceState) bool) (found bool) {
+func (d *Daemon) follow(ctx context.Context, meant func(*snapshot.Source) bool) (found bool) {
 	snap := d.engine.Snapshot(d.opt.Clock.Read())
 	for i := range snap.Sources {
 		s := &snap.Sources[i]
@@ -97,7 +98,7 @@ func (d *Daemon) follow(ctx context.Context, meant func(*engine.SourceState) boo
 }
 
 // routed reports whether packets to the source would leave.
-func (d *Daemon) routed(s *engine.SourceState) bool {
+func (d *Daemon) routed(s *snapshot.Source) bool {
 	if !s.Addr.IsValid() {
 		return true
 	}

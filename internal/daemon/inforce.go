@@ -5,7 +5,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/status"
 )
 
@@ -28,7 +28,7 @@ func (d *Daemon) configuration(now clock.Reading) status.Config {
 
 // InForce returns what a server may say of the clock now, and the configuration
 // in force, which is only to be read. The error is that the daemon has ended.
-func (d *Daemon) InForce(ctx context.Context) (sys engine.System, cfg *config.Config, err error) {
+func (d *Daemon) InForce(ctx context.Context) (sys snapshot.System, cfg *config.Config, err error) {
 	err = d.do(ctx, func(context.Context) {
 		sys, cfg = d.engine.System(d.opt.Clock.Read()), d.applied
 	})

@@ -7,8 +7,8 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/snapshot"
 )
 
 // Interface is a logical interface of the router, as its network daemon knows
@@ -39,7 +39,7 @@ func (d *Daemon) NetworkChanged(ctx context.Context, all []Interface) error {
 		}
 		// What the configuration wants offline stays so until somebody says
 		// otherwise.
-		d.follow(ctx, func(s *engine.SourceState) bool {
+		d.follow(ctx, func(s *snapshot.Source) bool {
 			return !slices.ContainsFunc(d.applied.Sources, func(o config.Source) bool { return o.Offline && o.Name == s.Name })
 		})
 	})

@@ -7,9 +7,9 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
+	"ntsd/internal/snapshot"
 )
 
 // Clock is the clock that is kept: the kernel's, or its dry-run twin.
@@ -87,7 +87,7 @@ type Statistics interface {
 	// Record takes note of what an event has changed: before is a reading of the
 	// clocks from before it, s the state after it, which belongs to the receiver,
 	// and got the datagram if the event was one.
-	Record(before clock.Reading, s *engine.Snapshot, got *event.Received)
+	Record(before clock.Reading, s *snapshot.Snapshot, got *event.Received)
 }
 
 // Store keeps what outlives the process. Loading returns what is sound; what

@@ -14,6 +14,7 @@ import (
 	"ntsd/internal/refclock"
 	"ntsd/internal/selection"
 	"ntsd/internal/smooth"
+	"ntsd/internal/upstream"
 )
 
 // maxSlewPPM is the fastest slew: chrony's default (83333 ppm), which takes
@@ -26,7 +27,7 @@ const maxJitter = time.Second
 // engineConfig returns the configuration in force in the engine's terms.
 func (d *Daemon) engineConfig() engine.Config {
 	cfg := translate(d.applied)
-	cfg.Sources = slices.DeleteFunc(cfg.Sources, func(s engine.Source) bool { return d.changed.lacks(s.Name) })
+	cfg.Sources = slices.DeleteFunc(cfg.Sources, func(s upstream.Source) bool { return d.changed.lacks(s.Name) })
 	cfg.Sources = appendSources(cfg.Sources, d.applied, d.moreSources())
 	cfg.Leaps = d.leaps
 	cfg.OneShot, cfg.Floor, cfg.FloorFrom = d.opt.OneShot, d.opt.Floor, "the build"
@@ -94,7 +95,7 @@ func bootstrapMode(m config.BootstrapMode) bootstrap.Mode {
 
 // appendSources puts sources into the engine's terms. One without the key that it
 // wants is none: it would be asked as if it wanted no key.
-func appendSources(dst []engine.Source, c *config.Config, sources []config.Source) []engine.Source {
+func appendSources(dst []upstream.Source, c *config.Config, sources []config.Source) []upstream.Source {
 	for i := range sources {
 		if !c.Lacks(&sources[i]) {
 			dst = append(dst, engineSource(c, &sources[i]))
@@ -104,15 +105,15 @@ func appendSources(dst []engine.Source, c *config.Config, sources []config.Sourc
 }
 
 // engineSource puts a source of c into the engine's terms.
-func engineSource(c *config.Config, s *config.Source) engine.Source {
-	kind, local := engine.KindServer, uint16(0)
+func engineSource(c *config.Config, s *config.Source) upstream.Source {
+	kind, local := upstream.Server, uint16(0)
 	switch s.Kind {
 	case config.Pool:
-		kind = engine.KindPool
+		kind = upstream.Pool
 	case config.Peer:
-		kind, local = engine.KindPeer, c.Serve.Ports[0]
+		kind, local = upstream.Peer, c.Serve.Ports[0]
 	}
-	return engine.Source{
+	return upstream.Source{
 		Kind: kind, Name: s.Name, Port: s.Port, NTS: s.NTS, NTSPort: s.NTSPort, AEADs: s.AEADs,
 		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Key: c.Secret(s.Key), Operator: s.Operator, Family: family(s.Family),
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
@@ -125,14 +126,14 @@ func engineSource(c *config.Config, s *config.Source) engine.Source {
 }
 
 // engineClock puts a reference clock of c into the engine's terms.
-func engineClock(c *config.Config, i int) engine.Source {
+func engineClock(c *config.Config, i int) upstream.Source {
 	r := &c.RefClocks[i]
 	precision := r.Precision
 	if precision == 0 {
 		precision = c.SystemClock.Precision
 	}
-	return engine.Source{
-		Kind: engine.KindRefClock, Name: r.Name(i), MinPoll: r.Poll, MaxPoll: r.Poll,
+	return upstream.Source{
+		Kind: upstream.RefClock, Name: r.Name(i), MinPoll: r.Poll, MaxPoll: r.Poll,
 		MinSamples: r.MinSamples, MaxSamples: r.MaxSamples,
 		Select: selection.Options{NoSelect: r.NoSelect, Prefer: r.Prefer, Trust: r.Trust, Require: r.Require},
 		Ref: refclock.Config{

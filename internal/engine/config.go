@@ -16,7 +16,7 @@ import (
 // Config is everything the engine needs to know; it is replaced whole by
 // HandleConfig. The caller validates it.
 type Config struct {
-	Sources   []Source
+	Sources   []upstream.Source
 	Selection selection.Config // but for Orphan, which follows from Local
 	Local     local.Config
 	Smooth    smooth.Config
@@ -58,17 +58,3 @@ type MakeStep struct {
 	Threshold time.Duration
 	Limit     int
 }
-
-// Source is one configured server, pool or reference clock.
-type Source = upstream.Source
-
-// Kind tells how a source was configured.
-type Kind = upstream.Kind
-
-// The kinds.
-const (
-	KindServer   = upstream.Server
-	KindPool     = upstream.Pool
-	KindRefClock = upstream.RefClock
-	KindPeer     = upstream.Peer
-)

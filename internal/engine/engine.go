@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/memory"
 	"ntsd/internal/names"
 	"ntsd/internal/smooth"
+	"ntsd/internal/upstream"
 )
 
 // ErrNoSource says that a command's target names no source.
@@ -45,7 +46,7 @@ type Engine struct {
 
 	ladder  *bootstrap.Ladder
 	reserve bootstrap.Reserve
-	keeper  keeper
+	flash   bootstrap.Flash
 	found   names.Hosts
 }
 
@@ -108,7 +109,7 @@ func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Acti
 func (e *Engine) poll(now clock.Reading, peers bool, out []event.Action) []event.Action {
 	for _, s := range e.sources {
 		for _, m := range s.members {
-			if (s.cfg.Kind == KindPeer) == peers && now.Mono >= m.assoc.NextDeadline() {
+			if (s.cfg.Kind == upstream.Peer) == peers && now.Mono >= m.assoc.NextDeadline() {
 				out = m.assoc.HandleTimer(now, out)
 				e.selector.dirty = true
 			}
@@ -188,7 +189,7 @@ func (e *Engine) HandleDump(now clock.Reading, out []event.Action) []event.Actio
 
 // NextDeadline is when HandleTimer wants to be called.
 func (e *Engine) NextDeadline() clock.Mono {
-	next := min(e.selector.deadline, e.ladder.NextDeadline(), e.reserve.NextDeadline(), e.keeperDeadline())
+	next := min(e.selector.deadline, e.ladder.NextDeadline(), e.reserve.NextDeadline(), e.flashDeadline())
 	if !e.cfg.OneShot {
 		next = min(next, e.clock.NextDeadline())
 	}

@@ -11,6 +11,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
 	"ntsd/internal/selection"
+	"ntsd/internal/upstream"
 	"ntsd/internal/wire"
 )
 
@@ -158,7 +159,7 @@ func TestNearestIsNoWitness(t *testing.T) {
 		want    time.Duration // at least, and less than twice
 	}{{3, false, 20 * time.Millisecond}, {2, false, time.Millisecond}, {3, true, time.Millisecond}} {
 		w := newWorld(t, 25, 0)
-		var cfg []Source
+		var cfg []upstream.Source
 		for i := range c.servers {
 			s := server{delay: 20 * time.Millisecond}
 			if i == 0 {
@@ -182,7 +183,7 @@ func TestLeapNeedsMajority(t *testing.T) {
 	insert := func(h *wire.Header) { h.Leap = wire.LeapInsert }
 	for n := range 4 {
 		w := newWorld(t, 23, 0)
-		var cfg []Source
+		var cfg []upstream.Source
 		for i := range 3 {
 			s := server{}
 			if i < n {
@@ -343,7 +344,7 @@ func TestPool(t *testing.T) {
 		w.serve("pool.test", addr(i+1), server{dead: i == 1})
 	}
 	p := plainSource("pool.test")
-	p.Kind, p.MaxSources = KindPool, 4
+	p.Kind, p.MaxSources = upstream.Pool, 4
 	w.start(sources(p))
 	w.run(5 * time.Minute)
 	snap := w.eng.Snapshot(w.now)

@@ -15,6 +15,8 @@ import (
 	"ntsd/internal/local"
 	"ntsd/internal/selection"
 	ntpserver "ntsd/internal/server"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/upstream"
 )
 
 // home is a network of hosts that run an engine each, poll each other over
@@ -247,9 +249,9 @@ func (h *home) spread() time.Duration {
 
 // orphanage is the configuration of a host that polls those of the addresses.
 func orphanage(addrs ...string) Config {
-	var s []Source
+	var s []upstream.Source
 	for _, a := range addrs {
-		s = append(s, Source{Name: a, IBurst: true, MinPoll: 4, MaxPoll: 6})
+		s = append(s, upstream.Source{Name: a, IBurst: true, MinPoll: 4, MaxPoll: 6})
 	}
 	cfg := sources(s...)
 	cfg.Local = local.Config{
@@ -395,7 +397,7 @@ func TestLocal(t *testing.T) {
 			s.dead = !step.reply
 			w.run(step.after)
 			got := w.eng.System(w.now)
-			want := System{
+			want := snapshot.System{
 				Local: true, Stratum: 10, ReferenceID: local.ReferenceID(), ReferenceTime: w.now.Wall.Add(-64 * time.Second),
 			}
 			if got.Local != step.local || step.local && got != want {
@@ -425,7 +427,7 @@ func TestOrphansWithoutTrust(t *testing.T) {
 			cfg := orphanage(slices.Delete(slices.Clone(addrs), i, i+1)...)
 			cfg.Selection.AuthMode = mode
 			cfg.Bootstrap.Mode = bootstrap.ModeLadder
-			cfg.Sources = append(cfg.Sources, Source{Name: "203.0.113.9", NTS: true, Operator: "example.net", MinPoll: 6, MaxPoll: 6})
+			cfg.Sources = append(cfg.Sources, upstream.Source{Name: "203.0.113.9", NTS: true, Operator: "example.net", MinPoll: 6, MaxPoll: 6})
 			x.start(cfg)
 		}
 		h.run(time.Hour)

@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/mac"
 	"ntsd/internal/selection"
+	"ntsd/internal/upstream"
 	"ntsd/internal/wire"
 )
 
@@ -57,7 +58,7 @@ func TestSymmetricKeysDoNotVote(t *testing.T) {
 // liars do not outvote them, and a wrong key gives no time.
 func TestSymmetricKeysAreAuthenticated(t *testing.T) {
 	w := newWorld(t, 35, 0)
-	var all []Source
+	var all []upstream.Source
 	for i, name := range []string{"k.test", "wrong.test", "a.test", "b.test", "c.test"} {
 		srv, src := server{offset: time.Second}, plainSource(name)
 		if i < 2 {
@@ -116,7 +117,7 @@ func TestReloadedKey(t *testing.T) {
 func TestPeersGoFirst(t *testing.T) {
 	w := newWorld(t, 37, 0)
 	w.serve("a.test", addr(1), server{})
-	peer := Source{Kind: KindPeer, Name: addr(2), LocalPort: 123, MinPoll: 6, MaxPoll: 6}
+	peer := upstream.Source{Kind: upstream.Peer, Name: addr(2), LocalPort: 123, MinPoll: 6, MaxPoll: 6}
 	w.eng = New(sources(plainSource("a.test"), peer), w, w.now)
 	w.perform(w.eng.HandleStart(w.now, nil, nil, nil))
 	w.run(time.Minute)

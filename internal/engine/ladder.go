@@ -10,6 +10,7 @@ import (
 	"ntsd/internal/names"
 	"ntsd/internal/nts"
 	"ntsd/internal/selection"
+	"ntsd/internal/upstream"
 )
 
 // voter reports whether the source counts for the agreement, the trust and the
@@ -17,7 +18,7 @@ import (
 // certificate proves that name. Never one learnt from DHCP, of a pool, or
 // without a check of the name.
 func (s *source) voter() bool {
-	return s.cfg.NTS && !s.cfg.NoVal && s.cfg.Kind == KindServer && s.cfg.Operator != "" && !s.cfg.Select.NoSelect
+	return s.cfg.NTS && !s.cfg.NoVal && s.cfg.Kind == upstream.Server && s.cfg.Operator != "" && !s.cfg.Select.NoSelect
 }
 
 // ladderConfig is the configuration in the ladder's terms. A one-shot query
@@ -43,7 +44,8 @@ func (e *Engine) believed(now clock.Reading) clock.Wall {
 // Recall tells what the flash holds, before HandleStart. Without it nothing is
 // ever written there.
 func (e *Engine) Recall(b event.Boot, reserve []nts.Session) {
-	e.keeper = keeper{on: true, next: clock.Never, boot: b, reserve: reserve, filled: b.Time}
+	e.flash = bootstrap.NewFlash(b)
+	e.reserve = bootstrap.NewReserve(reserve)
 	e.found = names.NewHosts(b.Hosts)
 }
 
@@ -59,13 +61,12 @@ func (e *Engine) startLadder(now clock.Reading, out []event.Action) (clock.Readi
 		s := e.reserved(r)
 		return e.ladder.Climbing() && s != nil && !s.offline && !e.memory.Has(s.keys(), r.KEAddr) && !r.NotAfter.Before(e.ladder.Floor())
 	}
-	e.reserve.Start(now, e.keeper.reserve, want)
+	e.reserve.Start(now, want)
 	for _, s := range e.sources {
 		if e.reserve.Holds(s.cfg.Name) {
 			e.want(s) // meanwhile: it may have moved
 		}
 	}
-	e.keeper.reserve = nil
 	return now, out
 }
 

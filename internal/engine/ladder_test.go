@@ -7,10 +7,11 @@ import (
 	"ntsd/internal/bootstrap"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
+	"ntsd/internal/upstream"
 )
 
 // ladderSource is one that counts.
-func ladderSource(name string) Source {
+func ladderSource(name string) upstream.Source {
 	s := ntsSource(name)
 	s.Operator = name
 	return s
@@ -20,7 +21,7 @@ func ladderSource(name string) Source {
 func climbers(t *testing.T, seed uint64) (*world, []*server, Config) {
 	w := newWorld(t, seed, -time.Duration(epoch))
 	var servers []*server
-	var all []Source
+	var all []upstream.Source
 	for i, name := range []string{"a.test", "b.test", "c.test"} {
 		servers = append(servers, w.serve(name, addr(i+1), server{nts: true, keyID: 1}))
 		all = append(all, ladderSource(name))
@@ -78,7 +79,7 @@ func TestNoLadder(t *testing.T) {
 		t.Errorf("one-shot: got %v", got)
 	}
 	w, _, cfg = climbers(t, 32)
-	cfg.Sources[0].NoVal, cfg.Sources[1].Kind, cfg.Sources[2].Operator = true, KindPool, ""
+	cfg.Sources[0].NoVal, cfg.Sources[1].Kind, cfg.Sources[2].Operator = true, upstream.Pool, ""
 	w.start(cfg)
 	w.run(5 * time.Second)
 	if got := w.eng.Snapshot(w.now).Bootstrap.Phase; got != bootstrap.PhaseOff || w.kes[0].Verify.Tentative {

@@ -10,6 +10,8 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/local"
 	"ntsd/internal/selection"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/upstream"
 )
 
 // house is the state of the local reference and of the election among orphans.
@@ -75,19 +77,19 @@ func (e *Engine) mayFollow(i int) bool {
 	l, x := &e.cfg.Local, &e.selector
 	s, _ := e.find(x.members[i].assoc.ID())
 	return l.Enabled && l.Orphan && !e.cfg.OneShot && e.ladder.Phase() == bootstrap.PhaseSearching &&
-		s.cfg.Kind == KindServer && x.candidates[i].Stratum >= l.Stratum
+		s.cfg.Kind == upstream.Server && x.candidates[i].Stratum >= l.Stratum
 }
 
 // houseSystem is what a server says of a clock that is its own reference, whose
 // error is unknown as the stratum says, or that follows an orphan without being
 // synchronised.
-func (e *Engine) houseSystem(now clock.Reading) System {
-	s := System{Local: true, Stratum: e.cfg.Local.Stratum, ReferenceID: local.ReferenceID(), ReferenceTime: now.Wall.Add(-local.Refresh)}
+func (e *Engine) houseSystem(now clock.Reading) snapshot.System {
+	s := snapshot.System{Local: true, Stratum: e.cfg.Local.Stratum, ReferenceID: local.ReferenceID(), ReferenceTime: now.Wall.Add(-local.Refresh)}
 	_, m := e.find(e.house.guest)
 	if e.isLocal(now) || m == nil {
 		return s
 	}
-	return System{
+	return snapshot.System{
 		Orphan: true, Stratum: s.Stratum + 1, ReferenceID: assoc.ReferenceID(m.assoc.Addr()),
 		ReferenceTime: e.clock.Stats().ReferenceTime, RootDelay: e.clock.RootDelay(), RootDispersion: e.clock.RootDispersion(now),
 	}

@@ -3,37 +3,15 @@ package engine
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
-	"ntsd/internal/selection"
 )
 
-// Implementation constants of what is written to flash.
-const (
-	// keepEvery is the time between two writes of a running daemon.
-	keepEvery = 24 * time.Hour
-	// keepSoon is how long the first write after the start waits for the keys
-	// of all servers.
-	keepSoon = 5 * time.Second
-	// keepApart is the least age of a reserve that is filled again at the stop:
-	// the flash is worth more than cookies that are an hour younger.
-	keepApart = time.Hour
-	// driftWorth is a drift that is known too badly to be kept.
-	driftWorth clock.Rate = 10e-6
-)
-
-// keeper decides when the flash is written.
-type keeper struct {
-	on      bool // there is flash
-	boot    event.Boot
-	reserve []nts.Session // until the start
-	next    clock.Mono    // Never until the time was trusted
-	filled  clock.Wall    // when the reserve was written, at the latest
-}
+// driftWorth is a drift that is known too badly to be kept.
+const driftWorth clock.Rate = 10e-6
 
 // trusted reports whether the time may be believed after a reboot: a liar must
 // not poison the next one.
@@ -48,38 +26,23 @@ func (e *Engine) trusted() bool {
 // a near plain one may be followed all the same.
 func (e *Engine) vouched() bool {
 	for i, m := range e.selector.members {
-		switch e.selector.result.States[i] {
-		case selection.StateSelected, selection.StateCombined, selection.StateUnused, selection.StateOutlier:
-			if m.assoc.Authenticated() && m.assoc.Strict() {
-				return true
-			}
+		if e.selector.result.States[i].Agrees() && m.assoc.Authenticated() && m.assoc.Strict() {
+			return true
 		}
 	}
 	return false
 }
 
-func (e *Engine) keeperDeadline() clock.Mono {
-	if !e.keeper.on || !e.trusted() {
+func (e *Engine) flashDeadline() clock.Mono {
+	if !e.trusted() {
 		return clock.Never
 	}
-	return e.keeper.next
+	return e.flash.NextDeadline()
 }
 
-// keep writes the flash when that is due: after the first synchronisation if
-// it holds nothing of use, then once a day.
+// keep writes the flash when that is due.
 func (e *Engine) keep(now clock.Reading, out []event.Action) []event.Action {
-	k := &e.keeper
-	if !k.on || !e.trusted() {
-		return out
-	}
-	if k.next == clock.Never {
-		k.next = now.Mono.Add(keepEvery)
-		age := e.believed(now).Sub(k.boot.Time).Duration()
-		if k.boot.Time == 0 || age > keepEvery || e.reserving() && e.reserve.Low() {
-			k.next = now.Mono.Add(keepSoon)
-		}
-	}
-	if now.Mono < k.next {
+	if !e.trusted() || !e.flash.Due(now, e.believed(now), e.reserving() && e.reserve.Low()) {
 		return out
 	}
 	return e.persist(now, out)
@@ -90,26 +53,24 @@ func (e *Engine) reserving() bool { return e.ladder.Phase() == bootstrap.PhaseDo
 
 // persist writes what a boot needs, if the time is trusted.
 func (e *Engine) persist(now clock.Reading, out []event.Action) []event.Action {
-	k := &e.keeper
-	if !k.on || !e.trusted() {
+	if !e.flash.On() || !e.trusted() {
 		return out
 	}
-	k.next = now.Mono.Add(keepEvery)
 	p := event.Persist{State: e.bootState(now)}
-	if old := p.State.Time.Sub(k.filled).Duration() >= keepApart; e.reserving() && (old || e.reserve.Low()) {
+	if e.reserving() && (e.flash.Old(p.State.Time) || e.reserve.Low()) {
 		out, p.Reserve = e.setAside(now, out)
-		p.Fill, k.filled = true, p.State.Time
+		p.Fill = true
 	}
-	k.boot = p.State
+	e.flash.Written(now, &p)
 	return append(out, p)
 }
 
 // bootState gathers what survives a reboot.
 func (e *Engine) bootState(now clock.Reading) event.Boot {
-	st := e.clock.Stats()
+	st, old := e.clock.Stats(), e.flash.Holds()
 	b := event.Boot{
 		Time: e.believed(now), TimeError: e.clock.RootDelay()/2 + e.clock.RootDispersion(now) - e.clock.Correction(now).Abs(),
-		Rate: e.keeper.boot.Rate, Skew: e.keeper.boot.Skew, RateKnown: e.keeper.boot.RateKnown,
+		Rate: old.Rate, Skew: old.Skew, RateKnown: old.RateKnown,
 		Hosts: e.found.List(), Backoffs: e.backoffs(now),
 	}
 	if st.Updates > 0 && st.Skew <= driftWorth {

@@ -13,6 +13,7 @@ import (
 	"ntsd/internal/refclock"
 	"ntsd/internal/refdata"
 	"ntsd/internal/selection"
+	"ntsd/internal/upstream"
 	"ntsd/internal/wire"
 )
 
@@ -59,9 +60,9 @@ func (w *world) clock(path string, read func() event.Measurement) {
 }
 
 // refSource is a reference clock with the path for its name.
-func refSource(driver refdata.Driver, name string) Source {
-	return Source{
-		Kind: KindRefClock, Name: name, MinPoll: 4, MaxPoll: 4,
+func refSource(driver refdata.Driver, name string) upstream.Source {
+	return upstream.Source{
+		Kind: upstream.RefClock, Name: name, MinPoll: 4, MaxPoll: 4,
 		Ref: refclock.Config{
 			Spec: refdata.Spec{Driver: driver, Path: name}, RefID: name, Poll: 4, Delay: time.Nanosecond, Precision: time.Microsecond,
 		},
@@ -85,7 +86,7 @@ func TestReferenceClock(t *testing.T) {
 		t.Errorf("we say %+v of ourselves", sys)
 	}
 	s := w.source(0)
-	if s.Kind != KindRefClock || s.State != selection.StateSelected || s.Reach != 0xff || s.Stratum != 0 || s.Auth.NTS || s.Counters.Good < 60 {
+	if s.Kind != upstream.RefClock || s.State != selection.StateSelected || s.Reach != 0xff || s.Stratum != 0 || s.Auth.NTS || s.Counters.Good < 60 {
 		t.Errorf("%+v", s)
 	}
 	if tr := w.eng.Snapshot(w.now).Tracking; tr.ReferenceName != "GPS" || tr.ReferenceAddr.IsValid() || tr.Authenticated {

@@ -6,12 +6,13 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/selection"
+	"ntsd/internal/snapshot"
 )
 
 // Snapshot describes the whole state.
-func (e *Engine) Snapshot(now clock.Reading) Snapshot {
+func (e *Engine) Snapshot(now clock.Reading) snapshot.Snapshot {
 	e.evaluate(now)
-	snap := Snapshot{Now: now, Tracking: e.tracking(now), Smoothing: e.smooth.Report(now.Mono), NTS: e.env.NTS}
+	snap := snapshot.Snapshot{Now: now, Tracking: e.tracking(now), Smoothing: e.smooth.Report(now.Mono), NTS: e.env.NTS}
 	for _, s := range e.sources {
 		for _, m := range s.members {
 			snap.Sources = append(snap.Sources, e.sourceState(now, s, m))
@@ -25,9 +26,9 @@ func (e *Engine) Snapshot(now clock.Reading) Snapshot {
 	return snap
 }
 
-func (e *Engine) tracking(now clock.Reading) Tracking {
+func (e *Engine) tracking(now clock.Reading) snapshot.Tracking {
 	st, sys := e.clock.Stats(), e.System(now)
-	t := Tracking{
+	t := snapshot.Tracking{
 		Synchronised: e.sync.on, Since: e.sync.since,
 		Correction: e.clock.Correction(now), LastOffset: st.LastOffset, RMSOffset: st.RMSOffset,
 		Frequency: st.Frequency, Residual: st.Residual, Skew: st.Skew,
@@ -59,11 +60,11 @@ func (e *Engine) tracking(now clock.Reading) Tracking {
 }
 
 // sourceState describes one association after evaluate.
-func (e *Engine) sourceState(now clock.Reading, s *source, m *member) SourceState {
+func (e *Engine) sourceState(now clock.Reading, s *source, m *member) snapshot.Source {
 	a, x := m.assoc, &e.selector
 	i := x.index(a.ID())
 	c, est := &x.candidates[i], &x.estimates[i]
-	st := SourceState{
+	st := snapshot.Source{
 		ID: a.ID(), Name: s.cfg.Name, Addr: a.Addr(), Port: s.cfg.Port, Interface: s.cfg.Interface, Kind: s.cfg.Kind,
 		Operator: s.cfg.Operator, Options: s.cfg.Select, Effective: s.cfg.Select,
 		Online: a.Online(), Burst: a.Bursting(), Reach: a.Reach(), Stratum: c.Stratum,
@@ -86,7 +87,7 @@ func (e *Engine) sourceState(now clock.Reading, s *source, m *member) SourceStat
 		st.Lo, st.Hi = x.result.Lo[i], x.result.Hi[i]
 	}
 	st.Mark, st.Letter = st.State.Mark(), st.State.Letter()
-	if st.State != selection.StateSelected && st.State != selection.StateCombined {
+	if !st.State.Counts() {
 		st.Why = st.State.String()
 		if why := a.Problem(); why != "" && a.Reach() == 0 {
 			st.Why = why
@@ -102,8 +103,8 @@ func (e *Engine) sourceState(now clock.Reading, s *source, m *member) SourceStat
 }
 
 // unresolved describes a source without an association.
-func (e *Engine) unresolved(s *source) SourceState {
-	st := SourceState{
+func (e *Engine) unresolved(s *source) snapshot.Source {
+	st := snapshot.Source{
 		Name: s.cfg.Name, Port: s.cfg.Port, Kind: s.cfg.Kind, Operator: s.cfg.Operator,
 		Options: s.cfg.Select, Effective: s.cfg.Select, Online: !s.offline, Poll: int8(s.cfg.MinPoll),
 		State: selection.StateUnreachable, Why: s.trouble,

@@ -133,7 +133,7 @@ func candidate(now clock.Reading, s *source, a *assoc.Assoc) (selection.Candidat
 	last := a.Last().Header
 	est, ready := a.Estimate(now.Mono)
 	c := selection.Candidate{
-		Stratum: last.Stratum, Reachable: a.Reach() != 0, Ready: ready, Synchronised: a.Synchronised(),
+		Stratum: last.Stratum, Leap: last.Leap, Reachable: a.Reach() != 0, Ready: ready, Synchronised: a.Synchronised(),
 		Authenticated: a.Authenticated(), Reference: s.ref != nil, Online: a.Online(), Options: s.cfg.Select,
 		Address: assoc.ReferenceID(a.Addr()), Own: assoc.ReferenceID(a.Last().Local),
 	}
@@ -218,7 +218,7 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 	fresh, doubted, companion := false, false, true
 	for i, m := range x.members {
 		st := x.result.States[i]
-		counts := st == selection.StateSelected || st == selection.StateCombined
+		counts := st.Counts()
 		fresh = fresh || counts != m.counted
 		m.counted = counts
 		if counts {
@@ -261,8 +261,7 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 // believed with what the others say.
 func (x *selector) learnTies(now clock.Reading) {
 	for i, near := range x.members {
-		st := x.result.States[i]
-		if !near.fresh || x.result.Tied[i] || st != selection.StateSelected && st != selection.StateCombined {
+		if !near.fresh || x.result.Tied[i] || !x.result.States[i].Counts() {
 			continue
 		}
 		at, sd := near.assoc.Sample()
@@ -282,32 +281,11 @@ func (x *selector) doubt(now clock.Reading, est filter.Estimate) time.Duration {
 	return max(x.result.TrueHi-offset, offset-x.result.TrueLo).Duration()
 }
 
-// leap is what the majority of those that tell the time say, of the
-// authenticated ones where there are any: one server announces no leap second.
-// Where nobody does, the list of leap seconds may know better.
+// leap is what the majority announces. Where nobody does, the list of leap
+// seconds may know better.
 func (e *Engine) leap(now clock.Reading) event.Leap {
-	x := &e.selector
-	var votes [2][4]int
-	var total [2]int
-	for i, m := range x.members {
-		switch x.result.States[i] {
-		case selection.StateSelected, selection.StateCombined, selection.StateUnused, selection.StateOutlier:
-			class := 0
-			if m.assoc.Authenticated() {
-				class = 1
-			}
-			votes[class][m.assoc.Last().Header.Leap&3]++
-			total[class]++
-		}
-	}
-	class := 0
-	if total[1] > 0 {
-		class = 1
-	}
-	for _, l := range []wire.Leap{wire.LeapInsert, wire.LeapDelete} {
-		if 2*votes[class][l] > total[class] {
-			return event.Leap(l)
-		}
+	if l := e.selector.result.Leap(e.selector.candidates); l != wire.LeapNone {
+		return event.Leap(l)
 	}
 	switch e.cfg.Leaps.Leap(now.Wall) {
 	case 1:

@@ -6,6 +6,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/smooth"
+	"ntsd/internal/snapshot"
 )
 
 // ErrNotSmoothing says that smoothing is not configured.
@@ -66,7 +67,7 @@ func (e *Engine) handleSmoothing(now clock.Reading, kind event.CommandKind) erro
 }
 
 // smoothed says of the clock what is true of the time that is served.
-func (e *Engine) smoothed(now clock.Reading, s System) System {
+func (e *Engine) smoothed(now clock.Reading, s snapshot.System) snapshot.System {
 	s.Served = e.smooth.Plan()
 	if !s.Served.Active || s.Leap == event.LeapUnsynchronised {
 		return s

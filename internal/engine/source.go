@@ -12,6 +12,7 @@ import (
 	"ntsd/internal/memory"
 	"ntsd/internal/names"
 	"ntsd/internal/selection"
+	"ntsd/internal/upstream"
 )
 
 // Implementation constants of choosing addresses.
@@ -26,7 +27,7 @@ const (
 
 // source is one configured server or pool and its associations.
 type source struct {
-	cfg     Source
+	cfg     upstream.Source
 	literal bool // the name is an address
 	offline bool // new associations start so
 	addrs   names.Addresses
@@ -50,10 +51,10 @@ type member struct {
 	tie         selection.Tie
 }
 
-func newSource(cfg Source) *source {
+func newSource(cfg upstream.Source) *source {
 	cfg.SetDefaults()
 	s := &source{cfg: cfg, offline: cfg.Offline, refreshAt: clock.Never}
-	if cfg.Kind == KindRefClock {
+	if cfg.Kind == upstream.RefClock {
 		s.literal = true
 		s.addrs = names.Addresses{{Addr: refAddr(cfg.Name)}}
 	} else if a, err := netip.ParseAddr(cfg.Name); err == nil {
@@ -70,7 +71,7 @@ func (s *source) keys() memory.Source {
 
 // wanted is how many associations the source should have.
 func (s *source) wanted() int {
-	if s.cfg.Kind == KindPool {
+	if s.cfg.Kind == upstream.Pool {
 		return s.cfg.MaxSources
 	}
 	return 1
@@ -171,7 +172,7 @@ func (e *Engine) add(now clock.Reading, s *source, addr netip.Addr, out []event.
 		cfg.Rate, cfg.RateSD = st.Frequency, st.Skew
 	}
 	m := &member{}
-	if s.cfg.Kind == KindRefClock {
+	if s.cfg.Kind == upstream.RefClock {
 		m.assoc = e.addReference(now, s, cfg)
 	} else {
 		m.assoc = assoc.New(cfg, &e.env, now)

@@ -8,7 +8,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
-	"ntsd/internal/smooth"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/symmetric"
 	"ntsd/internal/wire"
 )
@@ -31,29 +31,8 @@ type synchronisation struct {
 	strict        bool // keys whose certificates were judged at a trusted time vouch for it
 }
 
-// System is what a server may say about its own clock (RFC 5905 section 11.1).
-// While the clock is not synchronised Leap is event.LeapUnsynchronised and
-// Stratum 0, unless it is its own reference.
-type System struct {
-	Local          bool // the clock is its own reference
-	Orphan         bool // it follows one that is
-	Leap           event.Leap
-	Stratum        uint8
-	ReferenceID    wire.ReferenceID
-	ReferenceTime  clock.Wall // wall time of the last update
-	RootDelay      time.Duration
-	RootDispersion time.Duration
-	// Served is the time to serve, where it is Active: not what the clock shows.
-	// All the rest is true of it.
-	Served smooth.Plan
-}
-
-// True reports whether the time is that of servers which know it: neither the
-// clock's own nor an orphan's.
-func (s *System) True() bool { return s.Leap != event.LeapUnsynchronised && !s.Local && !s.Orphan }
-
 // System returns what a server may say now.
-func (e *Engine) System(now clock.Reading) System {
+func (e *Engine) System(now clock.Reading) snapshot.System {
 	e.followLeap(now)
 	s := e.systemOfClock(now)
 	if !e.smooth.Plan().Active && e.clock.LeapClose(now) {
@@ -78,18 +57,18 @@ func (e *Engine) self(now clock.Reading) wire.Header {
 	return h
 }
 
-func (e *Engine) systemOfClock(now clock.Reading) System {
+func (e *Engine) systemOfClock(now clock.Reading) snapshot.System {
 	if e.isLocal(now) || e.guest() {
 		return e.houseSystem(now)
 	}
-	s := System{
+	s := snapshot.System{
 		Leap: e.clock.Stats().Leap, Stratum: e.sync.stratum, ReferenceID: assoc.ReferenceID(e.sync.addr),
 		ReferenceTime: e.clock.Stats().ReferenceTime,
 		RootDelay:     e.clock.RootDelay(), RootDispersion: e.clock.RootDispersion(now),
 	}
 	// Our rule: beyond the maximum root distance nothing that we say is true.
 	if !e.sync.on || s.RootDelay/2+s.RootDispersion >= maxRootDistance {
-		return System{Leap: event.LeapUnsynchronised}
+		return snapshot.System{Leap: event.LeapUnsynchronised}
 	}
 	s.Orphan = e.cfg.Local.Orphan && s.Stratum > e.cfg.Local.Stratum
 	return s

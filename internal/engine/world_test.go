@@ -14,6 +14,8 @@ import (
 	"ntsd/internal/ntptime"
 	"ntsd/internal/nts"
 	"ntsd/internal/siv"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/upstream"
 	"ntsd/internal/wire"
 )
 
@@ -433,7 +435,7 @@ func (w *world) count(kind event.NoticeKind) (n int) {
 }
 
 // source returns the state of the only, or the i-th, source.
-func (w *world) source(i int) SourceState {
+func (w *world) source(i int) snapshot.Source {
 	w.t.Helper()
 	snap := w.eng.Snapshot(w.now)
 	if i >= len(snap.Sources) {
@@ -442,15 +444,15 @@ func (w *world) source(i int) SourceState {
 	return snap.Sources[i]
 }
 
-func ntsSource(name string) Source {
-	return Source{Name: name, NTS: true, IBurst: true, MinPoll: 6, MaxPoll: 10}
+func ntsSource(name string) upstream.Source {
+	return upstream.Source{Name: name, NTS: true, IBurst: true, MinPoll: 6, MaxPoll: 10}
 }
 
-func plainSource(name string) Source {
-	return Source{Name: name, IBurst: true, MinPoll: 6, MaxPoll: 10}
+func plainSource(name string) upstream.Source {
+	return upstream.Source{Name: name, IBurst: true, MinPoll: 6, MaxPoll: 10}
 }
 
-func sources(s ...Source) Config {
+func sources(s ...upstream.Source) Config {
 	return Config{Sources: s, MakeStep: MakeStep{Threshold: time.Second, Limit: 3}}
 }
 

@@ -14,11 +14,11 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
 	"ntsd/internal/server"
 	"ntsd/internal/siv"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/status"
 )
 
@@ -139,7 +139,7 @@ type ntsServer struct {
 // refreshNTS sees to the cookie keys, and returns those that the workers should
 // have: nil where NTS is off. An NTP server may have a fleet's keys without
 // establishing any.
-func (r *Responder) refreshNTS(cfg *config.Config, sys engine.System, now clock.Wall) *server.Rotation {
+func (r *Responder) refreshNTS(cfg *config.Config, sys snapshot.System, now clock.Wall) *server.Rotation {
 	n := &cfg.NTSServer
 	if !n.Enabled && n.KeysFile == "" || len(cfg.Allow) == 0 {
 		r.nts.rotation = nil

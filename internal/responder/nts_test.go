@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
 	"ntsd/internal/server"
 	"ntsd/internal/siv"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/status"
 	"ntsd/internal/wire"
 )
@@ -186,10 +186,10 @@ func TestCookieKeysAreKept(t *testing.T) {
 		old := server.Rotation{Made: base().Add(-100 * time.Hour), Keys: []nts.CookieKey{{ID: 7}}}
 		b.change(func() {
 			b.keys.saved = []server.Rotation{old}
-			b.sys = engine.System{Leap: event.LeapUnsynchronised}
+			b.sys = snapshot.System{Leap: event.LeapUnsynchronised}
 			b.cfg = withNTS(nil)
 		})
-		for _, unknown := range []engine.System{{Leap: event.LeapUnsynchronised}, {Local: true, Stratum: 10}, {Orphan: true, Stratum: 11}} {
+		for _, unknown := range []snapshot.System{{Leap: event.LeapUnsynchronised}, {Local: true, Stratum: 10}, {Orphan: true, Stratum: 11}} {
 			b.change(func() { b.sys = unknown })
 			pass(time.Hour)
 			if len(b.keys.saved) != 1 {

@@ -11,10 +11,10 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
 	"ntsd/internal/smooth"
+	"ntsd/internal/snapshot"
 )
 
 // Implementation constants.
@@ -81,7 +81,7 @@ type Options struct {
 	// Interfaces calls f for each network interface that is up.
 	Interfaces func(f func(name string, index uint32, subnets []netip.Prefix)) error
 	// InForce returns what may be said of the clock, and the configuration.
-	InForce func(context.Context) (engine.System, *config.Config, error)
+	InForce func(context.Context) (snapshot.System, *config.Config, error)
 	// Changed tells that the configuration, or if Follows the interfaces, may
 	// have changed. It has room for one word; more are not needed.
 	Changed <-chan struct{}

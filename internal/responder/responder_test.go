@@ -18,11 +18,11 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/server"
 	"ntsd/internal/smooth"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/wire"
 )
 
@@ -129,7 +129,7 @@ type bed struct {
 	cancel context.CancelFunc
 
 	mu         sync.Mutex
-	sys        engine.System
+	sys        snapshot.System
 	cfg        *config.Config
 	ended      error
 	shift      clock.Offset
@@ -176,7 +176,7 @@ func (b *bed) listen(port uint16, n int) ([]Port, error) {
 	return all, nil
 }
 
-func (b *bed) inForce(context.Context) (engine.System, *config.Config, error) {
+func (b *bed) inForce(context.Context) (snapshot.System, *config.Config, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asked++
@@ -251,8 +251,8 @@ func run(t *testing.T, workers int, test func(t *testing.T, b *bed)) {
 	})
 }
 
-func goodSystem() engine.System {
-	return engine.System{
+func goodSystem() snapshot.System {
+	return snapshot.System{
 		Leap: event.LeapNone, Stratum: 2, ReferenceID: wire.ReferenceID{192, 0, 2, 1}, ReferenceTime: base(),
 		RootDelay: 20 * time.Millisecond, RootDispersion: time.Millisecond,
 	}
@@ -345,7 +345,7 @@ func TestStampsOfAnotherScale(t *testing.T) {
 
 func TestUnsynchronised(t *testing.T) {
 	run(t, 1, func(t *testing.T, b *bed) {
-		b.change(func() { b.sys = engine.System{Leap: event.LeapUnsynchronised} })
+		b.change(func() { b.sys = snapshot.System{Leap: event.LeapUnsynchronised} })
 		pass(1500 * time.Millisecond)
 		h := parse(t, b.ask(t, b.ports[123][0], b.request("198.51.100.7:4000", plain())))
 		if h.Leap != wire.LeapUnknown || h.Stratum != 0 {
@@ -357,7 +357,7 @@ func TestUnsynchronised(t *testing.T) {
 func TestLocalClock(t *testing.T) {
 	run(t, 1, func(t *testing.T, b *bed) {
 		b.change(func() {
-			b.sys = engine.System{Local: true, Stratum: 8, ReferenceID: wire.ReferenceID{127, 127, 1, 1}, ReferenceTime: base()}
+			b.sys = snapshot.System{Local: true, Stratum: 8, ReferenceID: wire.ReferenceID{127, 127, 1, 1}, ReferenceTime: base()}
 		})
 		pass(1500 * time.Millisecond)
 		h := parse(t, b.ask(t, b.ports[123][0], b.request("198.51.100.7:4000", plain())))

@@ -69,3 +69,9 @@ func (s State) String() string {
 	}
 	return stateText[s].words
 }
+
+// Counts reports whether the source has a share in what the clock is told.
+func (s State) Counts() bool { return s == StateSelected || s == StateCombined }
+
+// Agrees reports whether the source is of the majority, with a share or without.
+func (s State) Agrees() bool { return s.Counts() || s == StateUnused || s == StateOutlier }

@@ -85,6 +85,7 @@ type Candidate struct {
 	SD            time.Duration // standard deviation of Offset
 	Tie           Tie           // of a far source to the near ones
 	Stratum       uint8
+	Leap          wire.Leap // as it announces
 	Reachable     bool
 	Ready         bool // has enough samples
 	Synchronised  bool // the source's leap and stratum say so

@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/snapshot"
 )
 
 const (
@@ -52,7 +53,7 @@ type Look struct {
 	Wrong    clock.Offset  // true time less the client's clock
 	Believed clock.Offset  // the same as the client sees it
 	Bound    time.Duration // that the client states for it; 0: not synchronised
-	Snapshot engine.Snapshot
+	Snapshot snapshot.Snapshot
 }
 
 // truth is civil time at t.

@@ -6,18 +6,19 @@ import (
 	"strings"
 	"time"
 
-	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/ntpq"
 	"ntsd/internal/ntptime"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/standing"
+	"ntsd/internal/upstream"
 )
 
 // measurement is a valid reply and what it says of its source.
 type measurement struct {
 	sent, arrived clock.Wall // by the disciplined clock, before it was set by this
-	source        engine.SourceState
+	source        snapshot.Source
 	accepted      bool    // it has changed the estimate
 	lost, bogus   int     // requests without a reply and false replies since the last valid one
 	stress        float64 // how far off the estimate before was, in its own error bounds
@@ -26,7 +27,7 @@ type measurement struct {
 // update is one of the clock.
 type update struct {
 	at       clock.Wall
-	tracking engine.Tracking
+	tracking snapshot.Tracking
 	who      string        // is followed
 	combined int           // sources
 	sd       time.Duration // of the offset
@@ -35,8 +36,8 @@ type update struct {
 }
 
 // label is how a line names a source: a clock of this machine has no address.
-func label(s *engine.SourceState) string {
-	if s.Kind == engine.KindRefClock {
+func label(s *snapshot.Source) string {
+	if s.Kind == upstream.RefClock {
 		return s.Name
 	}
 	return s.Addr.String()
@@ -131,13 +132,13 @@ func appendRawstats(dst []byte, m *measurement) []byte {
 
 // tests is three groups of digits, 1 for each that was passed, as chrony has
 // them.
-func tests(x *assoc.Exchange) string {
+func tests(x *standing.Exchange) string {
 	return fmt.Sprintf("%03b %03b %04b", x.Tests[0]&7, x.Tests[1]&7, x.Tests[2]&15)
 }
 
 // synchronised reports whether the tests 1 to 7 were passed, without which chrony
 // has no line in measurements.
-func synchronised(x *assoc.Exchange) bool { return x.Tests[0]&7 == 7 && x.Tests[1]&7 == 7 }
+func synchronised(x *standing.Exchange) bool { return x.Tests[0]&7 == 7 && x.Tests[1]&7 == 7 }
 
 // appendMeasurements is chrony's line for a reply. Positive: our clock is slow.
 func appendMeasurements(dst []byte, m *measurement) []byte {

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/ntptime"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/standing"
 	"ntsd/internal/wire"
 )
 
@@ -34,9 +35,9 @@ func second(hour, minute, second, ms int) clock.Wall {
 // reply is the one of which the recorded lines tell.
 func reply() measurement {
 	return measurement{
-		source: engine.SourceState{
+		source: snapshot.Source{
 			Addr: netip.MustParseAddr("2001:db8::1"), Mark: '?', Reach: 1, Poll: 0,
-			Last: engine.Exchange{
+			Last: standing.Exchange{
 				Valid: true, Local: netip.MustParseAddr("2001:db8::3"), Tests: [3]uint16{7, 7, 15}, Sent: event.StampKernel, Received: event.StampKernel,
 				Header: wire.Header{Version: 4, Mode: wire.ModeServer, Stratum: 2, Precision: -25, ReferenceID: wire.ReferenceID{127, 127, 1, 1}},
 			},
@@ -74,14 +75,14 @@ func TestChronyStatistics(t *testing.T) {
 
 func TestChronyTracking(t *testing.T) {
 	u := update{at: second(10, 1, 57, 100), who: "2001:db8::1", combined: 1, sd: 2708, maxError: 107800}
-	u.tracking = engine.Tracking{
+	u.tracking = snapshot.Tracking{
 		Stratum: 3, Frequency: clock.RatePPM(1.467), Skew: clock.RatePPM(10.739),
 		LastOffset: -2291, Correction: 5352 - 2291, RootDelay: 30020, RootDisp: 12050,
 	}
 	if got, want := string(appendTracking(nil, &u)), recorded(t, "chrony-4.3-tracking.log", 5); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	u = update{at: second(10, 1, 53, 0), who: "0.0.0.0", tracking: engine.Tracking{Leap: event.LeapUnsynchronised}}
+	u = update{at: second(10, 1, 53, 0), who: "0.0.0.0", tracking: snapshot.Tracking{Leap: event.LeapUnsynchronised}}
 	if got := string(appendTracking(nil, &u)); !strings.HasPrefix(got, "2026-11-22 10:01:53 0.0.0.0          0      0.000") || !strings.Contains(got, " ?  0 ") {
 		t.Errorf("unsynchronised: got %q", got)
 	}
@@ -102,11 +103,11 @@ func TestBanners(t *testing.T) {
 
 func TestNTPsecLoopstats(t *testing.T) {
 	u := update{at: second(10, 2, 4, 262), poll: 3}
-	u.tracking = engine.Tracking{Correction: 93800, RMSOffset: 60}
+	u.tracking = snapshot.Tracking{Correction: 93800, RMSOffset: 60}
 	if got, want := string(appendLoopstats(nil, &u)), recorded(t, "ntpsec-1.2.2-loopstats", 2); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	u.tracking = engine.Tracking{Correction: -1500, RMSOffset: 2e6, Frequency: clock.RatePPM(-13.77819), Skew: clock.RatePPM(0.01338)}
+	u.tracking = snapshot.Tracking{Correction: -1500, RMSOffset: 2e6, Frequency: clock.RatePPM(-13.77819), Skew: clock.RatePPM(0.01338)}
 	if got, want := string(appendLoopstats(nil, &u)), "61366 36124.262 -0.000001500 -13.778190 0.002000000 0.013380 3\n"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -146,7 +147,7 @@ func TestNTPsecRawstats(t *testing.T) {
 }
 
 func TestClockstats(t *testing.T) {
-	m := measurement{arrived: second(0, 8, 45, 624), source: engine.SourceState{Name: "GPS(0)"}}
+	m := measurement{arrived: second(0, 8, 45, 624), source: snapshot.Source{Name: "GPS(0)"}}
 	m.source.Last.Offset, m.source.Last.Dispersion = -1500, 1000
 	if got, want := string(appendClockstats(nil, &m)), "61366 525.624 GPS(0) -0.000001500 0.000001000\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -13,9 +13,10 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/selection"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/upstream"
 )
 
 // Implementation constants.
@@ -96,25 +97,25 @@ func (l *Log) Dropped() uint64 { return l.dropped.Load() }
 // Record takes note of what an event has changed: before is a reading of the
 // clocks from before it, s the state after it, and got the datagram if the event
 // was one. It waits for nothing.
-func (l *Log) Record(before clock.Reading, s *engine.Snapshot, got *event.Received) {
+func (l *Log) Record(before clock.Reading, s *snapshot.Snapshot, got *event.Received) {
 	for i := range s.Sources {
 		l.source(before, &s.Sources[i], got)
 	}
 	l.clock(before, s)
 	if len(l.seen) > len(s.Sources) {
 		maps.DeleteFunc(l.seen, func(id event.SourceID, _ seen) bool {
-			return !slices.ContainsFunc(s.Sources, func(s engine.SourceState) bool { return s.ID == id })
+			return !slices.ContainsFunc(s.Sources, func(s snapshot.Source) bool { return s.ID == id })
 		})
 	}
 }
 
 // source records a measurement, if this event was one: what came while nothing
 // was wanted is past.
-func (l *Log) source(before clock.Reading, s *engine.SourceState, got *event.Received) {
+func (l *Log) source(before clock.Reading, s *snapshot.Source, got *event.Received) {
 	old := l.seen[s.ID]
 	replied := got != nil && got.Source == s.ID && s.Counters.Valid != old.valid
 	accepted := s.LastRx != 0 && s.LastRx == before.Mono
-	if s.ID == 0 || !replied && !(accepted && s.Kind == engine.KindRefClock) {
+	if s.ID == 0 || !replied && !(accepted && s.Kind == upstream.RefClock) {
 		return
 	}
 	now := seen{s.Counters.Valid, s.Counters.Received, s.Stats.Rate, s.Stats.Skew}
@@ -137,7 +138,7 @@ func (l *Log) source(before clock.Reading, s *engine.SourceState, got *event.Rec
 }
 
 // clock records an update of the clock, if there was one.
-func (l *Log) clock(before clock.Reading, s *engine.Snapshot) {
+func (l *Log) clock(before clock.Reading, s *snapshot.Snapshot) {
 	t := &s.Tracking
 	if t.Updates == l.past.updates {
 		return
@@ -279,7 +280,7 @@ func (w *writer) measurement(m *measurement) {
 	put := func(k kind, f func([]byte, *measurement) []byte) {
 		w.put(k, m.arrived, func(dst []byte) []byte { return f(dst, m) })
 	}
-	if m.source.Kind == engine.KindRefClock { // there is no packet
+	if m.source.Kind == upstream.RefClock { // there is no packet
 		put(clockstats, appendClockstats)
 	} else {
 		put(rawstats, appendRawstats)

@@ -13,10 +13,12 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/selection"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/standing"
+	"ntsd/internal/upstream"
 )
 
 // bench is a log with its writer, and a folder in memory.
@@ -27,7 +29,7 @@ type bench struct {
 	end    func()
 	opened []string
 	now    clock.Reading
-	snap   engine.Snapshot
+	snap   snapshot.Snapshot
 }
 
 func everything(dir string) config.Statistics {
@@ -46,9 +48,9 @@ func start(t *testing.T, test func(t *testing.T, b *bench)) {
 			}
 			return b.folder, nil
 		}, slog.New(slog.NewTextHandler(&b.out, nil)))
-		b.snap.Sources = []engine.SourceState{{}, {
+		b.snap.Sources = []snapshot.Source{{}, {
 			ID: 4, Name: "ntp.example", Addr: netip.MustParseAddr("192.0.2.1"), Mark: '*', State: selection.StateSelected,
-			Poll: 6, SD: time.Microsecond, Stats: filter.Stats{Skew: clock.RatePPM(2)}, Last: engine.Exchange{Tests: [3]uint16{7, 7, 15}},
+			Poll: 6, SD: time.Microsecond, Stats: filter.Stats{Skew: clock.RatePPM(2)}, Last: standing.Exchange{Tests: [3]uint16{7, 7, 15}},
 		}}
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})
@@ -133,7 +135,7 @@ func TestReferenceClock(t *testing.T) {
 	start(t, func(t *testing.T, b *bench) {
 		b.Configure(everything("/tmp/stats"))
 		s := &b.snap.Sources[1]
-		s.Kind, s.Name, s.Addr = engine.KindRefClock, "GPS", netip.AddrFrom4([4]byte{'G', 'P', 'S', 0})
+		s.Kind, s.Name, s.Addr = upstream.RefClock, "GPS", netip.AddrFrom4([4]byte{'G', 'P', 'S', 0})
 		b.reply(true)
 		b.end()
 		for file, want := range map[string]int{

@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"ntsd/internal/bootstrap"
-	"ntsd/internal/engine"
+	"ntsd/internal/snapshot"
 )
 
 // Bootstrap is how the first time was found, or what is missing for it.
@@ -32,7 +32,7 @@ type Rung struct {
 	Text   string  `json:"text"`
 }
 
-func bootstrapFrom(s *engine.Snapshot) Bootstrap {
+func bootstrapFrom(s *snapshot.Snapshot) Bootstrap {
 	b := &s.Bootstrap
 	out := Bootstrap{
 		Mode: b.Mode.String(), Phase: b.Phase.String(), Started: Time(b.Started.Wall),

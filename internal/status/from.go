@@ -10,9 +10,11 @@ import (
 	"unicode/utf8"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/selection"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/standing"
+	"ntsd/internal/upstream"
 )
 
 // Implementation constants.
@@ -41,7 +43,7 @@ type Info struct {
 // FromSnapshot builds the report. It is the one place where the engine's signs
 // become chronyc's (see the package comment). Texts that others chose lose
 // their control characters, so that printing them cannot drive a terminal.
-func FromSnapshot(s engine.Snapshot, info Info) Report {
+func FromSnapshot(s snapshot.Snapshot, info Info) Report {
 	r := Report{
 		Time: Time(s.Now.Wall),
 		Daemon: Daemon{
@@ -73,7 +75,7 @@ func FromSnapshot(s engine.Snapshot, info Info) Report {
 	return r
 }
 
-func trackingFrom(s engine.Snapshot) Tracking {
+func trackingFrom(s snapshot.Snapshot) Tracking {
 	t := s.Tracking
 	out := Tracking{
 		Synchronised:     t.Synchronised,
@@ -112,7 +114,7 @@ func trackingFrom(s engine.Snapshot) Tracking {
 	return out
 }
 
-func activityFrom(s engine.Snapshot) Activity {
+func activityFrom(s snapshot.Snapshot) Activity {
 	a := Activity{Unresolved: s.Unresolved}
 	for i := range s.Sources {
 		src := &s.Sources[i]
@@ -131,7 +133,7 @@ func activityFrom(s engine.Snapshot) Activity {
 	return a
 }
 
-func sourceFrom(s *engine.SourceState, now, selected clock.Mono) Source {
+func sourceFrom(s *snapshot.Source, now, selected clock.Mono) Source {
 	src := Source{
 		Ident: Ident{
 			ID: uint32(s.ID), Name: clean(s.Name), Address: address(s.Addr), Port: int(s.Port),
@@ -171,7 +173,7 @@ func sourceFrom(s *engine.SourceState, now, selected clock.Mono) Source {
 	return src
 }
 
-func sampleFrom(s *engine.SourceState, now clock.Mono) Sample {
+func sampleFrom(s *snapshot.Source, now clock.Mono) Sample {
 	out := Sample{
 		Mark: letter(s.Mark), Online: s.Online, Stratum: int(s.Stratum),
 		PollLog2: int(s.Poll), Reach: int(s.Reach), LastRx: Never,
@@ -187,7 +189,7 @@ func sampleFrom(s *engine.SourceState, now clock.Mono) Sample {
 	return out
 }
 
-func authFrom(a *engine.Auth, now clock.Mono) Auth {
+func authFrom(a *standing.Auth, now clock.Mono) Auth {
 	switch {
 	case a.Symmetric:
 		return Auth{
@@ -229,7 +231,7 @@ func authFrom(a *engine.Auth, now clock.Mono) Auth {
 	return out
 }
 
-func ntpFrom(e *engine.Exchange) *NTPData {
+func ntpFrom(e *standing.Exchange) *NTPData {
 	h := &e.Header
 	return &NTPData{
 		LocalAddress: address(e.Local), Leap: Leap(h.Leap & 3),
@@ -291,8 +293,8 @@ func leap(l event.Leap) Leap { return Leap(l & 3) }
 
 func options(o selection.Options) SelectOptions { return SelectOptions(o) }
 
-func kindName(k engine.Kind) string {
-	return [...]string{engine.KindServer: "server", engine.KindPool: "pool", engine.KindPeer: "peer", engine.KindRefClock: KindRefClock}[k]
+func kindName(k upstream.Kind) string {
+	return [...]string{upstream.Server: "server", upstream.Pool: "pool", upstream.Peer: "peer", upstream.RefClock: KindRefClock}[k]
 }
 
 func stampName(k event.StampKind) string {

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
 	"ntsd/internal/smooth"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/status"
 )
 
 // The example of chronyc's manual page.
 func TestSmoothingAsChronyc(t *testing.T) {
-	r := status.FromSnapshot(engine.Snapshot{Smoothing: smooth.Report{
+	r := status.FromSnapshot(snapshot.Snapshot{Smoothing: smooth.Report{
 		Enabled: true, Active: true, Offset: 1000268817, Rate: clock.RatePPM(-0.142859), Wander: clock.RatePPM(-0.01),
 		LastUpdate: 17800 * time.Millisecond, Remaining: 19988400 * time.Millisecond,
 	}}, status.Info{})

@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/standing"
 	"ntsd/internal/status"
 	"ntsd/internal/status/captured"
 )
@@ -19,7 +20,7 @@ import (
 // TestUnsynchronised follows chronyc's documented output before the first
 // update.
 func TestUnsynchronised(t *testing.T) {
-	r := status.FromSnapshot(engine.Snapshot{Tracking: engine.Tracking{
+	r := status.FromSnapshot(snapshot.Snapshot{Tracking: snapshot.Tracking{
 		Stratum: 16, Leap: event.LeapUnsynchronised, RootDelay: time.Second, RootDisp: time.Second,
 		Skew: clock.RatePPM(100), Residual: clock.RatePPM(1),
 	}}, status.Info{})
@@ -48,7 +49,7 @@ func TestSilentSources(t *testing.T) {
 	s := captured.Snapshot()
 	s.Unresolved = 1
 	silent, unresolved := &s.Sources[0], &s.Sources[1]
-	silent.LastRx, silent.Reach, silent.Mark, silent.Last = 0, 0, '?', engine.Exchange{}
+	silent.LastRx, silent.Reach, silent.Mark, silent.Last = 0, 0, '?', standing.Exchange{}
 	unresolved.Addr, unresolved.Name, unresolved.LastRx, unresolved.Mark = netip.Addr{}, "nowhere.example.net", 0, '?'
 	unresolved.Why = "no such name"
 	r := status.FromSnapshot(s, status.Info{})

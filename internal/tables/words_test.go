@@ -9,9 +9,9 @@ import (
 	"testing"
 	"unicode"
 
-	"ntsd/internal/engine"
 	"ntsd/internal/middlebox"
 	"ntsd/internal/selection"
+	"ntsd/internal/standing"
 	"ntsd/internal/status"
 	"ntsd/internal/status/captured"
 	"ntsd/internal/wire"
@@ -61,7 +61,7 @@ func TestLegendsKnowStates(t *testing.T) {
 
 func TestDiscardedReplies(t *testing.T) {
 	s := captured.Dressed()
-	s.Sources[0].Counters.Verdicts = []engine.VerdictCount{{Name: "accepted", Count: 7}, {Name: "NTS NAK", Count: 2}}
+	s.Sources[0].Counters.Verdicts = []standing.VerdictCount{{Name: "accepted", Count: 7}, {Name: "NTS NAK", Count: 2}}
 	got := render(t, "ntpdata", status.FromSnapshot(s, status.Info{}), Options{Verbose: true})
 	if strings.Contains(got, "accepted") || !strings.Contains(got, "Discarded RX    : 2 NTS NAK\n") {
 		t.Errorf("got:\n%s\nwant the NAKs and not what was accepted", got)

@@ -21,11 +21,11 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
-	"ntsd/internal/engine"
 	"ntsd/internal/ntske"
 	"ntsd/internal/responder"
 	"ntsd/internal/siv"
 	"ntsd/internal/smooth"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/store"
 )
 
@@ -81,7 +81,7 @@ func TestKEServer(t *testing.T) {
 	started := make(chan responder.KE, 1)
 	r, err := responder.New(responder.Options{
 		Clock: stillClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), Workers: 1, Keys: newKeyFile(dir, t.TempDir(), new(store.Flash), slog.New(slog.DiscardHandler)),
-		InForce:    func(context.Context) (engine.System, *config.Config, error) { return engine.System{}, cfg, nil },
+		InForce:    func(context.Context) (snapshot.System, *config.Config, error) { return snapshot.System{}, cfg, nil },
 		Interfaces: func(func(string, uint32, []netip.Prefix)) error { return nil },
 		ListenKE: func(c config.NTSServer, g *responder.Grants) (responder.KE, error) {
 			ke, err := (&keServers{log: slog.New(slog.DiscardHandler)}).listen(c, g)

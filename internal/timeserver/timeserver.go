@@ -19,13 +19,13 @@ import (
 
 	"ntsd/internal/config"
 	"ntsd/internal/control"
-	"ntsd/internal/engine"
 	"ntsd/internal/lanca"
 	"ntsd/internal/linux/serving"
 	"ntsd/internal/linux/sysclock"
 	"ntsd/internal/mode6"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/responder"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/status"
 	"ntsd/internal/store"
 )
@@ -33,7 +33,7 @@ import (
 // Daemon is whose time is served.
 type Daemon interface {
 	Report(context.Context) (status.Report, error)
-	InForce(context.Context) (engine.System, *config.Config, error)
+	InForce(context.Context) (snapshot.System, *config.Config, error)
 }
 
 // Network tells of the interfaces of this machine, by every name they go by.

@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
+	"ntsd/internal/upstream"
 )
 
 // Built is when the program was built: no true time lies before it.
@@ -181,11 +182,11 @@ func (w *World) config(l *Life) engine.Config {
 		Floor:     w.floor(), FloorFrom: "the build or the flash", StartAtFloor: l.AtFloor,
 	}
 	for _, s := range w.Servers {
-		kind := engine.KindServer
+		kind := upstream.Server
 		if s.Pool {
-			kind = engine.KindPool
+			kind = upstream.Pool
 		}
-		c.Sources = append(c.Sources, engine.Source{
+		c.Sources = append(c.Sources, upstream.Source{
 			Kind: kind, Name: s.Name, Operator: s.Operator, NTS: !s.Plain, NoVal: s.NoVal, IBurst: true,
 			MinPoll: 6, MaxPoll: 10, MaxSources: 1,
 		})

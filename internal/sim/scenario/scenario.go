@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/ntptime"
 	"ntsd/internal/selection"
 	"ntsd/internal/sim"
+	"ntsd/internal/upstream"
 )
 
 // Bounds of a scenario file.
@@ -82,10 +83,10 @@ func Parse(name string, text []byte) (Scenario, error) {
 type builder struct {
 	Scenario
 	begun   bool
-	sources []engine.Source // one per server, until pools are joined
-	chosen  []int           // servers that the next lines are for
-	pooled  map[int]int     // by server: which pool it is of
-	pools   []int           // by pool: how many associations are wanted
+	sources []upstream.Source // one per server, until pools are joined
+	chosen  []int             // servers that the next lines are for
+	pooled  map[int]int       // by server: which pool it is of
+	pools   []int             // by pool: how many associations are wanted
 }
 
 // epoch is when worlds begin unless their file says something else.
@@ -189,8 +190,8 @@ func (b *builder) servers(w *words) {
 		b.chosen = append(b.chosen, i)
 		s := sim.Server{Addr: netip.AddrFrom4([4]byte{192, 0, byte(2 + i), 1})}
 		b.world.Servers = append(b.world.Servers, s)
-		b.sources = append(b.sources, engine.Source{
-			Kind: engine.KindServer, Name: s.Addr.String(), Port: ntpPort, NTSPort: 4460, IBurst: true,
+		b.sources = append(b.sources, upstream.Source{
+			Kind: upstream.Server, Name: s.Addr.String(), Port: ntpPort, NTSPort: 4460, IBurst: true,
 			MinPoll: 6, MaxPoll: 10,
 		})
 	}
@@ -220,7 +221,7 @@ func (b *builder) finish() error {
 		}
 		if pooled {
 			seen[p] = true
-			src.Kind, src.MaxSources = engine.KindPool, b.pools[p]
+			src.Kind, src.MaxSources = upstream.Pool, b.pools[p]
 		}
 		b.world.Engine.Sources = append(b.world.Engine.Sources, src)
 	}
@@ -233,7 +234,7 @@ func (b *builder) finish() error {
 }
 
 // each calls do for every server that is being described.
-func (b *builder) each(do func(s *sim.Server, src *engine.Source)) {
+func (b *builder) each(do func(s *sim.Server, src *upstream.Source)) {
 	for _, i := range b.chosen {
 		do(&b.world.Servers[i], &b.sources[i])
 	}
@@ -248,7 +249,7 @@ func (b *builder) server(key string, w *words) {
 	switch key {
 	case "to", "back", "both":
 		d := w.delay()
-		b.each(func(s *sim.Server, _ *engine.Source) {
+		b.each(func(s *sim.Server, _ *upstream.Source) {
 			if key != "back" {
 				s.To = d
 			}
@@ -258,17 +259,17 @@ func (b *builder) server(key string, w *words) {
 		})
 	case "reply":
 		d := w.delay()
-		b.each(func(s *sim.Server, _ *engine.Source) { s.Reply = d })
+		b.each(func(s *sim.Server, _ *upstream.Source) { s.Reply = d })
 	case "basic":
-		b.each(func(s *sim.Server, _ *engine.Source) { s.Basic = true })
+		b.each(func(s *sim.Server, _ *upstream.Source) { s.Basic = true })
 	case "loss", "lossback", "forges", "replays", "tampers":
 		b.shares(key, w.share(key))
 	case "maxlength":
 		n := w.integer(key, 1, 65535)
-		b.each(func(s *sim.Server, _ *engine.Source) { s.MaxLength = n })
+		b.each(func(s *sim.Server, _ *upstream.Source) { s.MaxLength = n })
 	case "error":
 		terms := w.wrong()
-		b.each(func(s *sim.Server, _ *engine.Source) { s.Error = terms })
+		b.each(func(s *sim.Server, _ *upstream.Source) { s.Error = terms })
 	case "dead", "unsynchronised", "noke":
 		b.spans(key, w.span(), w)
 	case "moves", "rekeys":
@@ -277,10 +278,10 @@ func (b *builder) server(key string, w *words) {
 		b.pool(w.integer("pool", 1, maxServers))
 	case "resolution":
 		d := w.positive(key)
-		b.each(func(s *sim.Server, _ *engine.Source) { s.Resolution = d })
+		b.each(func(s *sim.Server, _ *upstream.Source) { s.Resolution = d })
 	case "stratum":
 		n := w.integer(key, 1, 15)
-		b.each(func(s *sim.Server, _ *engine.Source) { s.Stratum = uint8(n) })
+		b.each(func(s *sim.Server, _ *upstream.Source) { s.Stratum = uint8(n) })
 	case "announces":
 		b.announces(w)
 	default:
@@ -289,7 +290,7 @@ func (b *builder) server(key string, w *words) {
 }
 
 func (b *builder) shares(key string, p float64) {
-	b.each(func(s *sim.Server, _ *engine.Source) {
+	b.each(func(s *sim.Server, _ *upstream.Source) {
 		*map[string]*float64{
 			"loss": &s.Loss, "lossback": &s.LossBack, "forges": &s.Attack.Forges,
 			"replays": &s.Attack.Replays, "tampers": &s.Attack.Tampers,
@@ -298,7 +299,7 @@ func (b *builder) shares(key string, p float64) {
 }
 
 func (b *builder) spans(key string, at sim.When, w *words) {
-	b.each(func(s *sim.Server, _ *engine.Source) {
+	b.each(func(s *sim.Server, _ *upstream.Source) {
 		list := map[string]*[]sim.When{"dead": &s.Dead, "unsynchronised": &s.Unsynchronised, "noke": &s.NoKE}[key]
 		if *list = append(*list, at); len(*list) > maxEvents {
 			w.fail("too many lines %q", key)
@@ -307,7 +308,7 @@ func (b *builder) spans(key string, at sim.When, w *words) {
 }
 
 func (b *builder) moments(key string, at sim.Instant, w *words) {
-	b.each(func(s *sim.Server, src *engine.Source) {
+	b.each(func(s *sim.Server, src *upstream.Source) {
 		list := &s.Rekeys
 		if key == "moves" {
 			list = &s.Moves
@@ -342,7 +343,7 @@ func (b *builder) announces(w *words) {
 	default:
 		w.fail("announces: got %q, want insert or delete", word)
 	}
-	b.each(func(s *sim.Server, _ *engine.Source) { s.Leap = l })
+	b.each(func(s *sim.Server, _ *upstream.Source) { s.Leap = l })
 }
 
 // source reads a line about how the client was told of the servers.
@@ -351,26 +352,26 @@ func (b *builder) source(key string, w *words) {
 	case "poll":
 		least := ntptime.Exponent(w.integer("shortest poll", 0, 17))
 		most := ntptime.Exponent(w.integer("longest poll", int(least), 17))
-		b.each(func(_ *sim.Server, src *engine.Source) { src.MinPoll, src.MaxPoll = least, most })
+		b.each(func(_ *sim.Server, src *upstream.Source) { src.MinPoll, src.MaxPoll = least, most })
 	case "noburst":
-		b.each(func(_ *sim.Server, src *engine.Source) { src.IBurst = false })
+		b.each(func(_ *sim.Server, src *upstream.Source) { src.IBurst = false })
 	case "nts":
-		b.each(func(s *sim.Server, src *engine.Source) { s.NTS, src.NTS = true, true })
+		b.each(func(s *sim.Server, src *upstream.Source) { s.NTS, src.NTS = true, true })
 	case "key":
 		k := &mac.Secret{ID: 1, Type: mac.AES128, Value: []byte("0123456789abcdef")}
-		b.each(func(s *sim.Server, src *engine.Source) { s.Key, src.Key = k, k })
+		b.each(func(s *sim.Server, src *upstream.Source) { s.Key, src.Key = k, k })
 	case "peer":
-		b.each(func(_ *sim.Server, src *engine.Source) { src.Kind, src.LocalPort = engine.KindPeer, 123 })
+		b.each(func(_ *sim.Server, src *upstream.Source) { src.Kind, src.LocalPort = upstream.Peer, 123 })
 	case "xleave":
-		b.each(func(_ *sim.Server, src *engine.Source) { src.XLeave = true })
+		b.each(func(_ *sim.Server, src *upstream.Source) { src.XLeave = true })
 	case "filter":
 		n := w.integer(key, 0, 64)
-		b.each(func(_ *sim.Server, src *engine.Source) { src.Filter = n })
+		b.each(func(_ *sim.Server, src *upstream.Source) { src.Filter = n })
 	case "maxdelay":
 		d := w.positive(key)
-		b.each(func(_ *sim.Server, src *engine.Source) { src.MaxDelay = d })
+		b.each(func(_ *sim.Server, src *upstream.Source) { src.MaxDelay = d })
 	case "prefer", "trust", "require", "noselect":
-		b.each(func(_ *sim.Server, src *engine.Source) {
+		b.each(func(_ *sim.Server, src *upstream.Source) {
 			o := &src.Select
 			o.Prefer = o.Prefer || key == "prefer"
 			o.Trust = o.Trust || key == "trust"

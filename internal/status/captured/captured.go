@@ -9,11 +9,13 @@ import (
 
 	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
-	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/selection"
 	"ntsd/internal/siv"
+	"ntsd/internal/snapshot"
+	"ntsd/internal/standing"
+	"ntsd/internal/upstream"
 	"ntsd/internal/wire"
 )
 
@@ -22,7 +24,7 @@ const second = clock.Mono(time.Second)
 
 // Snapshot is the state that testdata/peer-outputs was captured from, in the
 // engine's own signs: a positive offset is a slow clock.
-func Snapshot() engine.Snapshot {
+func Snapshot() snapshot.Snapshot {
 	now := clock.Reading{Mono: 1000 * second, Wall: clock.WallUnix(1795302919, 0)}
 	ref := clock.WallUnix(1795302915, 625990504)
 	header := wire.Header{
@@ -30,11 +32,11 @@ func Snapshot() engine.Snapshot {
 		ReferenceID: wire.ReferenceID{0x7f, 0x7f, 1, 1},
 	}
 	local := netip.MustParseAddr("10.66.0.2")
-	exchange := engine.Exchange{
+	exchange := standing.Exchange{
 		Valid: true, Header: header, Local: local, ReferenceTime: ref, Dispersion: 17,
 		Tests: [3]uint16{7, 7, 15}, Sent: event.StampKernel, Received: event.StampKernel,
 	}
-	a := engine.SourceState{
+	a := snapshot.Source{
 		ID: 1, Name: "10.66.0.1", Addr: netip.MustParseAddr("10.66.0.1"), Port: 123,
 		State: selection.StateSelected, Mark: '*', Letter: '*',
 		Effective: selection.Options{Trust: true, Require: true},
@@ -43,17 +45,17 @@ func Snapshot() engine.Snapshot {
 		Stats:    filterStats(8, 7, 71, 0.035, 353),
 		Residual: 0, Offset: 0, Score: 1, Lo: -6618, Hi: 6284,
 		Last: exchange,
-		Counters: engine.Counters{
+		Counters: standing.Counters{
 			Sent: 8, Received: 8, Valid: 8, Good: 8, KernelSent: 8, KernelReceived: 8,
 		},
-		Auth: engine.Auth{
+		Auth: standing.Auth{
 			NTS: true, KeyID: 1, AEAD: siv.AES128GCMSIV, KeyBits: 128, KEKnown: true,
 			LastKE: now.Mono - 72*second, Cookies: 8, CookieLen: 64,
 		},
 	}
 	a.Last.Offset, a.Last.Delay, a.Last.Response = -167, 12868, 76204
 	a.Last.Authenticated = true
-	b := engine.SourceState{
+	b := snapshot.Source{
 		ID: 2, Name: "10.66.1.1", Addr: netip.MustParseAddr("10.66.1.1"), Port: 123,
 		State: selection.StateUntrusted, Mark: '?', Letter: 'T',
 		Online: true, Reach: 0xff, Stratum: 1, Poll: 4, LastRx: now.Mono - 18*second,
@@ -61,16 +63,16 @@ func Snapshot() engine.Snapshot {
 		Stats:    filterStats(8, 5, 57, 0.035, 315),
 		Residual: clock.RatePPM(0.007), Offset: 4913, Score: 1, Lo: 2755, Hi: 6765,
 		Last: exchange,
-		Counters: engine.Counters{
+		Counters: standing.Counters{
 			Sent: 9, Received: 9, Valid: 9, Good: 8, KernelSent: 9, KernelReceived: 9,
 		},
 	}
 	b.Last.Offset, b.Last.Delay, b.Last.Response = 4645, 2802, 63266
 	b.Last.Interleaved = true
-	return engine.Snapshot{
+	return snapshot.Snapshot{
 		Now:     now,
-		Sources: []engine.SourceState{a, b},
-		Tracking: engine.Tracking{
+		Sources: []snapshot.Source{a, b},
+		Tracking: snapshot.Tracking{
 			Synchronised: true, ReferenceID: wire.ReferenceID{0x0a, 0x42, 0, 1},
 			ReferenceName: a.Name, ReferenceAddr: a.Addr, Stratum: 2,
 			ReferenceTime: clock.WallUnix(1795302917, 29233339),
@@ -83,11 +85,11 @@ func Snapshot() engine.Snapshot {
 }
 
 // Dressed is a snapshot with everything that the captured one lacks.
-func Dressed() engine.Snapshot {
+func Dressed() snapshot.Snapshot {
 	s := Snapshot()
 	a := &s.Sources[0]
-	a.Name, a.Operator, a.Kind = "time.example.net", "example.net", engine.KindPool
-	a.Counters.Verdicts = []engine.VerdictCount{{Name: "bad authenticator", Count: 3}}
+	a.Name, a.Operator, a.Kind = "time.example.net", "example.net", upstream.Pool
+	a.Counters.Verdicts = []standing.VerdictCount{{Name: "bad authenticator", Count: 3}}
 	a.Auth.KE = event.KEInfo{
 		TLSVersion: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", PostQuantum: true,
 		Subject: "CN=time.example.net", Issuer: "CN=Test \x1b[2J CA", NotBefore: s.Now.Wall.Add(-time.Hour),
@@ -100,7 +102,7 @@ func Dressed() engine.Snapshot {
 }
 
 // Climbing is a router in the middle of the ladder.
-func Climbing() engine.Snapshot {
+func Climbing() snapshot.Snapshot {
 	s := Snapshot()
 	s.Tracking.Synchronised = false
 	s.Bootstrap = bootstrap.Status{

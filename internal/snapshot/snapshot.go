@@ -1,16 +1,22 @@
-package engine
+// Package snapshot is what the core tells of itself: to people (Snapshot) and to
+// the clients of a server (System). It is layer 2, and values only.
+//
+// Non-goals: how they come about (engine), and tables, JSON, signs as chrony has them
+// (status).
+package snapshot
 
 import (
 	"net/netip"
 	"time"
 
-	"ntsd/internal/assoc"
 	"ntsd/internal/bootstrap"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/selection"
 	"ntsd/internal/smooth"
+	"ntsd/internal/standing"
+	"ntsd/internal/upstream"
 	"ntsd/internal/wire"
 )
 
@@ -20,8 +26,8 @@ type Snapshot struct {
 	Now       clock.Reading
 	Tracking  Tracking
 	Smoothing smooth.Report
-	Sources   []SourceState
-	NTS       assoc.NTSCounts // since the start, of sources that are gone too
+	Sources   []Source
+	NTS       standing.NTSCounts // since the start, of sources that are gone too
 	// Unresolved counts configured sources that have no address yet.
 	Unresolved int
 	Bootstrap  bootstrap.Status
@@ -56,14 +62,14 @@ type Tracking struct {
 	Steps         uint64
 }
 
-// SourceState describes one association.
-type SourceState struct {
+// Source describes one association.
+type Source struct {
 	ID        event.SourceID
 	Name      string     // as configured
 	Addr      netip.Addr // zero while unknown
 	Port      uint16
 	Interface string // to send through
-	Kind      Kind
+	Kind      upstream.Kind
 	Operator  string
 
 	State     selection.State
@@ -91,21 +97,28 @@ type SourceState struct {
 	Lo, Hi   clock.Offset // interval of selectdata
 	Leap     event.Leap
 
-	Last     Exchange
-	Counters Counters
-	Auth     Auth
+	Last     standing.Exchange
+	Counters standing.Counters
+	Auth     standing.Auth
 }
 
-// Exchange is the last valid reply; the fields are those of chronyc ntpdata.
-type Exchange = assoc.Exchange
+// System is what a server may say about its own clock (RFC 5905 section 11.1).
+// While the clock is not synchronised Leap is event.LeapUnsynchronised and
+// Stratum 0, unless it is its own reference.
+type System struct {
+	Local          bool // the clock is its own reference
+	Orphan         bool // it follows one that is
+	Leap           event.Leap
+	Stratum        uint8
+	ReferenceID    wire.ReferenceID
+	ReferenceTime  clock.Wall // wall time of the last update
+	RootDelay      time.Duration
+	RootDispersion time.Duration
+	// Served is the time to serve, where it is Active: not what the clock shows.
+	// All the rest is true of it.
+	Served smooth.Plan
+}
 
-// Counters of one association. Each received datagram is counted under one
-// verdict.
-type Counters = assoc.Counters
-
-// VerdictCount is how often replies met one fate.
-type VerdictCount = assoc.VerdictCount
-
-// Auth is the authentication state; the fields are those of chronyc authdata
-// and what a person asks next.
-type Auth = assoc.Auth
+// True reports whether the time is that of servers which know it: neither the
+// clock's own nor an orphan's.
+func (s *System) True() bool { return s.Leap != event.LeapUnsynchronised && !s.Local && !s.Orphan }
