@@ -252,6 +252,9 @@ func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.
 		collect(next)
 		return next, diags
 	}
+	parts.Sources = o.loadSources
+	o.loader.Keep()
+	out.applied = append(out.applied, o.loader.Keep)
 	return parts, out
 }
 

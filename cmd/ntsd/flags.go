@@ -7,6 +7,8 @@ import (
 	"io"
 	"runtime"
 	"time"
+
+	"ntsd/internal/foreign"
 )
 
 // options are the daemon's command line.
@@ -24,6 +26,7 @@ type options struct {
 	log        string // where to; empty: standard error
 	timeout    time.Duration
 	directives []string
+	loader     *foreign.Loader // of the configuration, once it was read
 }
 
 const usageText = `usage: ntsd [-x] [-d] [-t SEC] [-c DIR | -f FILE]            keep the clock, in the foreground

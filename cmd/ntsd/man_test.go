@@ -250,7 +250,7 @@ func TestManDaemon(t *testing.T) {
 		t.Errorf("%s: no directives", page)
 	}
 	for name := range directives {
-		_, diagnostics := foreign.ParseDirectives([]string{name})
+		_, diagnostics := foreign.ParseDirectives([]string{name}, nil)
 		for _, d := range diagnostics {
 			if strings.Contains(d.Message, "is not a directive") || strings.Contains(d.Message, "no equivalent") {
 				t.Errorf("%s: %s", page, d)

@@ -246,7 +246,24 @@ func resolveFamily(f event.Family) resolve.Family {
 
 // load reads the configuration that the options name.
 func (o *options) load() (*config.Config, []config.Diagnostic) {
-	cfg, diagnostics := foreign.Load(o.source(), os.ReadFile)
+	if o.loader == nil {
+		o.loader = foreign.NewLoader(o.source(), os.ReadFile, foreign.Disk{})
+	}
+	return o.complete(o.loader.Load())
+}
+
+// loadSources reads its folders of sources again; false: it has none.
+func (o *options) loadSources() (*config.Config, []config.Diagnostic, bool) {
+	cfg, diagnostics, found := o.loader.LoadSources()
+	if !found {
+		return nil, nil, false
+	}
+	cfg, diagnostics = o.complete(cfg, diagnostics)
+	return cfg, diagnostics, true
+}
+
+// complete adds what the file leaves to others to say.
+func (o *options) complete(cfg *config.Config, diagnostics []config.Diagnostic) (*config.Config, []config.Diagnostic) {
 	if cfg != nil {
 		systemdFolders(&cfg.Main, os.Getenv)
 	}
@@ -255,7 +272,7 @@ func (o *options) load() (*config.Config, []config.Diagnostic) {
 
 // parseDirectives reads chrony's directives, and the keys that they speak of.
 func (o *options) parseDirectives() (*config.Config, []config.Diagnostic) {
-	cfg, diagnostics := foreign.ParseDirectives(o.directives)
+	cfg, diagnostics := foreign.ParseDirectives(o.directives, foreign.Disk{})
 	return cfg, append(diagnostics, config.LoadKeys(cfg, "directive", readSecret)...)
 }
 

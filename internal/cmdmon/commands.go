@@ -20,7 +20,9 @@ func simple(q *question) (control.Request, bool) {
 		return control.Request{Cmd: control.CmdOnOffline}, true
 	case cmdDump:
 		return control.Request{Cmd: control.CmdDump}, true
-	case cmdReloadSources, cmdRekey: // chrony's rekey reads the files of keys again
+	case cmdReloadSources:
+		return control.Request{Cmd: control.CmdReload, Args: []string{control.ReloadSources}}, true
+	case cmdRekey: // chrony's rekey reads the files of keys again
 		return control.Request{Cmd: control.CmdReload}, true
 	case cmdSmoothTime:
 		if what := binary.BigEndian.Uint32(q.data); what <= 1 {

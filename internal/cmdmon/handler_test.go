@@ -285,7 +285,7 @@ func TestCommands(t *testing.T) {
 		{cmdRefresh, nil, "refresh"},
 		{cmdOnOffline, nil, "onoffline"},
 		{cmdDump, nil, "dump"},
-		{cmdReloadSources, nil, "reload"},
+		{cmdReloadSources, nil, "reload sources"},
 		{cmdRekey, nil, "reload"},
 		{cmdSmoothTime, []byte{0, 0, 0, 0}, "smoothtime reset"},
 		{cmdSmoothTime, []byte{0, 0, 0, 1}, "smoothtime activate"},

@@ -49,6 +49,8 @@ type Config struct {
 	KeyFiles    []KeyFile
 	RefClocks   []RefClock
 	Secrets     []mac.Secret // symmetric keys of Keys and KeyFiles, once LoadKeys has read them
+	Places      Places       // the files that lines are counted through, see Place
+	SourceDirs  bool         // it names folders in which other programs put sources
 	Digest      string       // of the file's text, see Digest; empty: not from a file
 }
 
@@ -364,5 +366,5 @@ func (c *Config) Usable() bool {
 		return false
 	}
 	sources := len(c.Sources) + len(c.Peers) + len(c.RefClocks)
-	return sources > 0 || c.DHCP != nil || c.Main.UseSystemServers || c.Local.Enabled || c.NTSServer.Enabled
+	return sources > 0 || c.SourceDirs || c.DHCP != nil || c.Main.UseSystemServers || c.Local.Enabled || c.NTSServer.Enabled
 }

@@ -57,6 +57,8 @@ type keyLoader struct {
 
 func (l *keyLoader) tell(d Diagnostic) {
 	d.File = l.file
+	l.c.Places.weigh(&d)
+	l.c.Places.locate(&d)
 	if len(l.diagnostics) < maxDiagnostics {
 		l.diagnostics = append(l.diagnostics, d)
 	}

@@ -18,13 +18,22 @@ func FromUCI(p *uci.Package) (*Config, []Diagnostic) {
 
 // FromTranslation checks sections that another daemon's configuration was turned
 // into, like those of a file. They are named by their types, because nobody
-// wrote them; told is what the translation had to say already.
-func FromTranslation(p *uci.Package, told []Diagnostic) (*Config, []Diagnostic) {
+// wrote them; told is what the translation had to say already. Lines are counted
+// through all the files that it comes from.
+func FromTranslation(p *uci.Package, told []Diagnostic, from Places) (*Config, []Diagnostic) {
 	r := newReader(p.File)
+	r.places = from
 	for _, d := range told {
 		r.tell(d)
 	}
-	return r.read(p), r.finish()
+	c := r.read(p)
+	c.Places = from
+	diagnostics := r.finish()
+	for i := range diagnostics {
+		from.weigh(&diagnostics[i])
+		from.locate(&diagnostics[i])
+	}
+	return c, diagnostics
 }
 
 // maxDiagnostics bounds what is said about one configuration: a file of
@@ -36,6 +45,7 @@ type reader struct {
 	file        string
 	byIndex     bool // name anonymous sections as `uci` does: @server[0]
 	schema      []Section
+	places      Places
 	diagnostics []Diagnostic
 	untold      []Severity      // of diagnostics beyond maxDiagnostics
 	count       map[string]int  // sections seen, by type
@@ -49,6 +59,7 @@ func newReader(file string) *reader {
 // tell adds a diagnostic.
 func (r *reader) tell(d Diagnostic) {
 	if len(r.diagnostics) >= maxDiagnostics {
+		r.places.weigh(&d)
 		r.untold = append(r.untold, d.Severity)
 		return
 	}

@@ -38,7 +38,7 @@ const (
 	CmdOnOffline  = "onoffline" // [TARGET]: by whether there is a route
 	CmdRefresh    = "refresh"
 	CmdRekey      = "rekey"      // [TARGET]
-	CmdReload     = "reload"     // reads the configuration again
+	CmdReload     = "reload"     // reads the configuration again; ReloadSources: only its folders of sources
 	CmdDump       = "dump"       // writes the state files now
 	CmdSmoothTime = "smoothtime" // activate, or reset
 	CmdAdd        = "add"        // a directive as in chrony.conf: answers with Added
@@ -47,6 +47,8 @@ const (
 	// of a test, and answers with a probe.Result.
 	CmdTest   = "test"
 	ArgTestID = "id"
+	// ReloadSources follows CmdReload.
+	ReloadSources = "sources"
 )
 
 // Added answers CmdAdd.

@@ -280,6 +280,7 @@ func TestActions(t *testing.T) {
 		{"refresh"},
 		{"rekey", "10.66.0.1"},
 		{"reload"},
+		{"reload", "sources"},
 		{"dump"},
 	} {
 		f.asked = nil

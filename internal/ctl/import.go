@@ -26,7 +26,7 @@ func (c *invocation) imports(words []string) error {
 	if err != nil {
 		return failf(ExitFailed, "%v", err)
 	}
-	p, diagnostics := foreign.Import(file, text)
+	p, diagnostics := foreign.Import(file, text, foreign.Disk{})
 	for _, d := range diagnostics {
 		fmt.Fprintf(c.stderr, "ntsctl: %s: %s\n", d.Severity, d)
 	}

@@ -35,7 +35,7 @@ type changed struct {
 // ParseSource reads the directive of one source, as it stands in a chrony.conf.
 // The warnings are about words that change nothing here.
 func ParseSource(text string) (s config.Source, warnings []string, err error) {
-	cfg, diagnostics := foreign.ParseDirectives([]string{text})
+	cfg, diagnostics := foreign.ParseDirectives([]string{text}, nil)
 	for _, d := range diagnostics {
 		line := strings.TrimPrefix(d.String(), "directive:1: ")
 		if d.Severity == config.Error {

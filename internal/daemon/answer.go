@@ -24,7 +24,7 @@ func (d *Daemon) Answer(ctx context.Context, req control.Request) control.Respon
 	case control.CmdHistory:
 		return d.history(ctx, req.Args)
 	case control.CmdReload:
-		return answerTo(d.Reload(ctx))
+		return d.reload(ctx, req.Args)
 	case control.CmdDump:
 		return answerTo(d.Dump(ctx))
 	case control.CmdAdd, control.CmdDelete:
@@ -43,6 +43,17 @@ func (d *Daemon) Answer(ctx context.Context, req control.Request) control.Respon
 		return control.Fail(control.CodeUnknown, "no command "+req.Cmd)
 	}
 	return answerTo(d.Command(ctx, cmd))
+}
+
+// reload reads all of the configuration again, or the folders of sources.
+func (d *Daemon) reload(ctx context.Context, args []string) control.Response {
+	switch {
+	case len(args) == 0:
+		return answerTo(d.Reload(ctx))
+	case len(args) == 1 && args[0] == control.ReloadSources:
+		return answerTo(d.ReloadSources(ctx))
+	}
+	return control.Fail(control.CodeArguments, "reload takes nothing, or the word "+control.ReloadSources)
 }
 
 func answerTo(err error) control.Response {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
@@ -117,6 +118,28 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	var refused error
 	err := d.do(ctx, func(ctx context.Context) {
 		cfg, diagnostics := d.opt.Load()
+		d.Describe(diagnostics)
+		refused = d.apply(ctx, cfg, diagnostics)
+	})
+	return errors.Join(err, refused)
+}
+
+// ReloadSources reads only the folders in which other programs put sources. With
+// what else is wrong the daemon runs already.
+func (d *Daemon) ReloadSources(ctx context.Context) error {
+	var refused error
+	err := d.do(ctx, func(ctx context.Context) {
+		if d.opt.Sources == nil {
+			return
+		}
+		cfg, diagnostics, found := d.opt.Sources()
+		if !found {
+			return
+		}
+		for i := range diagnostics {
+			diagnostics[i].Severity = config.Warning
+		}
+		d.describe(diagnostics, d.warnings)
 		refused = d.apply(ctx, cfg, diagnostics)
 	})
 	return errors.Join(err, refused)
@@ -124,10 +147,17 @@ func (d *Daemon) Reload(ctx context.Context) error {
 
 // Describe logs the diagnostics of a configuration and keeps them for the
 // status. It is for use before Run.
-func (d *Daemon) Describe(diagnostics []config.Diagnostic) {
-	d.warnings = d.warnings[:0]
+func (d *Daemon) Describe(diagnostics []config.Diagnostic) { d.describe(diagnostics, nil) }
+
+// describe is Describe without the log of what is known.
+func (d *Daemon) describe(diagnostics []config.Diagnostic, known []string) {
+	d.warnings = nil
 	for _, diag := range diagnostics {
-		d.warnings = append(d.warnings, diag.Severity.String()+": "+diag.String())
+		line := diag.Severity.String() + ": " + diag.String()
+		d.warnings = append(d.warnings, line)
+		if slices.Contains(known, line) {
+			continue
+		}
 		if diag.Severity == config.Error {
 			d.opt.Log.Error(diag.String())
 		} else {
@@ -140,7 +170,6 @@ func (d *Daemon) Describe(diagnostics []config.Diagnostic) {
 // refused whole: while a good configuration runs, half of a new one would be a
 // surprise.
 func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []config.Diagnostic) error {
-	d.Describe(diagnostics)
 	d.reading.last, d.reading.refused = d.opt.Clock.Read().Mono, true
 	d.reading.count++
 	if !config.HasErrors(diagnostics) && !cfg.Main.Enabled {

@@ -21,8 +21,9 @@ import (
 // required unless said otherwise.
 type Options struct {
 	Config   *config.Config
-	Load     func() (*config.Config, []config.Diagnostic) // reads the configuration again; nil: refused
-	Leaps    func(path string) (*leaplist.List, error)    // reads a list of leap seconds; nil: never
+	Load     func() (*config.Config, []config.Diagnostic)       // reads the configuration again; nil: refused
+	Sources  func() (*config.Config, []config.Diagnostic, bool) // reads its folders of sources again, the rest is as it was; false: there are none
+	Leaps    func(path string) (*leaplist.List, error)          // reads a list of leap seconds; nil: never
 	Clock    Clock
 	Network  Network
 	KE       KeyExchanger

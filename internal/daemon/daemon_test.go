@@ -21,7 +21,7 @@ import (
 // settings reads directives in chrony's syntax.
 func settings(t *testing.T, lines ...string) *config.Config {
 	t.Helper()
-	cfg, diagnostics := foreign.ParseDirectives(lines)
+	cfg, diagnostics := foreign.ParseDirectives(lines, nil)
 	if config.HasErrors(diagnostics) {
 		t.Fatalf("directives: %v", diagnostics)
 	}

@@ -21,17 +21,22 @@ const chronyComments = "!;#%"
 // They are turned into the sections of the configuration file that mean the
 // same and checked like those. What chrony knows and this daemon has no use
 // for gets a warning, anything else is an error. Where chrony's defaults for
-// such a run differ they hold: no steps but by makestep, no rtcsync.
-func ParseDirectives(lines []string) (*config.Config, []config.Diagnostic) {
-	return chrony(directiveFile, lines).finish()
+// such a run differ they hold: no steps but by makestep, no rtcsync. Files that
+// are named are read from there; nil: none are.
+func ParseDirectives(lines []string, from Files) (*config.Config, []config.Diagnostic) {
+	return chrony(directiveFile, lines, from, from).finish()
 }
 
-// chrony translates a chrony.conf.
-func chrony(file string, lines []string) *translator {
-	t := newTranslator(file)
+// chrony translates a chrony.conf. Sources that other programs write are read
+// from fresh, all other files from from.
+func chrony(file string, lines []string, from, fresh Files) *translator {
+	t := newTranslator(file, from)
+	t.dialect = dialect{comments: chronyComments, directive: t.translate}
 	t.add(t.once("makestep"), "limit", "0")
 	t.add(t.once("ntsd"), "rtcsync", "0")
-	t.each(lines, chronyComments, false, t.translate)
+	t.text(file, lines)
+	t.from = fresh
+	t.sources()
 	return t
 }
 
@@ -80,6 +85,15 @@ func (t *translator) translate(name string, args []string) {
 		t.keyFile(name, args)
 	case "broadcast":
 		t.noBroadcast(name)
+	case "include":
+		t.includePattern(name, args)
+	case "confdir":
+		t.confDir(name, args)
+	case "sourcedir":
+		t.sourceDir(name, args)
+	case "leapsectz":
+		t.note(config.Warning, name, "has no equivalent and is ignored; leapseclist names a file that says the same")
+	case "driftfile": // the frequency is kept anyway
 	case "bindcmdaddress":
 		t.commandAddress(name, args)
 	default:

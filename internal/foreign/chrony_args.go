@@ -189,17 +189,17 @@ func (t *translator) translateLog(args []string) {
 // that this daemon has no use for.
 func irrelevant(name string) bool {
 	const names = " acquisitionport bindacqaddress bindacqdevice bindaddress bindcmddevice binddevice" +
-		" clientloglimit cmdallow cmddeny cmdratelimit commandkey confdir corrtimeratio driftfile dscp dumpdir dumponexit" +
-		" fallbackdrift generatecommandkey hwclockfile hwtstimeout include initstepslew leapsectz linux_freq_scale linux_hz" +
+		" clientloglimit cmdallow cmddeny cmdratelimit commandkey corrtimeratio dscp dumpdir dumponexit" +
+		" fallbackdrift generatecommandkey hwclockfile hwtstimeout initstepslew linux_freq_scale linux_hz" +
 		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter maxsamples maxslewrate" +
 		" maxstratum maxtxbuffers maxupdateskew minsamples minstratum ntpsigndsocket ntsaeads ntsprocesses ntsrefresh" +
 		" opencommands pidfile ptpdomain ptpport refresh rtcautotrim rtcdevice rtcfile rtconutc sched_priority smoothtime" +
-		" sourcedir tempcomp "
+		" tempcomp "
 	return strings.Contains(names, " "+name+" ")
 }
 
 func directiveNames() []string {
-	names := []string{"server", "pool", "peer", "refclock", "local", "allow", "deny", "ntstrustedcerts", "ratelimit", "ntsratelimit", "bindcmdaddress"}
+	names := []string{"server", "pool", "peer", "refclock", "local", "allow", "deny", "ntstrustedcerts", "ratelimit", "ntsratelimit", "bindcmdaddress", "include", "confdir", "sourcedir"}
 	for name := range simpleDirectives() {
 		names = append(names, name)
 	}

@@ -39,7 +39,7 @@ func checkPrint(t *testing.T, c *config.Config) {
 
 // TestOneShot: the query of the guides.
 func TestOneShot(t *testing.T) {
-	c, ds := ParseDirectives([]string{"server time.example iburst nts maxsamples 1"})
+	c, ds := ParseDirectives([]string{"server time.example iburst nts maxsamples 1"}, nil)
 	diff(t, "diagnostics", lines(ds), nil)
 	want := config.Source{
 		Kind: config.Server, Name: "time.example", Operator: "time.example", Line: 1,
@@ -62,7 +62,7 @@ func TestDirectives(t *testing.T) {
 		"pool pool.example maxsources 2 ipv4",
 		"makestep 0.1 3", "nosystemcert", "rtcsync", "authselectmode require",
 		"ntstrustedcerts /a", "ntstrustedcerts /b", "minsources 2", "ntsdumpdir /tmp/run", "maxdistance 0.5",
-	})
+	}, nil)
 	diff(t, "diagnostics", lines(ds), nil)
 	if len(c.Sources) != 2 {
 		t.Fatalf("got %d sources, want 2", len(c.Sources))
@@ -102,7 +102,7 @@ func TestServerDirectives(t *testing.T) {
 		"ntsserverkey /k", "ntsservercert /c", "local stratum 8 orphan", "allow", "allow 192.168.1.0/24", "deny 192.168.1.9",
 		"ratelimit interval 1 burst 16", "ntsratelimit", "refclock PPS /dev/pps0 lock NMEA refid GPS", "nocerttimecheck 1",
 		"cmdport 323", "bindcmdaddress /run/chrony/chronyd.sock",
-	})
+	}, nil)
 	if config.HasErrors(ds) {
 		t.Errorf("got %s", strings.Join(lines(ds), "\n"))
 	}
@@ -120,7 +120,8 @@ func TestDirectiveDiagnostics(t *testing.T) {
 	}{
 		{"servr a.example", []string{"error: directive:1: servr: is not a directive; did you mean 'server'?"}, 0},
 		{"frobnicate", []string{"error: directive:1: frobnicate: is not a directive"}, 0},
-		{"driftfile /var/lib/drift", []string{"warning: directive:1: driftfile: has no equivalent and is ignored"}, 0},
+		{"driftfile /var/lib/drift", nil, 0},
+		{"dumpdir /var/lib", []string{"warning: directive:1: dumpdir: has no equivalent and is ignored"}, 0},
 		{"maxsamples 16", []string{"warning: directive:1: maxsamples: has no equivalent and is ignored"}, 0},
 		{"linux_hz 100", []string{"warning: directive:1: linux_hz: has no equivalent and is ignored"}, 0},
 		{"ntscachedir /var/lib/chrony", nil, 0},
@@ -157,7 +158,7 @@ func TestDirectiveDiagnostics(t *testing.T) {
 		{strings.Repeat("x ", maxWords+1), []string{"error: directive:1: is too long"}, 0},
 	}
 	for _, tt := range tests {
-		c, ds := ParseDirectives([]string{tt.line})
+		c, ds := ParseDirectives([]string{tt.line}, nil)
 		diff(t, tt.line, lines(ds), tt.want)
 		if len(c.Sources) != tt.sources {
 			t.Errorf("%s: got %d sources, want %d", tt.line, len(c.Sources), tt.sources)
@@ -170,7 +171,7 @@ func FuzzParseDirectives(f *testing.F) {
 	f.Add("pool a.example ipv6 aead 15:30\nlocal orphan\nrefclock SHM 0\nallow\nratelimit\nntstrustedcerts 1 /a")
 	f.Add("local bad\nnocerttimecheck 1\nport 0\nntsserverkey /k\nntsservercert /c")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, ds := ParseDirectives(strings.Split(text, "\n"))
+		c, ds := ParseDirectives(strings.Split(text, "\n"), nil)
 		for _, d := range ds {
 			if strings.ContainsAny(d.String(), "\n\r") {
 				t.Fatalf("diagnostic %q has more than one line", d)

@@ -23,23 +23,37 @@ const (
 
 // translator turns directives into sections.
 type translator struct {
+	dialect
 	schema []config.Section
 	pkg    *uci.Package
 	told   []config.Diagnostic
-	line   int
+	line   int // of the directive, counted through all files
+	pieces
 }
 
-func newTranslator(file string) *translator {
-	return &translator{schema: config.Schema(), pkg: &uci.Package{File: file, Name: config.PackageName}}
+// dialect is how a daemon's configuration is written.
+type dialect struct {
+	comments  string // characters that begin one
+	inline    bool   // also after a directive
+	directive func(name string, args []string)
 }
 
-// each calls f with the words of every line that holds any, but for comments:
-// they begin with one of these characters, inline or at the beginning only.
-func (t *translator) each(lines []string, comments string, inline bool, f func(name string, args []string)) {
+func newTranslator(file string, from Files) *translator {
+	return &translator{schema: config.Schema(), pkg: &uci.Package{File: file, Name: config.PackageName}, pieces: pieces{from: from}}
+}
+
+// text hands over the words of every line of a file that holds any.
+func (t *translator) text(file string, lines []string) {
+	t.enter(file)
+	defer t.leave()
 	for i, line := range lines {
-		t.line = i + 1
+		t.line = t.next(i+1, file)
 		words := strings.Fields(line)
-		if n := slices.IndexFunc(words, func(w string) bool { return strings.ContainsAny(w[:1], comments) }); n == 0 || n > 0 && inline {
+		if t.optional && i == len(lines)-1 && len(words) > 0 {
+			t.note(config.Error, "", "is cut off: no newline ends it")
+			return // who writes it is not done
+		}
+		if n := slices.IndexFunc(words, func(w string) bool { return strings.ContainsAny(w[:1], t.comments) }); n == 0 || n > 0 && t.inline {
 			words = words[:n]
 		}
 		switch {
@@ -47,14 +61,16 @@ func (t *translator) each(lines []string, comments string, inline bool, f func(n
 			t.note(config.Error, "", "is too long")
 			return
 		case len(words) > 0:
-			f(strings.ToLower(words[0]), words[1:])
+			t.directive(strings.ToLower(words[0]), words[1:])
 		}
 	}
 }
 
 // finish checks the sections like those of a file.
 func (t *translator) finish() (*config.Config, []config.Diagnostic) {
-	return config.FromTranslation(t.pkg, t.told)
+	c, diagnostics := config.FromTranslation(t.pkg, t.told, t.places)
+	c.SourceDirs = len(t.folders) > 0
+	return c, diagnostics
 }
 
 func (t *translator) note(severity config.Severity, name, message string) {

@@ -33,7 +33,7 @@ func TestKeyFiles(t *testing.T) {
 			"warning: /etc/ntp.conf:2: broadcastclient: is not offered: nobody can authenticate or measure the delay of a broadcast",
 		}},
 	} {
-		cfg, ds := Load(c.file, given(c.text))
+		cfg, ds := load(c.file, given(c.text))
 		got := ""
 		for _, k := range cfg.KeyFiles {
 			got += fmt.Sprint(k.File, " ", k.Format, " ", k.Trusted)

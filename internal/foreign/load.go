@@ -51,40 +51,30 @@ func detect(file string, lines []string) format {
 	return found
 }
 
-// Load reads a configuration, our own, a chrony.conf or an ntp.conf, and checks
-// it. Without a Config there is one diagnostic, an Error.
-func Load(file string, read func(string) ([]byte, error)) (*config.Config, []config.Diagnostic) {
-	text, err := read(file)
-	if err != nil {
-		return config.LoadFile(file, func(string) ([]byte, error) { return nil, err })
-	}
-	lines := strings.Split(string(text), "\n")
-	switch detect(file, lines) {
-	case formatChrony:
-		return chrony(file, lines).finish()
-	case formatNTP:
-		return ntp(file, lines).finish()
-	default:
-		return config.LoadFile(file, read)
-	}
-}
-
 // Import reads the configuration of another daemon and returns it as ours: a
 // chrony.conf, an ntp.conf, the file of OpenWrt's chrony package, or OpenWrt's
-// own time settings. What has no equivalent is in the diagnostics.
-func Import(file string, text []byte) (*uci.Package, []config.Diagnostic) {
-	lines := strings.Split(string(text), "\n")
-	var t *translator
-	switch detect(file, lines) {
-	case formatChrony:
-		t = chrony(file, lines)
-	case formatNTP:
-		t = ntp(file, lines)
-	default:
+// own time settings. Files that it names are read from there; nil: none are. What
+// has no equivalent is in the diagnostics.
+func Import(file string, text []byte, from Files) (*uci.Package, []config.Diagnostic) {
+	t := translate(file, text, from, from)
+	if t == nil {
 		return importUCI(file, text)
 	}
 	_, diagnostics := t.finish()
 	return t.pkg, diagnostics
+}
+
+// translate returns what another daemon's configuration means, nil where it is
+// none.
+func translate(file string, text []byte, from, fresh Files) *translator {
+	lines := strings.Split(string(text), "\n")
+	switch detect(file, lines) {
+	case formatChrony:
+		return chrony(file, lines, from, fresh)
+	case formatNTP:
+		return ntp(file, lines, from)
+	}
+	return nil
 }
 
 // importUCI takes over a file of the same form: sections that we know, and the
@@ -94,7 +84,7 @@ func importUCI(file string, text []byte) (*uci.Package, []config.Diagnostic) {
 	if err != nil {
 		return nil, []config.Diagnostic{{Severity: config.Error, File: file, Message: err.Error()}}
 	}
-	t := newTranslator(file)
+	t := newTranslator(file, nil)
 	for _, s := range p.Sections {
 		known := slices.ContainsFunc(t.schema, func(d config.Section) bool { return d.Type == s.Type })
 		switch {

@@ -67,7 +67,7 @@ func heard(ds []config.Diagnostic) []string {
 // TestNTPClocks: reference clocks in both of ntpsec's forms, with what fudge says
 // of them.
 func TestNTPClocks(t *testing.T) {
-	c, ds := Load("/etc/ntp.conf", given(`server 127.127.28.0 prefer
+	c, ds := load("/etc/ntp.conf", given(`server 127.127.28.0 prefer
 server 127.127.22.1
 fudge 127.127.28.0 time1 0.2 refid GPS flag1 1
 fudge 127.127.22.1 stratum 3
@@ -101,11 +101,9 @@ func given(text string) func(string) ([]byte, error) {
 }
 
 func TestChronyFile(t *testing.T) {
-	c, ds := Load("/etc/chrony.conf", given(guideChrony))
+	c, ds := load("/etc/chrony.conf", given(guideChrony))
 	diff(t, "diagnostics", heard(ds), []string{
-		"warning: /etc/chrony.conf:5: sourcedir: has no equivalent and is ignored",
-		"warning: /etc/chrony.conf:6: driftfile: has no equivalent and is ignored",
-		"warning: /etc/chrony.conf:11: leapsectz: has no equivalent and is ignored",
+		"warning: /etc/chrony.conf:11: leapsectz: has no equivalent and is ignored; leapseclist names a file that says the same",
 	})
 	if len(c.Sources) != 2 || !c.Sources[0].NTS || c.MakeStep.Limit != 3 || !c.Main.RTCSync || !c.NTSServer.Enabled ||
 		!c.SmoothTime.LeapOnly || len(c.Statistics.Logs) != 3 || len(c.Allow) != 1 {
@@ -115,7 +113,7 @@ func TestChronyFile(t *testing.T) {
 
 func TestNTPFile(t *testing.T) {
 	for _, file := range []string{"/etc/ntp.conf", "/etc/ntpsec/ntp.conf", "/tmp/anything"} {
-		c, ds := Load(file, given(guideNTP))
+		c, ds := load(file, given(guideNTP))
 		diff(t, file, heard(ds), []string{
 			"warning: " + file + ":6: logfile: has no equivalent and is ignored",
 			"warning: " + file + ":7: logconfig: has no equivalent and is ignored",
@@ -153,7 +151,7 @@ func TestRestrictions(t *testing.T) {
 		"restrict 10.0.0.1/8\n":    "allow 10.0.0.0/8, allow 0.0.0.0/0 ::/0",
 		"restrict host.example.\n": "error",
 	} {
-		c, ds := Load("ntp.conf", given(text))
+		c, ds := load("ntp.conf", given(text))
 		var got []string
 		for _, a := range c.Allow {
 			s := "allow"
@@ -176,14 +174,14 @@ func TestRestrictions(t *testing.T) {
 
 // TestOurOwn: a UCI file of any name, empty ones and none.
 func TestOurOwn(t *testing.T) {
-	c, ds := Load("/tmp/x", given("\n# time\nconfig server\n\toption hostname 'a.example'\n"))
+	c, ds := load("/tmp/x", given("\n# time\nconfig server\n\toption hostname 'a.example'\n"))
 	if len(ds) > 0 || len(c.Sources) != 1 {
 		t.Errorf("got %v, %v", c.Sources, ds)
 	}
-	if c, ds := Load("/tmp/x", given("")); len(ds) > 0 || c == nil {
+	if c, ds := load("/tmp/x", given("")); len(ds) > 0 || c == nil {
 		t.Errorf("empty: got %v, %v", c, ds)
 	}
-	c, ds = Load("/tmp/x", func(string) ([]byte, error) { return nil, &fs.PathError{Err: errors.New("gone")} })
+	c, ds = load("/tmp/x", func(string) ([]byte, error) { return nil, &fs.PathError{Err: errors.New("gone")} })
 	if c != nil || len(ds) != 1 || !strings.Contains(ds[0].String(), "/tmp/x: cannot be read: gone") {
 		t.Errorf("gone: got %v, %v", c, ds)
 	}
@@ -207,7 +205,7 @@ func TestImport(t *testing.T) {
 			[]string{"set ntsd.@server[-1].hostname='a.example'", "add ntsd dhcp_ntp_server", "add_list ntsd.@allow[-1].interface='lan'"},
 		},
 	} {
-		p, ds := Import(tt.file, []byte(tt.text))
+		p, ds := Import(tt.file, []byte(tt.text), nil)
 		if config.HasErrors(ds) {
 			t.Errorf("%s: got %s", tt.file, strings.Join(lines(ds), "\n"))
 		}
@@ -217,7 +215,7 @@ func TestImport(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", tt.file, line, batch)
 			}
 		}
-		direct, _ := config.FromTranslation(p, nil)
+		direct, _ := config.FromTranslation(p, nil, nil)
 		printed := p.AppendExport(nil)
 		again, ds := config.Load("", func(string) ([]byte, error) { return printed, nil })
 		if config.HasErrors(ds) || string(again.AppendUCI(nil)) != string(direct.AppendUCI(nil)) {
@@ -237,7 +235,7 @@ func FuzzImport(f *testing.F) {
 	f.Add("ntp.conf", guideNTP)
 	f.Add("x", "config timeserver ntp\n\tlist server a\n")
 	f.Fuzz(func(t *testing.T, file, text string) {
-		p, ds := Import(file, []byte(text))
+		p, ds := Import(file, []byte(text), nil)
 		for _, d := range ds {
 			if strings.ContainsAny(d.String(), "\n\r") {
 				t.Fatalf("diagnostic %q has more than one line", d)
@@ -247,6 +245,6 @@ func FuzzImport(f *testing.F) {
 			return
 		}
 		AppendBatch(nil, p)
-		Load(file, given(text))
+		load(file, given(text))
 	})
 }

@@ -11,10 +11,10 @@ import (
 )
 
 // ntp translates an ntp.conf, ntpsec's or the older one's.
-func ntp(file string, lines []string) *translator {
-	t := newTranslator(file)
+func ntp(file string, lines []string, from Files) *translator {
+	t := newTranslator(file, from)
 	r := &restrictions{translator: t}
-	t.each(lines, "#", true, func(name string, args []string) {
+	t.dialect = dialect{comments: "#", inline: true, directive: func(name string, args []string) {
 		switch name {
 		case "server", "pool", "peer":
 			t.ntpSource(name, args)
@@ -36,10 +36,14 @@ func ntp(file string, lines []string) *translator {
 			for _, a := range args {
 				t.ntpStatistics(a)
 			}
+		case "includefile":
+			t.includeFile(name, args)
 		default:
 			t.ntpSimple(name, args)
 		}
-	})
+	}}
+	t.text(file, lines)
+	t.include(ntpFolder, config.Warning, t.search(ntpFolder, []string{beside(file, ntpFolder)}, confSuffix)...)
 	r.finish()
 	t.finishKeys()
 	return t
@@ -51,7 +55,7 @@ func (t *translator) ntpSimple(name string, args []string) {
 		"statsdir": {"statistics", "dir"}, "leapfile": {"systemclock", "leapfile"}, "leapsmearinterval": {},
 		"driftfile": {}, "logfile": {}, "logconfig": {}, "filegen": {}, "controlkey": {},
 		"requestkey": {}, "crypto": {}, "tinker": {}, "disable": {}, "enable": {}, "interface": {}, "mru": {}, "nonvolatile": {},
-		"includefile": {}, "discard": {}, "setvar": {}, "rlimit": {}, "phone": {}, "unpeer": {}, "pidfile": {}, "monitor": {},
+		"discard": {}, "setvar": {}, "rlimit": {}, "phone": {}, "unpeer": {}, "pidfile": {}, "monitor": {},
 		"extra": {}, "dscp": {},
 	}
 	target, known := simple[name]

@@ -45,7 +45,7 @@ func ParseTarget(text string) (Target, error) {
 		// Words after the name are those of a directive, too: "HOST ipv6".
 		text = "server " + words[0] + " nts " + strings.Join(words[1:], " ")
 	}
-	cfg, diagnostics := foreign.ParseDirectives([]string{text})
+	cfg, diagnostics := foreign.ParseDirectives([]string{text}, nil)
 	for _, d := range diagnostics {
 		if d.Severity == config.Error {
 			return Target{}, fmt.Errorf("probe: %s", strings.TrimPrefix(d.String(), "directive:1: "))

@@ -73,7 +73,7 @@ func (p *Plugin) imports(args Args) (any, error) {
 	} else if text, err = p.ReadFile(file); err != nil {
 		return nil, err
 	}
-	pkg, diagnostics := foreign.Import(file, text)
+	pkg, diagnostics := foreign.Import(file, text, nil)
 	if pkg == nil {
 		return nil, fmt.Errorf("%s cannot be read: %s", file, first(diagnostics))
 	}
