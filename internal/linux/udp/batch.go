@@ -137,9 +137,11 @@ func (s *Server) receive(b *Batch) error {
 		return err
 	}
 	defer s.leave()
-	for {
+	for waits := 0; ; waits++ {
 		b.rewind()
-		if s.outstanding > 0 {
+		// Woken for nothing: it was a stamp that nobody awaits, as a driver may
+		// give one twice, and it wakes us until it is taken.
+		if s.outstanding > 0 || waits > 1 {
 			s.collect(uintptr(s.fd), b)
 		}
 		n, errno := mmsg(unix.SYS_RECVMMSG, uintptr(s.fd), b.in[:], unix.MSG_DONTWAIT)

@@ -357,3 +357,30 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestRenumber: a stamp under an old number is not taken for that of a reply
+// under the same new one.
+func TestRenumber(t *testing.T) {
+	s := listen(t, netip.MustParseAddr("127.0.0.1"))
+	c, b := open(t, s.Addr()), NewBatch()
+	if err := c.Send([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.ReadBatch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	echo(t, s, b, n, func(int) uint64 { return 1 })
+	s.renumber(uintptr(s.fd))
+	between := now()
+	echo(t, s, b, n, func(int) uint64 { return 2 })
+	if !s.txStamps {
+		t.Skip("no transmit stamps here")
+	}
+	if n, err = s.ReadBatch(b); err != nil || n != 0 {
+		t.Fatalf("read %d %v, want a stamp alone", n, err)
+	}
+	if all := b.Sent(); len(all) != 1 || all[0].Tag != 2 || all[0].Tx.Wall < between {
+		t.Errorf("got %+v, want one stamp, of the second reply, after %v", all, between)
+	}
+}

@@ -51,11 +51,7 @@ func (q *txQueue) collect(fd uintptr, b *Batch) {
 	if room == 0 {
 		return
 	}
-	for i := range room {
-		q.errs[i].Hdr = unix.Msghdr{Control: &q.ctlErr[i][0]}
-		q.errs[i].Hdr.SetControllen(maxControl)
-	}
-	n, _ := mmsg(unix.SYS_RECVMMSG, fd, q.errs[:room], unix.MSG_ERRQUEUE)
+	n := q.read(fd, room)
 	l := native()
 	for i := range n {
 		c := l.parse(q.ctlErr[i][:min(int(q.errs[i].Hdr.Controllen), maxControl)])
@@ -69,10 +65,25 @@ func (q *txQueue) collect(fd uintptr, b *Batch) {
 	}
 }
 
+// read takes up to room messages, at most MaxBatch, out of the error queue.
+func (q *txQueue) read(fd uintptr, room int) int {
+	for i := range room {
+		q.errs[i].Hdr = unix.Msghdr{Control: &q.ctlErr[i][0]}
+		q.errs[i].Hdr.SetControllen(maxControl)
+	}
+	n, _ := mmsg(unix.SYS_RECVMMSG, fd, q.errs[:room], unix.MSG_ERRQUEUE)
+	return n
+}
+
 // renumber starts the numbers again at 0, after a failed send that may or may
-// not have used one up. What is awaited is given up: better no stamp than
-// another packet's.
+// not have used one up. What is awaited is given up, and what has come under the
+// old numbers: better no stamp than another packet's.
 func (q *txQueue) renumber(fd uintptr) {
+	for range pendingStamps / MaxBatch {
+		if q.read(fd, MaxBatch) < MaxBatch {
+			break
+		}
+	}
 	q.next, q.outstanding = 0, 0
 	clear(q.tags[:])
 	q.txStamps = enableServerStamps(int(fd), 0) && enableServerStamps(int(fd), sofOptID|sofOptTSOnly)

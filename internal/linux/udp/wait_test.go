@@ -112,3 +112,40 @@ func TestNeverFragment(t *testing.T) {
 		}
 	}
 }
+
+// TestStrayStamp: a stamp that nobody awaits, or awaits any more, must not keep a
+// sleeping reader awake: it is taken out of the error queue.
+func TestStrayStamp(t *testing.T) {
+	s := listen(t, netip.MustParseAddr("127.0.0.1"))
+	c, b := open(t, s.Addr()), NewBatch()
+	if err := c.Send([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.ReadBatch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	echo(t, s, b, n, func(int) uint64 { return 1 })
+	if !s.txStamps {
+		t.Skip("no transmit stamps here")
+	}
+	s.outstanding, s.tags = 0, [pendingStamps]uint64{} // as after a stamp that came twice
+	park, naps := s.park, 0
+	s.park = func(epoll uintptr) bool {
+		if !s.parked { // about to sleep
+			if naps++; naps == 3 { // enough: a packet ends it
+				if err := c.Send([]byte("x")); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		return park(epoll)
+	}
+	if _, err := s.ReadBatch(b); err != nil {
+		t.Fatal(err)
+	}
+	var m message
+	if _, err := m.receive(uintptr(s.fd), nil, unix.MSG_ERRQUEUE); !again(err) {
+		t.Errorf("after %d wake-ups the stamp is still there (%v): the reader never sleeps", naps, err)
+	}
+}
