@@ -24,6 +24,8 @@ const (
 	longSlew   = 8 * time.Second
 	slewShare  = 8
 	negligible = 20 * time.Nanosecond
+	// longestLeg is when a slew that takes years is looked at again.
+	longestLeg = 24 * time.Hour
 	// lastLeg: below it a wake-up that is 10 ms late overshoots by 10 us at most.
 	lastLeg = time.Millisecond
 

@@ -1,6 +1,7 @@
 package discipline
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -436,5 +437,26 @@ func TestCompanionsAreNotCounted(t *testing.T) {
 	p.update()
 	if s := p.d.Stats(); s.Updates != 2 || s.Interval != 64*time.Second {
 		t.Errorf("got %d updates, interval %v; want 2, 64s", s.Updates, s.Interval)
+	}
+}
+
+// TestSlewOfDecades: where no step is allowed even a clock that shows 1970 is
+// slewed, and its timer is not due all the time.
+func TestSlewOfDecades(t *testing.T) {
+	const decades = 56 * 365 * 24 * time.Hour
+	for _, offset := range []time.Duration{decades, -decades, math.MaxInt64 / 2} {
+		p := newPlant(t, Config{}, offset, 0, true)
+		p.update()
+		for range 10 {
+			if next := p.d.NextDeadline(); next <= p.now {
+				t.Fatalf("offset %v: next deadline %v after now, want one that is to come", offset, next.Sub(p.now))
+			} else if next < clock.Never {
+				p.now = next
+			}
+			p.do(p.d.HandleTimer(p.reading(), nil))
+		}
+		if p.fastest <= 0 || p.wrong().Abs() >= offset.Abs() {
+			t.Errorf("offset %v: wrong by %v after some time, fastest %v", offset, p.wrong().Duration(), p.fastest)
+		}
 	}
 }

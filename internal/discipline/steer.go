@@ -101,7 +101,8 @@ func (d *Discipline) slew(now clock.Reading, out []event.Action) []event.Action 
 	rate := clock.Rate(float64(left) / float64(duration))
 	if limit := d.cfg.MaxSlew; rate > limit || rate < -limit {
 		rate = clampRate(rate, limit)
-		duration = time.Duration(math.Abs(float64(left) / float64(rate)))
+		// Decades take longer than a Duration holds.
+		duration = time.Duration(min(math.Abs(float64(left)/float64(rate)), float64(longestLeg)))
 	}
 	if left.Abs() > lastLeg {
 		duration = duration / 8 * 7
