@@ -77,7 +77,7 @@ func busAnswer(method string, resp control.Response) (ubus.Table, error) {
 		return nil, ubus.StatusUnknownError
 	}
 	if list, ok := body.([]any); ok {
-		body = map[string]any{method: list}
+		body = rpcd.Listed(method, list)
 	}
 	table, _ := busValue(body).(ubus.Table)
 	return table, nil

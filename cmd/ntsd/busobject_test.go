@@ -1,16 +1,22 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"ntsd/internal/control"
+	"ntsd/internal/rpcd"
+	"ntsd/internal/status"
 	"ntsd/internal/ubus"
 )
 
@@ -59,6 +65,47 @@ func TestBusObject(t *testing.T) {
 		if _, err := o.Handle("action", ubus.Table{"command": command}); !errors.Is(err, ubus.StatusInvalidArgument) {
 			t.Errorf("action %q: got %v, want it refused", command, err)
 		}
+	}
+}
+
+// TestBusManyClients: of very many clients the busiest are shown, whoever
+// answers: all would be too long a message.
+func TestBusManyClients(t *testing.T) {
+	rows := make([]status.Client, 4096)
+	for i := range rows {
+		rows[i] = status.Client{Address: fmt.Sprint(i), Requests: uint32(i % 16)}
+	}
+	answer, err := busAnswer("clients", control.Reply(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := answer.List("clients")
+	if len(list) != 500 || answer.Int("total") != int64(len(rows)) {
+		t.Fatalf("got %d of %d, want 500 of %d", len(list), answer.Int("total"), len(rows))
+	}
+	plugin := rpcd.Plugin{Ask: func(context.Context, control.Request) (control.Response, error) { return control.Reply(rows), nil }}
+	var out bytes.Buffer
+	if err := plugin.Call(t.Context(), "clients", strings.NewReader("{}"), &out); err != nil {
+		t.Fatal(err)
+	}
+	var other struct {
+		Clients []status.Client
+		Total   int
+	}
+	if err := json.Unmarshal(out.Bytes(), &other); err != nil || other.Total != len(rows) || len(other.Clients) != len(list) {
+		t.Fatalf("the plugin: got %d of %d, %v", len(other.Clients), other.Total, err)
+	}
+	for i, row := range list {
+		// 256 count 15, and as many 14.
+		if got := row.(ubus.Table); got.Int("requests") < 14 || got.String("address") != other.Clients[i].Address {
+			t.Fatalf("row %d: got %v and %v, want the same busy client", i, got, other.Clients[i])
+		}
+	}
+	inOrder := func(x, y status.Client) int {
+		return cmp.Or(cmp.Compare(len(x.Address), len(y.Address)), cmp.Compare(x.Address, y.Address))
+	}
+	if !slices.IsSortedFunc(other.Clients, inOrder) {
+		t.Error("they are not in the order in which they were")
 	}
 }
 

@@ -131,6 +131,9 @@ func (s *Server) answer(ctx context.Context, req Request) Response {
 // send writes one line.
 func send(conn net.Conn, r Response) error {
 	line, err := json.Marshal(r)
+	if err == nil && len(line) >= MaxResponse { // no client reads more
+		line, err = json.Marshal(Fail(CodeFailed, "the answer is too long: ask for less"))
+	}
 	if err != nil {
 		return fmt.Errorf("control: encode: %w", err)
 	}

@@ -285,3 +285,12 @@ func TestServesAgainAfterRunningOutOfFiles(t *testing.T) {
 		}
 	})
 }
+
+// TestLongAnswer: what no client would read to its end is not sent, but said.
+func TestLongAnswer(t *testing.T) {
+	path := serve(t, func(context.Context, Request) Response { return Reply(strings.Repeat("x", MaxResponse)) })
+	resp, err := Client{Path: path}.Do(t.Context(), Request{Cmd: CmdReport})
+	if err != nil || resp.OK || resp.Code != CodeFailed {
+		t.Errorf("got %.100v, %v; want a refusal", resp, err)
+	}
+}

@@ -180,8 +180,7 @@ func readArgs(in io.Reader) (Args, error) {
 }
 
 // known returns the answer without what is not known: ubus has no null, and
-// pages should see the same whoever answers. A list stands under the name of its
-// method: ubus and rpcd pass on objects only.
+// pages should see the same whoever answers.
 func known(method string, body []byte) (any, error) {
 	var v any
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -191,7 +190,7 @@ func known(method string, body []byte) (any, error) {
 	}
 	v = drop(v)
 	if list, ok := v.([]any); ok {
-		return map[string]any{method: list}, nil
+		return Listed(method, list), nil
 	}
 	return v, nil
 }

@@ -2,6 +2,8 @@ package ubus
 
 import (
 	"io"
+	"net"
+	"strings"
 	"testing"
 )
 
@@ -25,5 +27,37 @@ func TestEndBeforeTheAnswer(t *testing.T) {
 	close(c.closed)
 	if got, err := c.answer(t.Context(), &request{done: make(chan struct{})}); err == nil || got != nil {
 		t.Errorf("got %v, %v, want an error", got, err)
+	}
+}
+
+// TestLongAnswer: an answer that is longer than a message may be is refused, and
+// the connection stays.
+func TestLongAnswer(t *testing.T) {
+	ours, bus := net.Pipe()
+	defer bus.Close()
+	long := true
+	c := &Conn{socket: ours, waiting: make(map[uint16]*request), closed: make(chan struct{}), objects: map[uint32]*Object{
+		7: {Path: "ntsd", Methods: map[string]Table{"m": {}}, Handle: func(string, Table) (Table, error) {
+			if long {
+				return Table{"x": strings.Repeat("x", maxMessage)}, nil
+			}
+			return Table{"x": "x"}, nil
+		}},
+	}}
+	go c.listen()
+	other := &Conn{socket: bus} // reads and writes messages
+	call := appendAttr(appendText(appendNumber(nil, attrObjID, 7), attrMethod, "m"), attrData, nil)
+	for _, want := range []Status{StatusUnknownError, statusOK} {
+		if err := other.send(msgInvoke, 1, 2, call); err != nil {
+			t.Fatal(err)
+		}
+		typ, _, _, body, err := other.read()
+		if typ == msgData && want == statusOK {
+			typ, _, _, body, err = other.read()
+		}
+		if status, ok := number(body, attrStatus); err != nil || typ != msgStatus || !ok || Status(status) != want {
+			t.Fatalf("got a message of type %d, %v, status %v; want %v", typ, err, Status(status), want)
+		}
+		long = false
 	}
 }

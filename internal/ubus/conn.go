@@ -128,6 +128,9 @@ func (c *Conn) read() (typ uint8, seq uint16, peer uint32, body []byte, err erro
 	return typ, seq, peer, body[:n-headerSize], nil
 }
 
+// errTooLong is about a message that was not sent: the connection is as it was.
+var errTooLong = errors.New("ubus: message too long")
+
 // send writes one message.
 func (c *Conn) send(typ uint8, seq uint16, peer uint32, attrs []byte) error {
 	b := make([]byte, 0, 12+len(attrs))
@@ -136,7 +139,7 @@ func (c *Conn) send(typ uint8, seq uint16, peer uint32, attrs []byte) error {
 	b = binary.BigEndian.AppendUint32(b, peer)
 	b = appendAttr(b, 0, attrs)
 	if len(b) > maxMessage {
-		return fmt.Errorf("ubus: message of %d bytes, more than %d", len(b), maxMessage)
+		return fmt.Errorf("%w: %d bytes, more than %d", errTooLong, len(b), maxMessage)
 	}
 	c.write.Lock()
 	defer c.write.Unlock()
@@ -259,7 +262,9 @@ func (c *Conn) invoked(seq uint16, peer uint32, body []byte) error {
 		contents, err := appendTable(nil, answer)
 		if err != nil {
 			status = StatusUnknownError
-		} else if err := c.send(msgData, seq, peer, appendAttr(id, attrData, contents)); err != nil {
+		} else if err := c.send(msgData, seq, peer, appendAttr(id, attrData, contents)); errors.Is(err, errTooLong) {
+			status = StatusUnknownError // no reason to hang up on everybody
+		} else if err != nil {
 			return err
 		}
 	}
