@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ntsd/internal/config"
+	"ntsd/internal/control"
 	"ntsd/internal/event"
 	"ntsd/internal/foreign"
 	"ntsd/internal/nts"
@@ -212,6 +213,45 @@ func TestReload(t *testing.T) {
 		}
 		if c := w.report(d).Daemon.Config; c.Digest != "second" || !c.Refused || c.Read <= c.Since {
 			t.Errorf("configuration after a refused reload: %+v", c)
+		}
+		stop()
+	})
+}
+
+// TestReloadSources: what another program writes is taken up, and what was wrong
+// before neither stands in its way nor is logged again.
+func TestReloadSources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		first := w.addPeer("192.0.2.1:123", "one.example")
+		w.addPeer("192.0.2.2:123", "two.example")
+		next, found := settings(t, "server one.example iburst nts"), false
+		wrong := []config.Diagnostic{{Severity: config.Error, File: "chrony.conf", Line: 3, Message: "broken"}}
+		w.sources = func() (*config.Config, []config.Diagnostic, bool) { return next, slices.Clone(wrong), found }
+		d, stop := w.run(next, func() (*config.Config, []config.Diagnostic) { return next, wrong })
+		reload := func(args ...string) control.Response {
+			resp := d.Answer(context.Background(), control.Request{Cmd: control.CmdReload, Args: args})
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			return resp
+		}
+		if resp := reload("sources"); !resp.OK || w.report(d).Daemon.Config.Reads != 1 {
+			t.Errorf("no folders: got %+v, read %d times", resp, w.report(d).Daemon.Config.Reads)
+		}
+		found, next = true, settings(t, "server one.example iburst nts", "server two.example iburst")
+		for range 2 {
+			if resp := reload("sources"); !resp.OK || len(w.report(d).Sources) != 2 || first.keRuns != 1 {
+				t.Errorf("got %+v, %d sources, %d key establishments", resp, len(w.report(d).Sources), first.keRuns)
+			}
+		}
+		if n := strings.Count(strings.Join(w.log.lines, "\n"), "chrony.conf:3: broken"); n != 1 {
+			t.Errorf("what is wrong was logged %d times, want once", n)
+		}
+		if resp := reload(); resp.OK || !strings.Contains(resp.Message, "broken") {
+			t.Errorf("all of it: got %+v, want it refused", resp)
+		}
+		if resp := reload("source"); resp.Code != control.CodeArguments {
+			t.Errorf("got %+v, want wrong arguments", resp)
 		}
 		stop()
 	})

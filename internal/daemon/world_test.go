@@ -37,6 +37,7 @@ type world struct {
 	log      *logRecorder
 	told     []Announcement
 	keyCount uint32
+	sources  func() (*config.Config, []config.Diagnostic, bool)
 }
 
 // sentPacket is a request as the network saw it, and what the disk held then.
@@ -298,7 +299,7 @@ func (l *logRecorder) Handle(_ context.Context, r slog.Record) error {
 // which waits for its end.
 func (w *world) run(cfg *config.Config, load func() (*config.Config, []config.Diagnostic)) (*Daemon, func()) {
 	d := New(Options{
-		Config: cfg, Load: load, Clock: w, Network: w, KE: w, Resolver: w, Store: &w.files,
+		Config: cfg, Load: load, Sources: w.sources, Clock: w, Network: w, KE: w, Resolver: w, Store: &w.files,
 		Rand: chacha(7), Log: slog.New(w.log), Version: "test",
 		Announce: func(a Announcement) {
 			w.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"ntsd/internal/config"
+	"ntsd/internal/uci"
 )
 
 // Files is the disk on which a configuration names further files.
@@ -203,7 +204,9 @@ func (t *translator) sources() {
 	t.directive = func(name string, args []string) {
 		switch name {
 		case "server", "pool", "peer":
-			all(name, args)
+			if !t.names(args) {
+				all(name, args)
+			}
 		default:
 			t.note(config.Error, name, "only server, pool and peer can stand here")
 		}
@@ -212,6 +215,15 @@ func (t *translator) sources() {
 		t.line = f.line
 		t.include("sourcedir", config.Warning, t.search("sourcedir", f.dirs, sourcesSuffix)...)
 	}
+}
+
+// names reports whether the host is a source already: DHCP names servers that the
+// administrator has, too, and his options count.
+func (t *translator) names(args []string) bool {
+	return len(args) > 0 && slices.ContainsFunc(t.pkg.Sections, func(s uci.Section) bool {
+		o := s.Option("hostname")
+		return o != nil && strings.EqualFold(o.Values[0], args[0])
+	})
 }
 
 // ntpFolder is the folder beside ntp.conf whose *.conf files ntpsec reads after

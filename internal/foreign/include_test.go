@@ -121,10 +121,11 @@ func TestInclude(t *testing.T) {
 		{
 			"sources", "/etc/chrony.conf", "sourcedir /run/dhcp /etc/s\nserver a.example\n",
 			disk{
-				"/run/dhcp/eth0.sources": "server d.example iburst\n", "/etc/s/eth0.sources": "server x.example\n",
+				"/run/dhcp/eth0.sources": "server d.example iburst\nserver A.example\npool d.example\nserver\n", "/etc/s/eth0.sources": "server x.example\n",
 				"/etc/s/own.sources": "makestep 1 3\n# more\nserver o.example\nserver p.example minpoll 99\nserver q.exam",
 			}, "a.example d.example o.example",
 			[]string{
+				"warning: /run/dhcp/eth0.sources:4: server: option 'hostname' is missing; left out",
 				"warning: /etc/s/own.sources:1: makestep: only server, pool and peer can stand here; left out",
 				"warning: /etc/s/own.sources:4: server: option 'minpoll' '99': must be a whole number from -7 to 24; left out",
 				"warning: /etc/s/own.sources:5: is cut off: no newline ends it; left out",
