@@ -54,11 +54,15 @@ type Router struct {
 	socket string
 	log    *slog.Logger
 	events chan []string
+
+	settle, retry time.Duration
+
+	unheard []string // the event that was under way when the bus ended
 }
 
 // New returns a router whose bus is at socket. Nothing happens before Run.
 func New(socket string, log *slog.Logger) *Router {
-	return &Router{socket: socket, log: log, events: make(chan []string, maxEvents)}
+	return &Router{socket: socket, log: log, events: make(chan []string, maxEvents), settle: settle, retry: retry}
 }
 
 // Announce has the scripts in /etc/hotplug.d/ntp run with these variables
@@ -96,7 +100,7 @@ func (r *Router) Run(ctx context.Context, object *ubus.Object, changed func([]In
 			r.log.Debug("no connection to ubus", "reason", err)
 			said = true
 		}
-		sleep(ctx, retry)
+		sleep(ctx, r.retry)
 	}
 }
 
@@ -134,23 +138,33 @@ func (r *Router) serve(ctx context.Context, conn *ubus.Conn, object *ubus.Object
 	r.publish(ctx, conn, object)
 	again := time.NewTimer(0) // for a netifd that is not there yet
 	defer again.Stop()
+	look := time.NewTimer(r.retry) // for one that did not answer
+	look.Stop()
+	defer look.Stop()
+	if env := r.unheard; env != nil {
+		r.unheard = nil
+		r.announce(ctx, conn, env)
+	}
 	for {
 		select {
 		case <-again.C:
 			if err := conn.Subscribe(ctx, ear, network); err != nil {
 				r.log.Debug("netifd does not answer", "reason", err)
-				again.Reset(retry)
+				again.Reset(r.retry)
 				continue
 			}
 			tell()
+		case <-look.C:
+			tell()
 		case <-deaf:
-			again.Reset(retry)
+			again.Reset(r.retry)
 		case <-hint:
-			sleep(ctx, settle)
+			sleep(ctx, r.settle)
 			drain(hint)
 			found, err := interfaces(ctx, conn)
 			if err != nil {
 				r.log.Debug("interfaces not read", "reason", err)
+				look.Reset(r.retry) // there may be no other hint for months
 				continue
 			}
 			if !slices.EqualFunc(found, *last, equal) {
@@ -185,7 +199,7 @@ func drain(c <-chan struct{}) {
 }
 
 // announce has the scripts run. Where nothing waits for the time there is no
-// such object.
+// such object. If the bus has ended meanwhile, the next one hears of it.
 func (r *Router) announce(ctx context.Context, conn *ubus.Conn, env []string) {
 	list := make([]any, 0, len(env))
 	for _, e := range env {
@@ -193,6 +207,11 @@ func (r *Router) announce(ctx context.Context, conn *ubus.Conn, env []string) {
 	}
 	if _, err := conn.Call(ctx, hotplugNTP, "call", ubus.Table{"env": list}); err != nil {
 		r.log.Debug("event not delivered", "event", strings.Join(env, " "), "reason", err)
+		select {
+		case <-conn.Closed():
+			r.unheard = env
+		default:
+		}
 	}
 }
 

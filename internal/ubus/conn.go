@@ -104,8 +104,12 @@ func Dial(ctx context.Context, path string) (*Conn, error) {
 	return c, nil
 }
 
-// Close ends the connection.
-func (c *Conn) Close() error { return c.socket.Close() }
+// Close ends the connection, and waits for the handler that runs.
+func (c *Conn) Close() error {
+	err := c.socket.Close()
+	<-c.closed
+	return err
+}
 
 // Closed is closed when the connection has ended, by Close or by ubusd.
 func (c *Conn) Closed() <-chan struct{} { return c.closed }

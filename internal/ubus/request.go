@@ -2,6 +2,7 @@ package ubus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -15,7 +16,10 @@ func (c *Conn) ask(ctx context.Context, typ uint8, peer uint32, attrs []byte, ob
 		return nil, err
 	}
 	defer c.leave(seq)
-	if err := c.send(typ, seq, peer, attrs); err != nil {
+	if err := c.send(typ, seq, peer, attrs); errors.Is(err, errTooLong) {
+		return nil, err
+	} else if err != nil {
+		<-c.closed // send has hung up: whoever looks shall see it
 		return nil, err
 	}
 	return c.answer(ctx, r)
