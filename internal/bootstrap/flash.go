@@ -31,15 +31,15 @@ type Flash struct {
 }
 
 // NewFlash returns a flash that holds b.
-func NewFlash(b event.Boot) Flash {
-	return Flash{on: true, holds: b, next: clock.Never, filled: b.Time}
+func NewFlash(b *event.Boot) Flash {
+	return Flash{on: true, holds: *b, next: clock.Never, filled: b.Time}
 }
 
 // On reports whether there is flash to write to.
 func (f *Flash) On() bool { return f.on }
 
-// Holds is what was written last.
-func (f *Flash) Holds() event.Boot { return f.holds }
+// Holds is what was written last, for reading.
+func (f *Flash) Holds() *event.Boot { return &f.holds }
 
 // NextDeadline is when Due wants to be asked, as long as the time is trusted.
 func (f *Flash) NextDeadline() clock.Mono {

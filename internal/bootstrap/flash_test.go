@@ -23,7 +23,7 @@ func TestFlash(t *testing.T) {
 		{"fresh", at.Add(-time.Hour), false, writeEvery},
 		{"fresh, but the reserve was spent", at.Add(-time.Hour), true, writeSoon},
 	} {
-		f := NewFlash(event.Boot{Time: c.holds})
+		f := NewFlash(&event.Boot{Time: c.holds})
 		now := clock.Reading{Mono: 100e9, Wall: at}
 		if f.NextDeadline() != clock.Never {
 			t.Errorf("%s: wants to be written before any time was trusted", c.name)
@@ -47,7 +47,7 @@ func TestFlash(t *testing.T) {
 // there is no flash.
 func TestFlashFilled(t *testing.T) {
 	const at = clock.Wall(1_800_000_000e9)
-	f := NewFlash(event.Boot{Time: at})
+	f := NewFlash(&event.Boot{Time: at})
 	if f.Old(at.Add(fillApart-1)) || !f.Old(at.Add(fillApart)) {
 		t.Errorf("got old %t a moment before and %t at %v, want false and true", f.Old(at.Add(fillApart-1)), f.Old(at.Add(fillApart)), fillApart)
 	}

@@ -44,7 +44,7 @@ func (e *Engine) believed(now clock.Reading) clock.Wall {
 // Recall tells what the flash holds, before HandleStart. Without it nothing is
 // ever written there.
 func (e *Engine) Recall(b event.Boot, reserve []nts.Session) {
-	e.flash = bootstrap.NewFlash(b)
+	e.flash = bootstrap.NewFlash(&b)
 	e.reserve = bootstrap.NewReserve(reserve)
 	e.found = names.NewHosts(b.Hosts)
 }
