@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
+	"ntsd/internal/interleave"
 	"ntsd/internal/mac"
 	"ntsd/internal/middlebox"
 	"ntsd/internal/ntptime"
@@ -97,10 +98,9 @@ type Assoc struct {
 	settling settling
 
 	request  request
-	peer     symmetric.State // of a symmetric association
-	previous exchange        // what an interleaved request asks about
+	peer     symmetric.State  // of a symmetric association
+	xleave   interleave.State // of a client's
 	ahead    ahead
-	basic    basicMode
 	batch    batch
 	requests uint64
 	reach    uint8
@@ -185,9 +185,9 @@ func (a *Assoc) HandleSendFailed(ev event.SendFailed) {
 	if ev.Unsent {
 		a.unspend()
 	}
-	if ev.Moved && a.previous.known() {
+	if ev.Moved && a.xleave.Known() {
 		// Nothing has left and nothing is lost: ask anew, and tell nothing.
-		a.previous = exchange{}
+		a.xleave.Forget()
 		a.request.answered, a.request.reached = true, true
 		a.nextPoll = min(a.nextPoll, a.request.asked)
 	}
@@ -201,7 +201,7 @@ func (a *Assoc) HandleConfig(cfg Config) {
 	a.cfg.MaxDelay, a.cfg.IBurst = cfg.MaxDelay, cfg.IBurst
 	a.cfg.MaxDelayRatio, a.cfg.MaxDelayDevRatio = cfg.MaxDelayRatio, cfg.MaxDelayDevRatio
 	if !cfg.XLeave || a.cfg.Interface != cfg.Interface {
-		a.previous = exchange{}
+		a.xleave.Forget()
 	}
 	a.cfg.XLeave, a.cfg.Interface = cfg.XLeave, cfg.Interface
 	if a.cfg.Filter != cfg.Filter {
@@ -218,14 +218,15 @@ func (a *Assoc) HandleConfig(cfg Config) {
 func (a *Assoc) HandleLeap(by clock.Offset) {
 	a.filter.Shift(by)
 	a.ahead.valid = false
-	a.previous, a.batch = exchange{}, batch{} // their times are from before it
+	a.xleave.Forget() // its times are from before it
+	a.batch = batch{}
 	a.sample.True = a.sample.True.Add(by.Duration())
 }
 
 // SetOnline starts or stops polling. Going online begins like a start, also
 // when the association was online but without replies: a link came up.
 func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []event.Action {
-	a.previous = exchange{} // the link may be another one
+	a.xleave.Forget() // the link may be another one
 	a.peer = symmetric.State{}
 	switch {
 	case !online:
@@ -238,7 +239,9 @@ func (a *Assoc) SetOnline(now clock.Reading, online bool, out []event.Action) []
 		return out
 	}
 	a.online = true
-	a.forgiveNetwork(now)
+	if a.ke.backoff.HandleOnline(now) {
+		a.retryKE(now)
+	}
 	a.begin(now)
 	return out
 }
@@ -283,7 +286,8 @@ func (a *Assoc) moveTo(to netip.AddrPort) {
 		a.filter.Reset()
 		a.ahead = ahead{}
 		a.reach, a.missed, a.sampled, a.doubtful = 0, 0, false, false
-		a.previous, a.batch, a.basic, a.peer = exchange{}, batch{}, basicMode{}, symmetric.State{}
+		a.xleave.Reset()
+		a.batch, a.peer = batch{}, symmetric.State{}
 		a.way, a.wayTold, a.shorter = middlebox.Path{}, false, false
 	}
 	a.to = to

@@ -11,6 +11,14 @@ import (
 	"ntsd/internal/wire"
 )
 
+// What package interleave has: how many replies in basic mode end the asking, for how
+// many requests, and how many requests ask about one exchange.
+const (
+	tries = 4
+	pause = 256
+	asks  = 4
+)
+
 // stamping is a server that writes its transmit timestamps early and knows only
 // later when its replies really left, which is the bench's truth: the packets
 // take 4 ms there and back, the server answers after 1 ms, and the program
@@ -196,12 +204,12 @@ func TestInterleavedServerWithoutIt(t *testing.T) {
 			t.Fatalf("reply %d: %v", i, v)
 		}
 	}
-	if asked != interleaveTries {
-		t.Errorf("asked %d times, want %d", asked, interleaveTries)
+	if asked != tries {
+		t.Errorf("asked %d times, want %d", asked, tries)
 	}
 	// In the end it is tried again: the server has learnt it.
 	s.basic = false
-	for range interleavePause {
+	for range pause {
 		s.exchange(b, b.poll())
 	}
 	if !b.a.Last().Interleaved {
@@ -234,18 +242,18 @@ func TestInterleavedServerForgets(t *testing.T) {
 // Lost packets: the next request asks about the same exchange, a few times; then
 // it begins anew.
 func TestInterleavedLoss(t *testing.T) {
-	for lost := range interleaveLost + 2 {
+	for lost := range asks + 2 {
 		b := newBench(t, Config{XLeave: true, MinPoll: 4, MaxPoll: 4})
 		s := newStamping(0)
 		for range 4 {
 			s.exchange(b, b.poll())
 		}
-		want := b.a.previous.receive
+		want := b.a.Last().Header.Receive
 		for range lost {
 			b.poll()
 		}
 		req := b.poll()
-		if lost >= interleaveLost {
+		if lost >= asks {
 			want = 0
 		}
 		if h := sentHeader(t, req); h.Origin != want {
@@ -264,20 +272,19 @@ func TestInterleavedForgeries(t *testing.T) {
 	for range 3 {
 		s.exchange(b, b.poll())
 	}
-	before := b.a.previous
 	req := b.poll()
-	before.asked++
+	before := b.a.xleave
 	good := s.answer(b, req)
 	for name, forge := range map[string]func(*wire.Header){
 		"origin zero":             func(h *wire.Header) { h.Origin = 0 },
-		"origin of the request":   func(h *wire.Header) { h.Origin = before.receive },
+		"origin of the request":   func(h *wire.Header) { h.Origin = b.a.Last().Header.Receive },
 		"neither of the two":      func(h *wire.Header) { h.Origin++ },
 		"no transmit timestamp":   func(h *wire.Header) { h.Transmit = 0 },
 		"another protocol's mode": func(h *wire.Header) { h.Mode = wire.ModeSymmetricPassive },
 	} {
 		h := good
 		forge(&h)
-		if v := b.reply(req, h.Append(nil)); v == VerdictAccepted || b.a.previous != before {
+		if v := b.reply(req, h.Append(nil)); v == VerdictAccepted || b.a.xleave != before {
 			t.Errorf("%s: %v, or the exchange before it is forgotten", name, v)
 		}
 	}
@@ -349,7 +356,7 @@ func TestInterleavedOffsetIsOfItsTime(t *testing.T) {
 	s := newStamping(0)
 	s.exchange(b, b.poll())
 	b.now.Wall = b.now.Wall.Add(-time.Hour) // slow from here on
-	s.left = map[ntptime.Timestamp]ntptime.Timestamp{b.a.previous.receive: ntptime.FromWall(epoch.Add(b.now.Mono.Sub(1e9) + 6*time.Millisecond))}
+	s.left = map[ntptime.Timestamp]ntptime.Timestamp{b.a.Last().Header.Receive: ntptime.FromWall(epoch.Add(b.now.Mono.Sub(1e9) + 6*time.Millisecond))}
 	if v := s.exchange(b, b.poll()); v != VerdictAccepted || b.a.Last().Offset.Abs() > time.Microsecond {
 		t.Errorf("%v: offset %v, want 0 as it was then", v, b.a.Last().Offset.Duration())
 	}

@@ -8,6 +8,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
+	"ntsd/internal/interleave"
 	"ntsd/internal/wire"
 )
 
@@ -39,11 +40,11 @@ const (
 // judge measures a valid reply and runs the tests on what it says. The bits of
 // chrony's report are set for every test, the verdict names the first failure.
 func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out []event.Action) (_ []event.Action, v Verdict) {
-	t := a.subject(now, &ev, &hdr)
+	t := a.xleave.Subject(now, &ev, &hdr)
 	x, s := a.measure(t, &ev, hdr)
-	known := x.Interleaved && a.previous.sampled
+	known := x.Interleaved && a.xleave.Sampled()
 	a.ahead.valid = false
-	defer func() { a.remember(now, &ev, &hdr, !x.Interleaved && v.measured()) }()
+	defer func() { a.xleave.Remember(now, &ev, &hdr, a.cfg.XLeave, !x.Interleaved && v.measured()) }()
 	synchronised := a.header(&x)
 	group := func(tests ...bool) (bits uint16) {
 		for _, ok := range tests {
@@ -78,7 +79,7 @@ func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out
 	a.counters.good++
 	v = a.update(s, known)
 	if x.Interleaved {
-		a.lookAhead(timing{now, ev.Sent, ev.Received, hdr.Receive, 0}, &ev, hdr, x.Response)
+		a.lookAhead(now, &ev, hdr, x.Response)
 	}
 	if v != VerdictAccepted {
 		return out, v
@@ -115,11 +116,11 @@ func (a *Assoc) update(s filter.Sample, known bool) Verdict {
 
 // measure computes offset and delay on the undisciplined scale (RFC 5905
 // section 8, figure 15) from the times of one exchange.
-func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange, filter.Sample) {
-	trip := t.received.At.Sub(t.sent.At)
+func (a *Assoc) measure(t interleave.Timing, ev *event.Received, hdr wire.Header) (Exchange, filter.Sample) {
+	trip := t.Received.At.Sub(t.Sent.At)
 	pivot := a.env.Pivot
 	if pivot == 0 {
-		pivot = t.now.Wall
+		pivot = t.Now.Wall
 	}
 	drift, stretch := clock.Rate(maxDrift), time.Duration(0)
 	if a.isPeer() {
@@ -129,18 +130,18 @@ func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange
 		drift = min(drift, a.env.RateSD+ratioSlack)
 	}
 	s := filter.Sample{
-		At:    t.sent.At.Add(trip / 2),
-		True:  t.there.Wall(pivot).Add(t.response / 2),
-		Delay: trip + stretch - t.response,
+		At:    t.Sent.At.Add(trip / 2),
+		True:  t.There.Wall(pivot).Add(t.Response / 2),
+		Delay: trip + stretch - t.Response,
 		Dispersion: stampResolution + 2*a.env.Resolution + min(hdr.Precision.Duration(), maxPrecision) +
 			drift.Over(max(trip, 0)),
 	}
 	wall := a.wallAt(&t, s.At)
 	x := Exchange{
 		Valid: true, Header: hdr, Local: ev.Local,
-		Offset: s.True.Sub(wall), Delay: s.Delay, Dispersion: s.Dispersion, Response: t.response,
-		Interleaved: a.request.interleaved(&hdr), Authenticated: a.cfg.NTS || a.key != nil,
-		Sent: t.sent.Kind, Received: t.received.Kind,
+		Offset: s.True.Sub(wall), Delay: s.Delay, Dispersion: s.Dispersion, Response: t.Response,
+		Interleaved: a.xleave.Is(&hdr), Authenticated: a.cfg.NTS || a.key != nil,
+		Sent: t.Sent.Kind, Received: t.Received.Kind,
 	}
 	if !hdr.ReferenceTime.IsZero() {
 		x.ReferenceTime = hdr.ReferenceTime.Wall(s.True)
@@ -151,8 +152,8 @@ func (a *Assoc) measure(t timing, ev *event.Received, hdr wire.Header) (Exchange
 }
 
 // wallAt is what our clock showed at a moment before the reply was looked at.
-func (a *Assoc) wallAt(t *timing, at clock.Mono) clock.Wall {
-	line := clock.Line{At: t.now}
+func (a *Assoc) wallAt(t *interleave.Timing, at clock.Mono) clock.Wall {
+	line := clock.Line{At: t.Now}
 	if a.isPeer() {
 		line.Rate = a.env.Rate
 	}
@@ -179,14 +180,14 @@ func (a *Assoc) header(x *Exchange) Verdict {
 }
 
 // path judges the measurement: chrony's tests A to D.
-func (a *Assoc) path(t *timing, x *Exchange) Verdict {
+func (a *Assoc) path(t *interleave.Timing, x *Exchange) Verdict {
 	limit := a.cfg.MaxDelay
 	if limit == 0 {
 		limit = defaultMaxDelay
 	}
 	switch {
-	case t.sent.Kind == event.StampNone || t.received.Kind == event.StampNone,
-		t.received.At.Before(t.sent.At):
+	case t.Sent.Kind == event.StampNone || t.Received.Kind == event.StampNone,
+		t.Received.At.Before(t.Sent.At):
 		return VerdictStamp
 	case x.Response < 0:
 		return VerdictOrder
@@ -202,9 +203,9 @@ func (a *Assoc) path(t *timing, x *Exchange) Verdict {
 
 // ratios are chrony's tests B and C: the round trip against the shortest one,
 // and its excess against the spread of the offsets.
-func (a *Assoc) ratios(t *timing, x *Exchange) Verdict {
+func (a *Assoc) ratios(t *interleave.Timing, x *Exchange) Verdict {
 	ratio, deviations := a.cfg.MaxDelayRatio, a.cfg.MaxDelayDevRatio
-	at := t.sent.At.Add(t.received.At.Sub(t.sent.At) / 2)
+	at := t.Sent.At.Add(t.Received.At.Sub(t.Sent.At) / 2)
 	e, ok := a.filter.Estimate(at)
 	if ratio <= 0 && deviations <= 0 || !ok || e.Samples < ratioSamples {
 		return VerdictAccepted

@@ -186,7 +186,7 @@ func (a *Assoc) Rekey(now clock.Reading) {
 		return
 	}
 	a.keys.rekey = true
-	a.ke.notBefore = now.Mono
+	a.ke.backoff.NotBefore = now.Mono
 	if a.online {
 		a.nextPoll = now.Mono
 	}

@@ -82,7 +82,7 @@ func (a *Assoc) match(ev event.Received) (wire.Header, Verdict) {
 		return wire.Header{}, VerdictDuplicate
 	}
 	hdr, v := parse(ev.Data, wire.ModeServer)
-	if v == VerdictAccepted && hdr.Origin != rq.transmit && !rq.interleaved(&hdr) { // RFC 5905 §9.2, figure 22: bogus
+	if v == VerdictAccepted && hdr.Origin != rq.transmit && !a.xleave.Is(&hdr) { // RFC 5905 §9.2, figure 22: bogus
 		return hdr, VerdictOrigin
 	}
 	return hdr, v

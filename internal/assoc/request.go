@@ -18,7 +18,6 @@ type request struct {
 	id       uint64 // 0: none yet
 	to       netip.AddrPort
 	transmit ntptime.Timestamp
-	receive  ntptime.Timestamp // what an interleaved reply carries in its place; 0: asked in basic mode
 	asked    clock.Mono
 	answered bool // a valid reply came
 	reached  bool // and it was usable
@@ -63,7 +62,7 @@ func (a *Assoc) send(now clock.Reading, out []event.Action) []event.Action {
 		send.LocalPort, send.Fresh = a.cfg.LocalPort, missed
 	} else {
 		a.closeAt = now.Mono.Add(replyWindow)
-		send.From = a.interleave(&hdr)
+		send.From = a.xleave.Ask(&hdr, a.cfg.XLeave, a.randomTimestamp)
 	}
 	if a.cfg.NTS {
 		send.Data, out = a.appendLength(hdr, out)

@@ -77,7 +77,7 @@ func (a *Assoc) Auth() Auth {
 		NTS: true, LastKE: a.ke.last, KEKnown: a.ke.known, Attempts: a.ke.attempts,
 		NAKs: a.keys.naks, Cookies: len(s.Cookies), KE: a.ke.info,
 		KEAddr: a.cfg.Addr, KEPort: a.cfg.KEPort, LastError: a.ke.reason,
-		NextKE: a.ke.notBefore, KERuns: a.ke.runs,
+		NextKE: a.ke.backoff.NotBefore, KERuns: a.ke.runs,
 		MaxPlaceholders: nts.MaxCookies - 1, Path: a.way.Finding(),
 	}
 	if n, limited := a.way.Spare(); limited {

@@ -9,7 +9,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"ntsd/internal/assoc"
+	"ntsd/internal/backoff"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
@@ -31,7 +31,7 @@ type Memory struct {
 // Backoff is what is remembered of one server of keys.
 type Backoff struct {
 	Server netip.AddrPort
-	State  assoc.Backoff
+	State  backoff.State
 }
 
 // Source is what makes a session fit for a source.
@@ -48,7 +48,7 @@ func (m *Memory) Restore(now clock.Reading, sessions []event.Restored, backoffs 
 	}
 	for _, b := range backoffs {
 		wait := max(0, b.NotBefore.Sub(now.Wall).Duration())
-		m.KeepBackoff(netip.AddrPortFrom(b.Addr, b.Port), assoc.Backoff{
+		m.KeepBackoff(netip.AddrPortFrom(b.Addr, b.Port), backoff.State{
 			Failures: b.Failures, NotBefore: now.Mono.Add(wait), Saved: true,
 		})
 	}
@@ -115,7 +115,7 @@ func (m *Memory) Forget(usable func(*nts.Session) bool, out []event.Action) []ev
 func (m *Memory) Backoffs() []Backoff { return m.backoffs }
 
 // KeepBackoff remembers how long a server must be left alone.
-func (m *Memory) KeepBackoff(server netip.AddrPort, b assoc.Backoff) {
+func (m *Memory) KeepBackoff(server netip.AddrPort, b backoff.State) {
 	m.backoffs = slices.DeleteFunc(m.backoffs, func(o Backoff) bool { return o.Server == server })
 	if b.Failures == 0 && b.Network == 0 {
 		return
@@ -127,13 +127,13 @@ func (m *Memory) KeepBackoff(server netip.AddrPort, b assoc.Backoff) {
 }
 
 // Backoff returns what is remembered of a server.
-func (m *Memory) Backoff(server netip.AddrPort) (assoc.Backoff, bool) {
+func (m *Memory) Backoff(server netip.AddrPort) (backoff.State, bool) {
 	for _, b := range m.backoffs {
 		if b.Server == server {
 			return b.State, true
 		}
 	}
-	return assoc.Backoff{}, false
+	return backoff.State{}, false
 }
 
 // HandleStep ends the backoffs that a step may have cured.
