@@ -93,7 +93,7 @@ func keepTime(o options, stderr io.Writer) int {
 		return exitDone
 	case !cfg.Usable():
 		for _, d := range diagnostics {
-			log.Error(d.String())
+			daemon.LogDiagnostic(log, d)
 		}
 		return fail(stderr, exitFailed, "nothing to do: the configuration names no source of time; add a section 'server' to %s", o.source())
 	}

@@ -58,6 +58,9 @@ func parseFlags(args []string, stdout, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.user, "u", "", "run as `USER`, with the right to set the clock and to open low ports, and no other")
 	fs.StringVar(&o.log, "l", "", "log to `syslog` instead of standard error")
 	fs.BoolVar(&o.restore, "s", false, "start from the time saved at the last stop where the clock is behind it")
+	if len(args) == 1 && args[0] == "--version" {
+		args = []string{"-v"}
+	}
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usageText)

@@ -92,12 +92,13 @@ func (r *reply) sourcestats(s *status.Source, at address) {
 	r.small32(t.Samples)
 	r.small32(t.Runs)
 	r.count(uint64(max(0, t.SpanS) + 0.5))
-	r.float(t.StdDevS)
+	skew, spread := t.Bounds()
+	r.float(spread)
 	r.float(t.ResidualFreqPPM)
-	r.float(t.SkewPPM)
+	r.float(skew)
 	r.float(t.EstimatedOffsetS)
 	// The standard error of a mean; chronyc does not show it.
-	r.float(t.StdDevS / math.Sqrt(float64(max(1, t.Samples))))
+	r.float(spread / math.Sqrt(float64(max(1, t.Samples))))
 }
 
 // small32 adds a number that is never negative.

@@ -59,6 +59,10 @@ func broken() []brokenCase {
 			"error: /etc/config/ntsd:4: server 'x': option 'port' 'b': must be a whole number from 1 to 65535",
 		}},
 		{"no hostname", "config server\n\toption iburst 1\n", []string{"error: /etc/config/ntsd:1: @server[0]: option 'hostname' is missing"}},
+		{"misspelt hostname", "config server\n\toption hostnam a.example\n", []string{
+			"error: /etc/config/ntsd:1: @server[0]: option 'hostname' is missing",
+			"warning: /etc/config/ntsd:2: @server[0]: option 'hostnam' is not known; did you mean 'hostname'?",
+		}},
 		in("hostname with a blank", "server", "hostname 'a b'", "error: /etc/config/ntsd:2: @server[0]: option 'hostname' 'a b': must be a host name or an address, or one with a port as in host:4460"),
 		in("hostname with a bad port", "pool", "hostname 'a.example:0'", "error: /etc/config/ntsd:2: @pool[0]: option 'hostname' 'a.example:0': must be a host name or an address, or one with a port as in host:4460"),
 		in("short address", "server", "hostname '192.0.2'", "error: /etc/config/ntsd:2: @server[0]: option 'hostname' '192.0.2': must be a host name or an address, or one with a port as in host:4460"),

@@ -353,7 +353,7 @@ func TestLoadErrors(t *testing.T) {
 	if c != nil {
 		t.Errorf("syntax error: got %+v, want no configuration", c)
 	}
-	diff(t, "syntax error", lines(ds), []string{"error: /etc/config/ntsd:2: EOF with unterminated '"})
+	diff(t, "syntax error", lines(ds), []string{"error: /etc/config/ntsd:2: a quote ' opens here and never closes, or one is missing on a line before"})
 	var pathError error = &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}
 	if got, want := reason(pathError), "permission denied"; got != want {
 		t.Errorf("reason: got %q, want %q", got, want)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"ntsd/internal/uci"
 )
@@ -55,6 +56,10 @@ func parseFile(file string, read func(name string) ([]byte, error)) (*uci.Packag
 		var syntax *uci.SyntaxError
 		if errors.As(err, &syntax) {
 			d.Line, d.Message = syntax.Line, syntax.Reason
+			// Where one is missing, all that follow change their part.
+			if quote, ok := strings.CutPrefix(syntax.Reason, "EOF with unterminated "); ok {
+				d.Message = "a quote " + quote + " opens here and never closes, or one is missing on a line before"
+			}
 		}
 		return nil, []Diagnostic{d}
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ntsd/internal/uci"
 )
@@ -196,8 +197,9 @@ func (s *section) readInto(c *Config, d *Section) bool {
 		d.check(s, target)
 	}
 	if s.failed {
-		// Of a section that is left out only the reasons are worth reading.
-		s.reader.keepErrors(first)
+		// Of a section that is left out only the reasons are worth reading: what
+		// is misspelt may be what is missed.
+		s.reader.keepReasons(first)
 		return false
 	}
 	d.commit(c, target)
@@ -236,14 +238,18 @@ func (s *section) readOption(d *Section, u *uci.Option, target any) {
 }
 
 func (r *reader) unknown(s *section, u *uci.Option, d *Section) {
-	s.note(Warning, u, "is not known"+Nearest(u.Name, d.OptionNames()))
+	s.note(Warning, u, unknownOption+Nearest(u.Name, d.OptionNames()))
 }
 
-// keepErrors drops the warnings from index first on.
-func (r *reader) keepErrors(first int) {
+// unknownOption begins what is said of an option that there is not.
+const unknownOption = "is not known"
+
+// keepReasons drops the warnings from index first on, but for those of unknown
+// options.
+func (r *reader) keepReasons(first int) {
 	kept := r.diagnostics[:first]
 	for _, d := range r.diagnostics[first:] {
-		if d.Severity == Error {
+		if d.Severity == Error || strings.HasPrefix(d.Message, unknownOption) {
 			kept = append(kept, d)
 		}
 	}

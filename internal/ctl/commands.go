@@ -1,10 +1,12 @@
 package ctl
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"ntsd/internal/config"
 	"ntsd/internal/control"
 	"ntsd/internal/status"
 	"ntsd/internal/tables"
@@ -36,6 +38,7 @@ func views() []Command {
 		{"sourcestats", "[-a] [-v]", "the servers: samples, frequency, jitter", "", "ntsctl -c sourcestats", 0, 0, (*invocation).table},
 		{"selectdata", "[-a] [-v]", "the selection: state, options, interval", "", "ntsctl selectdata -v", 0, 0, (*invocation).table},
 		{"ntpdata", "[ADDRESS]", "the last valid reply of each server, or of one", "", "ntsctl ntpdata 192.0.2.1", 0, 1, (*invocation).table},
+		{"sourcename", "ADDRESS", "the configured name of the source at an address", "", "ntsctl sourcename 192.0.2.1", 1, 1, (*invocation).sourcename},
 		{"activity", "", "how many sources are online, offline, unresolved", "", "ntsctl activity", 0, 0, (*invocation).table},
 		{"rtcdata", "", "how far the clock chip is ahead of the clock", "Takes up to a second: the chip tells only whole ones, when they begin.", "ntsctl rtcdata", 0, 0, (*invocation).rtcdata},
 		{"bootstrap", "", "how the first time was found, or what it waits for", "Each rung of the ladder: what was tried, when after the start, + or - for how it\nwent, and in words which time and which certificates were involved.", "ntsctl bootstrap", 0, 0, (*invocation).table},
@@ -49,12 +52,13 @@ func views() []Command {
 
 func actions() []Command {
 	target := "SOURCE is an address or a configured name; without it all are meant."
+	these := "SOURCE is an address, a subnet or a configured name; without it all are meant."
 	return []Command{
 		{"makestep", "[-y]", "step the clock now by what is left to correct", "Asks first when on a terminal; -y says yes.", "ntsctl makestep -y", 0, 0, (*invocation).makestep},
-		{"burst", "GOOD/MAX [SOURCE]", "measure quickly: GOOD replies of MAX requests", target + fmt.Sprintf("\nMAX is at most %d.", control.MaxBurst), "ntsctl burst 4/8", 1, 2, (*invocation).action},
-		{"online", "[SOURCE]", "poll again", target, "ntsctl online", 0, 1, (*invocation).action},
-		{"offline", "[SOURCE]", "stop polling", target, "ntsctl offline ntp.example.net", 0, 1, (*invocation).action},
-		{"onoffline", "[SOURCE]", "online where there is a route, else offline", target, "ntsctl onoffline", 0, 1, (*invocation).action},
+		{"burst", "GOOD/MAX [SOURCE]", "measure quickly: GOOD replies of MAX requests", these + fmt.Sprintf("\nMAX is at most %d.", control.MaxBurst), "ntsctl burst 4/8", 1, 2, (*invocation).action},
+		{"online", "[SOURCE]", "poll again", these, "ntsctl online", 0, 1, (*invocation).action},
+		{"offline", "[SOURCE]", "stop polling", these, "ntsctl offline ntp.example.net", 0, 1, (*invocation).action},
+		{"onoffline", "[SOURCE]", "online where there is a route, else offline", these, "ntsctl onoffline", 0, 1, (*invocation).action},
 		{"refresh", "", "resolve the names again", "", "ntsctl refresh", 0, 0, (*invocation).action},
 		{"rekey", "[SOURCE]", "establish new NTS keys", target, "ntsctl rekey", 0, 1, (*invocation).action},
 		{"add", "server|pool|peer NAME [OPTION ...]", "add a source, until it is deleted or the daemon ends", "As in a chrony.conf: the name, then options. It stays over a reload, and is\ngone after a restart: /etc/config/ntsd is the place for what should stay.", "ntsctl add server time.cloudflare.com nts iburst", 1, 64, (*invocation).add},
@@ -93,7 +97,14 @@ func noCommand(name string) error {
 	if len(near) > 0 {
 		return failf(ExitUsage, "no command %q, but %s; ntsctl help lists them", name, strings.Join(near, " and "))
 	}
-	return failf(ExitUsage, "no command %q; ntsctl help lists them", name)
+	if answer := instead(name); answer != "" {
+		return failf(ExitUsage, "no command %q: %s", name, answer)
+	}
+	var all []string
+	for _, c := range Commands() {
+		all = append(all, c.Name)
+	}
+	return failf(ExitUsage, "no command %q%s", name, cmp.Or(config.Nearest(name, all), "; ntsctl help lists them"))
 }
 
 // usageWidth is the first column of help; the second fits a terminal.
@@ -115,7 +126,10 @@ func Summary() string {
   -c  comma-separated values          --json  JSON
   -v  legend, and words below rows    -a  sources without an address too
   -h SOCKET  the daemon's socket (` + defaultSocket + `)
+  -m  each argument is a command      -e  a dot ends each response
   -y  do not ask
+
+Without a command ntsctl asks for them, or reads them from standard input.
 
 Exit status: 0 done, 1 not done, 2 used wrongly, 3 daemon not reachable.
 "ntsctl help COMMAND" shows one example.
@@ -133,8 +147,7 @@ func (c *invocation) help(words []string) error {
 	}
 	name := words[1]
 	cmd, ok := find(name)
-	switch {
-	case !ok:
+	if !ok {
 		return noCommand(name)
 	}
 	text := fmt.Sprintf("usage: ntsctl %s\n\n%s.\n", cmd.usage(), strings.ToUpper(cmd.what[:1])+cmd.what[1:])

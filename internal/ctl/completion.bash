@@ -24,7 +24,7 @@ _ntsctl() {
 	*) words= ;;
 	esac
 	case $cur in
-	-*) words='-n -N -c -a -v -y -h --csv --json --help --version' ;;
+	-*) words='-n -N -c -a -v -y -m -e -h --csv --json --help --version' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" | sort -u)
 }

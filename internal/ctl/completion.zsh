@@ -12,7 +12,7 @@ _ntsctl() {
 		_files
 		return
 	elif [[ ${words[CURRENT]} = -* ]]; then
-		compadd -- -n -N -c -a -v -y -h --csv --json --help --version
+		compadd -- -n -N -c -a -v -y -m -e -h --csv --json --help --version
 		return
 	fi
 	fixed=$(_ntsctl_words "$cmd" "${flags[@]}")

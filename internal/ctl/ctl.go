@@ -4,6 +4,7 @@
 package ctl
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -52,6 +53,7 @@ type Program struct {
 // invocation is one run of ntsctl.
 type invocation struct {
 	stdin          io.Reader
+	lines          *bufio.Reader // of stdin; see input
 	stdout, stderr io.Writer
 	opts           options
 	client         Client
@@ -68,6 +70,8 @@ type options struct {
 	yes     bool
 	help    bool
 	version bool
+	several bool // -m: each argument is a command
+	dots    bool // -e: a dot ends each response
 }
 
 // failure is a failure with its exit status and its one line for people.
@@ -92,8 +96,7 @@ func Main(args []string, p Program) int {
 	if err == nil {
 		return ExitDone
 	}
-	// What a file, a server or a user wrote is in it: one line, and no escapes.
-	fmt.Fprintf(p.Stderr, "ntsctl: %s\n", status.Printable(strings.ReplaceAll(err.Error(), "\n", " ")))
+	c.tell(err)
 	var f *failure
 	if errors.As(err, &f) {
 		return f.status
@@ -101,28 +104,48 @@ func Main(args []string, p Program) int {
 	return ExitFailed
 }
 
-// run finds the command and carries it out.
+// tell says on standard error what went wrong. What a file, a server or a user
+// wrote may be in it: one line, and no escapes.
+func (c *invocation) tell(err error) {
+	fmt.Fprintf(c.stderr, "ntsctl: %s\n", status.Printable(strings.ReplaceAll(err.Error(), "\n", " ")))
+}
+
+// run carries out what the command line says: one command, several, or those of
+// standard input.
 func (c *invocation) run(args []string) error {
+	c.opts.socket = defaultSocket
 	words, err := c.opts.parse(args)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	c.client = Client{control.Client{Path: c.opts.socket}}
-	if len(words) == 0 {
-		switch {
-		case c.opts.version || c.opts.table.Verbose: // chronyc's -v
-			words = []string{"version"}
-		case c.opts.help:
-			words = []string{"help"}
-		default:
-			fmt.Fprint(c.stderr, Summary())
-			return failf(ExitUsage, "no command given")
+	case c.opts.several:
+		return c.each(words)
+	case len(words) > 0 || c.opts.help:
+	case c.opts.version || c.opts.table.Verbose: // chronyc's -v
+		words = []string{"version"}
+	case c.interactive() || !c.typed():
+		if n, err := c.session(); n > 0 || err != nil || c.interactive() {
+			return err
 		}
+		fallthrough
+	default:
+		fmt.Fprint(c.stderr, Summary())
+		return failf(ExitUsage, "no command given")
+	}
+	return c.dotted(c.command(words))
+}
+
+// command finds a command and carries it out.
+func (c *invocation) command(words []string) error {
+	c.client = Client{control.Client{Path: c.opts.socket}}
+	if c.opts.help {
+		words = append([]string{"help"}, words...)
+		words = words[:min(len(words), 2)]
+	}
+	if len(words) == 0 {
+		return failf(ExitUsage, "no command given")
 	}
 	name, words := words[0], words[1:]
-	if c.opts.help {
-		name, words = "help", []string{name}
-	}
 	cmd, ok := find(name)
 	switch {
 	case !ok:
@@ -136,7 +159,6 @@ func (c *invocation) run(args []string) error {
 
 // parse sorts args into flags and words.
 func (o *options) parse(args []string) (words []string, err error) {
-	o.socket = defaultSocket
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
@@ -188,6 +210,10 @@ func (o *options) short(letters string) (rest string, ok bool) {
 			o.table.Verbose = true
 		case 'y':
 			o.yes = true
+		case 'm':
+			o.several = true
+		case 'e':
+			o.dots = true
 		case 'h':
 			if path := letters[i+1:]; path != "" {
 				o.socket = path
@@ -241,7 +267,7 @@ func (c Client) do(ctx context.Context, cmd string, args ...string) (control.Res
 	case errors.Is(err, control.ErrProtocol):
 		return resp, failf(ExitFailed, "what answers on %s is not understood: restart ntsd if it was upgraded", c.Path)
 	case errors.Is(err, context.DeadlineExceeded):
-		return resp, failf(ExitUnreachable, "the daemon on %s does not answer: it hangs; restart it with /etc/init.d/ntsd restart", c.Path)
+		return resp, failf(ExitUnreachable, "the daemon on %s does not answer: it hangs; restart it with %s", c.Path, service("restart"))
 	case len(c.Path) > maxSocketPath:
 		return resp, failf(ExitUsage, "the path of the socket is longer than %d bytes: %.32s...", maxSocketPath, c.Path)
 	case err != nil:
@@ -264,7 +290,7 @@ func (c Client) absent() error {
 	case err == nil && info.Mode().Type() != fs.ModeSocket:
 		return failf(ExitUnreachable, "%s is not a socket; -h wants the daemon's: %s, unless option run_dir names another folder", c.Path, defaultSocket)
 	}
-	return failf(ExitUnreachable, "no daemon answers on %s: ntsd is not running; start it with /etc/init.d/ntsd start, or say with -h where its socket is", c.Path)
+	return failf(ExitUnreachable, "no daemon answers on %s: ntsd is not running; start it with %s, or say with -h where its socket is", c.Path, service("start"))
 }
 
 // refusal explains why the daemon did not do what it was asked.

@@ -326,7 +326,15 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"online", "\x1b[2J"}, ExitUsage, "unusable argument"},
 		{[]string{"ntpdata", "\x1b[2J"}, ExitFailed, "no source ?[2J;"},
 		{[]string{"-h", "/nonexistent/ntsd.sock", "sources"}, ExitUnreachable, "not running"},
-		{[]string{"-h/nonexistent/ntsd.sock", "online"}, ExitUnreachable, "/etc/init.d/ntsd start"},
+		{[]string{"-h/nonexistent/ntsd.sock", "online"}, ExitUnreachable, service("start")},
+		{[]string{"trakcing"}, ExitUsage, "did you mean 'tracking'?"},
+		{[]string{"minpoll", "192.0.2.1", "5"}, ExitUsage, "/etc/config/ntsd"},
+		{[]string{"shutdown"}, ExitUsage, service("stop")},
+		{[]string{"offline", "10.66.2.0/24"}, ExitFailed, "no source in 10.66.2.0/24"},
+		{[]string{"offline", "255.0.255.0/10.66.2.0"}, ExitUsage, "is no subnet"},
+		{[]string{"sourcename", "10.66.9.9"}, ExitFailed, "no source 10.66.9.9"},
+		{[]string{"-m"}, ExitUsage, "-m takes commands"},
+		{[]string{"-m", "version", "frobnicate", "report"}, ExitUsage, "frobnicate"},
 	} {
 		code, _, errs := f.ntsctl(c.args...)
 		if code != c.code || !strings.Contains(errs, c.text) {
@@ -409,7 +417,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("help %s: %d, %q", c.Name, code, out)
 		}
 	}
-	if code, out, _ := ntsctl("--help"); code != ExitDone || !strings.Contains(out, "waitsync") {
+	if code, out, _ := ntsctl("--help"); code != ExitDone || !strings.Contains(out, "  waitsync ...") {
 		t.Errorf("--help: %d, %q", code, out)
 	}
 	for _, args := range [][]string{{"version"}, {"--version"}, {"-v"}} {
@@ -471,7 +479,7 @@ func TestCompletion(t *testing.T) {
 	// never run as a command.
 	script = "ntsctl() { case \"$*\" in *-N*) echo '^,*,ntp1.example.net,1'; echo '^,?,$(echo HACKED >&2),1' ;; *) echo '^,*,10.66.0.1,1' ;; esac; }\n" + script
 	for line, want := range map[string]string{
-		"ntsctl sou": "sources sourcestats", "ntsctl -n tr": "tracking", "ntsctl --j": "--json", "ntsctl help way": "",
+		"ntsctl sou": "sourcename sources sourcestats", "ntsctl -n tr": "tracking", "ntsctl --j": "--json", "ntsctl help way": "",
 		"ntsctl help wait": "waitsync", "ntsctl online n": "ntp1.example.net", "ntsctl rekey 10": "10.66.0.1",
 		"ntsctl ntpdata ": "10.66.0.1 echoHACKED2 ntp1.example.net", "ntsctl -h /x online nt": "ntp1.example.net", "ntsctl tracking x": "",
 		"ntsctl history d": "day", "ntsctl ca ": "export renew", "ntsctl -n smoothtime r": "reset", "ntsctl test n": "ntp1.example.net",

@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"slices"
@@ -140,10 +141,64 @@ func (c *invocation) action(words []string) error {
 				words[1], control.MaxBurst)
 		}
 	}
-	if _, err := c.client.do(context.Background(), words[0], words[1:]...); err != nil {
-		return err
+	each := [][]string{words}
+	if last := words[len(words)-1]; takesSubnet(words) && strings.Contains(last, "/") {
+		var err error
+		if each, err = c.inside(words, last); err != nil {
+			return err
+		}
+	}
+	for _, words := range each {
+		if _, err := c.client.do(context.Background(), words[0], words[1:]...); err != nil {
+			return err
+		}
 	}
 	return c.done()
+}
+
+// takesSubnet reports whether the last word is a source, or several.
+func takesSubnet(words []string) bool {
+	switch words[0] {
+	case control.CmdOnline, control.CmdOffline, control.CmdOnOffline:
+		return len(words) == 2
+	}
+	return words[0] == control.CmdBurst && len(words) == 3
+}
+
+// inside is a command for each source whose address lies in a subnet, written
+// 192.0.2.0/24 or, as chronyc has it, 255.255.255.0/192.0.2.0.
+func (c *invocation) inside(words []string, subnet string) (each [][]string, err error) {
+	p, err := parseSubnet(subnet)
+	if err != nil {
+		return nil, failf(ExitUsage, "%s: %q is no subnet such as 192.0.2.0/24", words[0], subnet)
+	}
+	r, err := c.client.Report(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	for i := range r.Sources {
+		if a, err := netip.ParseAddr(r.Sources[i].Address); err == nil && p.Contains(a.WithZone("")) {
+			each = append(each, append(slices.Clone(words[:len(words)-1]), a.String()))
+		}
+	}
+	if each == nil {
+		return nil, failf(ExitFailed, "%s: no source in %s; ntsctl -n sources lists them", words[0], p)
+	}
+	return each, nil
+}
+
+func parseSubnet(text string) (netip.Prefix, error) {
+	mask, at, _ := strings.Cut(text, "/")
+	m, errMask := netip.ParseAddr(mask)
+	a, errAddr := netip.ParseAddr(at)
+	if errMask != nil || errAddr != nil || m.BitLen() != a.BitLen() {
+		return netip.ParsePrefix(text)
+	}
+	ones, length := net.IPMask(m.AsSlice()).Size()
+	if length == 0 {
+		return netip.Prefix{}, errors.New("ctl: a mask with gaps")
+	}
+	return a.Prefix(ones)
 }
 
 // add has the daemon ask one more source.
@@ -207,7 +262,7 @@ func (c *invocation) confirm(command, question string) error {
 	if err := c.print(question); err != nil {
 		return err
 	}
-	answer, err := bufio.NewReader(c.stdin).ReadString('\n')
+	answer, err := c.input().ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return failf(ExitFailed, "%s: %v", command, err)
 	}
@@ -219,8 +274,13 @@ func (c *invocation) confirm(command, question string) error {
 
 // interactive reports whether a person sits at both ends.
 func (c *invocation) interactive() bool {
+	return c.typed() && IsTerminal(c.stdout)
+}
+
+// typed reports whether standard input is a terminal.
+func (c *invocation) typed() bool {
 	in, ok := c.stdin.(*os.File)
-	return ok && IsTerminal(in) && IsTerminal(c.stdout)
+	return ok && IsTerminal(in)
 }
 
 // top shows the live view until q, Ctrl-C or a hang-up.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 
@@ -155,14 +156,18 @@ func (d *Daemon) describe(diagnostics []config.Diagnostic, known []string) {
 	for _, diag := range diagnostics {
 		line := diag.Severity.String() + ": " + diag.String()
 		d.warnings = append(d.warnings, line)
-		if slices.Contains(known, line) {
-			continue
+		if !slices.Contains(known, line) {
+			LogDiagnostic(d.opt.Log, diag)
 		}
-		if diag.Severity == config.Error {
-			d.opt.Log.Error(diag.String())
-		} else {
-			d.opt.Log.Warn(diag.String())
-		}
+	}
+}
+
+// LogDiagnostic logs what is wrong with a configuration.
+func LogDiagnostic(log *slog.Logger, diag config.Diagnostic) {
+	if diag.Severity == config.Error {
+		log.Error(diag.String())
+	} else {
+		log.Warn(diag.String())
 	}
 }
 

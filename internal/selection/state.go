@@ -16,7 +16,7 @@ const (
 	StateFalseticker              // x x: disagrees with the majority
 	StateWaiting                  // W ?: selectable, waits for others (minsources, require, first samples)
 	StateOrphan                   // O ?: stratum of an orphan
-	StateOutlier                  // D -: agrees, but too distant to be combined
+	StateOutlier                  // D -: agrees, but too distant to be combined, or too far from what most measure
 	StateUnused                   // P -: agrees, but others are preferred
 	StateCombined                 // + +
 	StateSelected                 // * *
@@ -39,7 +39,7 @@ var stateText = [stateCount]struct {
 	StateFalseticker: {'x', 'x', "disagrees with the majority"},
 	StateWaiting:     {'W', '?', "waits for other sources"},
 	StateOrphan:      {'O', '?', "is an orphan"},
-	StateOutlier:     {'D', '-', "is too distant to be combined"},
+	StateOutlier:     {'D', '-', "agrees, but is too far off to be combined"},
 	StateUnused:      {'P', '-', "agrees, but another source is preferred"},
 	StateCombined:    {'+', '+', "combined"},
 	StateSelected:    {'*', '*', "selected"},

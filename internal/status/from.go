@@ -166,6 +166,8 @@ func sourceFrom(s *snapshot.Source, now, selected clock.Mono) Source {
 	src.Selection.Last = Never
 	if s.LastRx != 0 {
 		src.Selection.Last = ago(selected, s.LastRx)
+	} else {
+		src.Selection.Leap = LeapUnsynchronised // it said nothing yet
 	}
 	if s.Last.Valid {
 		src.NTP = ntpFrom(&s.Last)

@@ -144,6 +144,15 @@ type Stats struct {
 	StdDevS          float64 `json:"std_dev_s"`
 }
 
+// Bounds are the skew in ppm and the spread in seconds as chrony tells them: of
+// a source without a sample 2000 and 4, which say that nothing is known.
+func (s *Stats) Bounds() (skewPPM, stdDevS float64) {
+	if s.Samples == 0 {
+		return 2000, 4
+	}
+	return s.SkewPPM, s.StdDevS
+}
+
 // Selection is a row of chronyc selectdata.
 type Selection struct {
 	Letter     string        `json:"letter"` // first column of selectdata

@@ -174,15 +174,17 @@ func Sourcestats(w io.Writer, r status.Report, o Options) error {
 		header: "Name/IP Address            NP  NR  Span  Frequency  Freq Skew  Offset  Std Dev",
 		row: func(s *status.Source, name string) string {
 			t := &s.Stats
+			skew, spread := t.Bounds()
 			return fmt.Sprintf("%-25s %3d %3d  %s %s %s  %s  %s",
 				name, t.Samples, t.Runs, since(span(t)), ppm(t.ResidualFreqPPM, "+"),
-				ppm(t.SkewPPM, ""), status.Signed(t.EstimatedOffsetS), status.Magnitude(t.StdDevS))
+				ppm(skew, ""), status.Signed(t.EstimatedOffsetS), status.Magnitude(spread))
 		},
 		csv: func(s *status.Source, name string) []string {
 			t := &s.Stats
+			skew, spread := t.Bounds()
 			return []string{
 				name, fmt.Sprint(t.Samples), fmt.Sprint(t.Runs), csvAgo(span(t)), fixed(t.ResidualFreqPPM, 3),
-				fixed(t.SkewPPM, 3), fixed(t.EstimatedOffsetS, 9), fixed(t.StdDevS, 9),
+				fixed(skew, 3), fixed(t.EstimatedOffsetS, 9), fixed(spread, 9),
 			}
 		},
 		words: stateWords,

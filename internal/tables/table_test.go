@@ -166,3 +166,16 @@ func FuzzReport(f *testing.F) {
 		}
 	})
 }
+
+// TestNothingKnown: of a source that never answered chronyc shows bounds that
+// say so, not perfect ones.
+func TestNothingKnown(t *testing.T) {
+	r := status.Report{Sources: []status.Source{{Ident: status.Ident{Name: "a.example", Address: "192.0.2.1"}}}}
+	var out strings.Builder
+	if err := Sourcestats(&out, r, Options{CSV: true}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "192.0.2.1,0,0,0,0.000,2000.000,0.000000000,4.000000000\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}

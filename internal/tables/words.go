@@ -34,7 +34,7 @@ Std Dev    of the samples round their line
 S  N not to be selected  M too few samples yet     S no answer, or offline
    s not synchronised    T trusted ones disagree   d too distant
    ~ too much jitter     x disagrees with most     W waits for other sources
-   P not preferred       D too distant to combine  + combined    * selected
+   P not preferred       D too far off to combine  + combined    * selected
 COpts, EOpts   options as configured and in force: Noselect Prefer Trust Require
 Interval       where this clock's error lies; + means it is ahead
 

@@ -1,0 +1,170 @@
+package ctl
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"ntsd/internal/status"
+)
+
+// Implementation constants.
+const (
+	prompt = "ntsctl> "
+	// maxLine is the length of the longest line that is read as a command.
+	maxLine = 4096
+	// dot is what -e puts below each response, for programs that read them from
+	// a pipe, as chronyc does.
+	dot = ".\n"
+)
+
+// each carries out every line as a command of its own, up to the first that
+// fails: -m, as chronyc has it.
+func (c *invocation) each(lines []string) error {
+	if len(lines) == 0 {
+		return failf(ExitUsage, "-m takes commands, each in quotes: ntsctl -m tracking 'sources -v'")
+	}
+	for _, line := range lines {
+		if _, err := c.line(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// session carries out what is typed at a prompt, or stands in standard input
+// line by line, until its end or the word quit. A command that fails says so
+// and the next one follows; the error is that of the last. commands is how many
+// there were.
+func (c *invocation) session() (commands int, err error) {
+	asks := c.interactive()
+	if asks {
+		fmt.Fprintf(c.stdout, "ntsctl (ntsd) version %s. help lists the commands, quit ends.\n", c.release)
+	}
+	for {
+		if asks {
+			fmt.Fprint(c.stdout, prompt)
+		}
+		text, ended := c.input().ReadSlice('\n')
+		line := string(text)
+		switch {
+		case errors.Is(ended, bufio.ErrBufferFull):
+			return commands, failf(ExitUsage, "a line of more than %d bytes is no command", maxLine)
+		case ended != nil && !errors.Is(ended, io.EOF):
+			return commands, failf(ExitFailed, "cannot read commands: %v", ended)
+		}
+		if word := strings.TrimSpace(line); word == "quit" || word == "exit" {
+			return commands + 1, nil
+		}
+		done, failed := c.line(line)
+		if done {
+			commands, err = commands+1, failed
+		}
+		if ended != nil { // the end of the input
+			if asks {
+				fmt.Fprintln(c.stdout)
+			}
+			return commands, err
+		}
+		if err != nil && done {
+			c.tell(err)
+		}
+	}
+}
+
+// line carries out one line, with the flags of the command line and its own;
+// done says that there was a command. What follows a #, !, % or ; is a comment.
+func (c *invocation) line(text string) (done bool, err error) {
+	words := strings.Fields(text)
+	if len(words) == 0 || strings.Contains("#!%;", words[0][:1]) {
+		return false, nil
+	}
+	one := *c
+	one.opts.several = false
+	if words, err = one.opts.parse(words); err == nil {
+		err = one.command(words)
+	}
+	return true, c.dotted(err)
+}
+
+// dotted ends a response as -e wants it.
+func (c *invocation) dotted(err error) error {
+	if c.opts.dots {
+		if unwritten := c.print(dot); err == nil {
+			return unwritten
+		}
+	}
+	return err
+}
+
+// input is standard input, of which nothing that was read is lost between two
+// commands.
+func (c *invocation) input() *bufio.Reader {
+	if c.lines == nil {
+		c.lines = bufio.NewReaderSize(c.stdin, maxLine)
+	}
+	return c.lines
+}
+
+// sourcename tells how the source at an address is called in the configuration.
+func (c *invocation) sourcename(words []string) error {
+	r, err := c.client.Report(context.Background())
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(r.Sources, func(s status.Source) bool { return s.Is(words[1]) })
+	if i < 0 {
+		return failf(ExitFailed, "%s: no source %s; ntsctl sources -a lists them", words[0], words[1])
+	}
+	return c.print(r.Sources[i].Name + "\n")
+}
+
+// elsewhere says what there is in place of other programs' commands that
+// ntsctl does not have: a line for some names, and the answer.
+const elsewhere = `
+minpoll maxpoll maxdelay maxdelayratio maxdelaydevratio selectopts: an option of the source in /etc/config/ntsd, put in force by ntsctl reload
+polltarget minstratum offset maxupdateskew: ntsd has nothing like it
+reselectdist: an option of section selection in /etc/config/ntsd, put in force by ntsctl reload
+reselect: not needed, every sample selects anew
+allow deny local: a section of /etc/config/ntsd, put in force by ntsctl reload
+cmdallow cmddeny cmdaccheck: whoever may enter the folder of the socket may command
+manual settime: the clock is set by servers; where there are none, date -s sets it
+trimrtc writertc: the kernel sets the clock chip (option rtcsync)
+cyclelogs: not needed, the files of section statistics are one for each day
+reset: RESTART forgets all measurements
+shutdown: STOP
+dns: -n shows addresses
+timeout retries: not needed, ntsctl asks a socket
+rv readvar sysinfo kerninfo: ntsctl tracking -v
+as associations pstats: ntsctl selectdata -v
+apeers lpeers opeers pe: ntsctl peers
+mrulist monstats: ntsctl clients
+sysstats iostats: ntsctl serverstats -v
+ntsinfo ntskeinfo: ntsctl nts
+status timesync-status show-timesync: ntsctl tracking -v
+validate: ntsd -p
+`
+
+// instead looks name up there.
+func instead(name string) string {
+	for entry := range strings.Lines(elsewhere) {
+		names, answer, _ := strings.Cut(strings.TrimSpace(entry), ": ")
+		if slices.Contains(strings.Fields(names), name) {
+			return strings.NewReplacer("RESTART", service("restart"), "STOP", service("stop")).Replace(answer)
+		}
+	}
+	return ""
+}
+
+// service is the command that has the system start, stop or restart the daemon.
+func service(action string) string {
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		return "systemctl " + action + " ntsd"
+	}
+	return "/etc/init.d/ntsd " + action
+}
