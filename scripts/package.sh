@@ -6,6 +6,7 @@
 #   build/packages/all/luci-*                      LuCI's pages and their languages, also in each feed
 #   build/packages/ntsd-go_VERSION_ARCH.deb        other Linux, where dpkg-deb is
 #   build/packages/ARCH/Packages, .gz, .sig        a feed, signed where usign or signify-openbsd is
+#   build/packages/ARCH/packages.adb               the same for apk, signed where openssl is
 # usage: scripts/package.sh VERSION GOARCH=ROUTERARCH...
 set -eu
 version=$1
@@ -18,6 +19,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 description='Time daemon: authenticated time (NTS) for this router and its LAN'
+
+maintainer='The ntsd authors'
 
 # The same bytes whoever builds, and whenever. libdeflate packs 4 % tighter.
 if command -v libdeflate-gzip >/dev/null; then
@@ -37,6 +40,7 @@ router_tree() {
 	ln -s ../sbin/ntsd "$2/usr/bin/ntsctl"
 	find "$2" -type d -exec chmod 0755 {} +
 	find "$2" -type f -exec chmod 0644 {} +
+	chmod 0600 "$2/etc/config/ntsd"
 	chmod 0755 "$2/usr/sbin/ntsd" "$2/etc/init.d/ntsd" "$2/usr/share/ntsd/"*
 }
 
@@ -51,10 +55,15 @@ assemble() {
 	archive "$work/ipk.$1" ./debian-binary ./data.tar.gz ./control.tar.gz >"$4"
 }
 
-# files_of TREE: what apk's scripts on the router know a package's files by.
-files_of() { (cd "$1" && find . -type f -o -type l | sed 's/^\.//' | sort); }
-
-have_apk() { apk --version 2>/dev/null | grep -q "^apk-tools 3"; }
+# on_router: how the scripts of OpenWrt's packages begin.
+on_router() {
+	cat <<-'END'
+		#!/bin/sh
+		[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0
+		[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
+		. "${IPKG_INSTROOT}/lib/functions.sh"
+	END
+}
 
 # ipk ROUTERARCH TREE
 ipk() {
@@ -71,64 +80,21 @@ ipk() {
 		Section: net
 		Require-User: ntp=123:ntp=123
 		SourceDateEpoch: $epoch
+		Maintainer: $maintainer
 		Architecture: $1
 		Installed-Size: $(size_of "$2")
 		Description: $description
 	END
 	echo /etc/config/ntsd >"$control/conffiles"
-	# What OpenWrt's own packages have: it creates the user, runs
-	# uci-defaults and our part, enables and starts the service.
-	cat >"$control/postinst" <<-'END'
-		#!/bin/sh
-		[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0
-		[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
-		. "${IPKG_INSTROOT}/lib/functions.sh"
-		default_postinst "$0" "$@"
-	END
-	cat >"$control/prerm" <<-'END'
-		#!/bin/sh
-		[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
-		. "${IPKG_INSTROOT}/lib/functions.sh"
-		default_prerm "$0" "$@"
-	END
-	cp "$here/scripts/package/postinst-pkg" "$here/scripts/package/prerm-pkg" "$control"
+	# It creates the user, runs uci-defaults, enables and starts the service.
+	# shellcheck disable=SC2016 # expanded on the router
+	{ on_router && echo 'default_postinst "$0" "$@"'; } >"$control/postinst"
+	# shellcheck disable=SC2016
+	{ on_router | grep -v IPKG_NO_SCRIPT && echo 'default_prerm "$0" "$@"'; } >"$control/prerm"
+	cp "$here/scripts/package/prerm-pkg" "$control"
 	chmod 0755 "$control"/p*
 	chmod 0644 "$control"/c*
 	assemble "$1" "$control" "$2" "$out/$1/ntsd-go_${version}_$1.ipk"
-}
-
-# apk ROUTERARCH TREE: adds to the tree what apk's scripts on the router read.
-apk_package() {
-	scripts=$work/apk.$1
-	lists=$2/lib/apk/packages
-	mkdir -p "$scripts" "$lists" "$out/$1"
-	echo ntp=123:ntp=123 >"$lists/ntsd-go.rusers"
-	echo /etc/config/ntsd >"$lists/ntsd-go.conffiles"
-	echo "/etc/config/ntsd $(sha256sum "$2/etc/config/ntsd" | cut -d' ' -f1)" >"$lists/ntsd-go.conffiles_static"
-	files_of "$2" >"$lists/ntsd-go.list"
-	# shellcheck disable=SC2016 # expanded on the router
-	begin='[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0
-[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
-. "${IPKG_INSTROOT}/lib/functions.sh"
-export root="${IPKG_INSTROOT}" pkgname=ntsd-go'
-	{
-		printf '#!/bin/sh\n%s\nadd_group_and_user\n' "$begin"
-		sed '/^#!/d; s/^exit 0$//' "$here/scripts/package/postinst-pkg"
-		echo default_postinst
-	} >"$scripts/post-install"
-	printf '#!/bin/sh\nexport PKG_UPGRADE=1\n%s\nadd_group_and_user\ndefault_postinst\n' "$begin" >"$scripts/post-upgrade"
-	{
-		printf '#!/bin/sh\n%s\n' "$begin"
-		sed '/^#!/d; s/^exit 0$//' "$here/scripts/package/prerm-pkg"
-		echo default_prerm
-	} >"$scripts/pre-deinstall"
-	chmod 0755 "$scripts"/*
-	find "$2" -exec touch -h -d "@$epoch" {} +
-	SOURCE_DATE_EPOCH=$epoch apk mkpkg --info "name:ntsd-go" --info "version:$version" --info "arch:$1" \
-		--info "license:Apache-2.0" --info "origin:feeds/packages/net/ntsd-go" --info "description:$description" \
-		--info "depends:ca-bundle" --script "post-install:$scripts/post-install" \
-		--script "post-upgrade:$scripts/post-upgrade" --script "pre-deinstall:$scripts/pre-deinstall" \
-		--files "$2" --output "$out/$1/ntsd-go-$version.apk"
 }
 
 # deb GOARCH DEBARCH
@@ -158,7 +124,7 @@ deb() {
 		Package: ntsd-go
 		Version: $version
 		Architecture: $2
-		Maintainer: ntsd
+		Maintainer: $maintainer
 		Depends: ca-certificates
 		Conflicts: time-daemon
 		Provides: time-daemon
@@ -200,6 +166,7 @@ sign() {
 	fi
 }
 
+. "$here/scripts/package/apk.sh"
 . "$here/scripts/package/luci.sh"
 
 rm -rf "$out"
@@ -212,8 +179,9 @@ for pair in "$@"; do
 	cp "$out"/all/*.ipk "$out/$arch"
 	feed "$arch"
 	if have_apk; then
-		apk_package "$arch" "$work/tree.$arch"
+		apk_package "$work/control.$arch" "$work/tree.$arch" "$out/$arch"
 		cp "$out"/all/*.apk "$out/$arch"
+		apk_feed "$out/$arch"
 	fi
 done
 if command -v dpkg-deb >/dev/null; then

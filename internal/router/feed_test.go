@@ -3,6 +3,7 @@ package router
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,15 +26,17 @@ func TestFeedMakefile(t *testing.T) {
 		}
 		return strings.ReplaceAll(m[1], "$$", "$") + "\n"
 	}
-	for name, file := range map[string]string{"postinst": "postinst-pkg", "prerm": "prerm-pkg"} {
-		want, err := os.ReadFile(control + "/" + file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := define(name); got != string(want) {
-			t.Errorf("%s: got\n%s\nwant that of %s", name, got, file)
-		}
+	want, err := os.ReadFile(control + "/prerm-pkg")
+	if err != nil {
+		t.Fatal(err)
 	}
+	if got := define("prerm"); got != string(want) {
+		t.Errorf("prerm: got\n%s\nwant that of prerm-pkg", got)
+	}
+	if strings.Contains(makefile, "/postinst") {
+		t.Error("postinst: what is to do is in uci-defaults, which images run too")
+	}
+	feedFiles(t, define("install"))
 	if got := define("conffiles"); got != "/etc/config/ntsd\n" {
 		t.Errorf("conffiles: got %s", got)
 	}
@@ -46,5 +49,31 @@ func TestFeedMakefile(t *testing.T) {
 		if !strings.Contains(makefile, part) {
 			t.Errorf("no %q", part)
 		}
+	}
+}
+
+// feedFiles compares what the recipe installs, and with which mode, with the
+// golden list of what our package has.
+func feedFiles(t *testing.T, recipe string) {
+	t.Helper()
+	golden, err := os.ReadFile("testdata/contents")
+	if err != nil {
+		t.Fatal(err)
+	}
+	modes := map[string]string{"BIN": "-rwxr-xr-x", "CONF": "-rw-------", "DATA": "-rw-r--r--"}
+	var got, want []string
+	for _, m := range regexp.MustCompile(`\$\(INSTALL_(BIN|CONF|DATA)\) \$\((\w+)\)(\S+) \$\(1\)(\S+)`).FindAllStringSubmatch(recipe, -1) {
+		got = append(got, modes[m[1]]+" "+m[4])
+		if m[2] == "ROUTER_FILES" && m[3] != m[4] {
+			t.Errorf("%s becomes %s", m[3], m[4])
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^(-\S+) 0/0 \.(/(?:etc|lib|usr)/\S+)$`).FindAllStringSubmatch(string(golden), -1) {
+		want = append(want, m[1]+" "+m[2])
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the feed's package has\n%s\nours\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

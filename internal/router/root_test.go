@@ -97,6 +97,8 @@ func newRoot(t *testing.T) *root {
 		"etc/passwd": "ntp:x:0:0:ntp:/:/bin/false\n",
 		"etc/group":  "ntp:x:0:\n",
 		"dev/null":   "",
+		// Of which procd is told which one it is.
+		"usr/sbin/ntsd": "",
 	} {
 		r.write(path, text, 0o644)
 	}
@@ -184,6 +186,12 @@ func (r *root) run(env []string, args ...string) string {
 	}
 	calls, _ := os.ReadFile(r.path("calls"))
 	return string(calls)
+}
+
+// defaults runs what is to do once after the installation.
+func (r *root) defaults(env ...string) string {
+	r.t.Helper()
+	return r.run(env, "/bin/sh", "/etc/uci-defaults/90_ntsd")
 }
 
 // script runs one of the package's own scripts.

@@ -123,7 +123,7 @@ func TestOtherDaemons(t *testing.T) {
 	for _, name := range []string{"sysntpd", "chronyd"} {
 		has(t, calls, "logger -t ntsd -p daemon.warn "+name+" runs too: two daemons spoil the clock; /etc/init.d/"+name+" disable; /etc/init.d/"+name+" stop")
 	}
-	r.script("postinst-pkg")
+	r.defaults()
 	calls = r.run(nil, "/etc/init.d/ntsd", "reload")
 	has(t, calls, "procd_send_signal sysntpd * TERM", "logger -t ntsd -p daemon.notice sysntpd was started again and is stopped: ntsd keeps the clock")
 }
@@ -132,19 +132,20 @@ func TestOtherDaemons(t *testing.T) {
 // who had it off finds it off; an upgrade touches nothing.
 func TestInstallAndRemove(t *testing.T) {
 	r := newRoot(t)
-	r.run(nil, "/bin/sh", "/etc/uci-defaults/90_ntsd")
-	calls := r.script("postinst-pkg")
-	has(t, calls, "procd_send_signal sysntpd * TERM")
+	has(t, r.defaults(), "uci set firewall.ntsd=include", "uci commit firewall", "procd_send_signal sysntpd * TERM")
 	if r.exists("etc/rc.d/S98sysntpd") {
 		t.Error("sysntpd is still enabled")
 	}
-	lacks(t, r.run(nil, "/bin/sh", "/etc/uci-defaults/90_ntsd"), "uci set")
+	if calls := r.defaults(); calls != "" {
+		t.Errorf("again: got %s", calls)
+	}
 
 	r.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept '1'\n\toption advertise '1'\nconfig allow\n\toption interface 'lan'\n")
 	r.run(nil, "/etc/init.d/ntsd", "start")
-	lacks(t, r.script("prerm-pkg", "PKG_UPGRADE=1")+r.script("postinst-pkg", "PKG_UPGRADE=1"), "nft", "uci", "sysntpd")
+	r.service("sysntpd", false) // switched on again by somebody
+	lacks(t, r.script("prerm-pkg", "PKG_UPGRADE=1")+r.defaults("PKG_UPGRADE=1"), "nft", "uci", "sysntpd")
 
-	calls = r.script("prerm-pkg")
+	calls := r.script("prerm-pkg")
 	has(t, calls, "nft delete table inet ntsd_intercept", "uci del_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci del_list dhcp.lan.ntp=fd00:1::1",
 		"uci delete firewall.ntsd", "procd_send_signal ntsd * TERM", "sysntpd starts")
 	if !r.exists("etc/rc.d/S98sysntpd") || r.exists("etc/ntsd/sysntpd-was-on") || r.exists("etc/ntsd/advertised") {
@@ -152,7 +153,7 @@ func TestInstallAndRemove(t *testing.T) {
 	}
 
 	r.write("etc/config/system", "config timeserver 'ntp'\n\toption enabled '0'\n", 0o644)
-	lacks(t, r.script("postinst-pkg")+r.script("prerm-pkg"), "sysntpd")
+	lacks(t, r.defaults()+r.script("prerm-pkg"), "sysntpd")
 	if !r.exists("etc/rc.d/S98sysntpd") {
 		t.Error("sysntpd's link is gone, though it was off by its option")
 	}
@@ -187,12 +188,24 @@ func TestAdvertise(t *testing.T) {
 	if calls := r.run(nil, "/usr/share/ntsd/advertise"); calls != "" {
 		t.Errorf("again: got %s", calls)
 	}
+	r.write("down", "", 0o644) // as early in a boot
+	if calls := r.run(nil, "/usr/share/ntsd/advertise"); calls != "" {
+		t.Errorf("while the LAN is down: got %s", calls)
+	}
+	_ = os.Remove(r.path("down"))
 	r.config("config ntsd 'main'\n")
 	has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci del_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci del_list dhcp.lan.ntp=fd00:1::1", "uci commit dhcp")
 
 	r.write("etc/config/dhcp", "config dhcp 'lan'\n\tlist dhcp_option '42,192.0.2.1'\n\tlist ntp '2001:db8::9'\n", 0o644)
 	r.config(on)
-	lacks(t, r.run(nil, "/usr/share/ntsd/advertise"), "add_list")
+	lacks(t, r.run(nil, "/usr/share/ntsd/advertise"), "add_list", "commit")
+
+	r.write("etc/config/dhcp", "config dhcp 'lan'\n", 0o644)
+	_ = os.RemoveAll(r.path("etc/ntsd"))
+	r.write("etc/ntsd", "", 0o644) // nothing can be written down
+	calls := r.run(nil, "/usr/share/ntsd/advertise")
+	has(t, calls, "logger -t ntsd -p daemon.warn advertise: nothing is announced, /etc/ntsd/advertised cannot be written", "uci revert dhcp")
+	lacks(t, calls, "commit")
 }
 
 // TestHotplug: links and captive portals; nothing of our own comes back to us,

@@ -4,16 +4,6 @@
 
 luci=$here/luci/luci-app-ntsd
 
-# on_router NAME: how scripts of OpenWrt's packages begin.
-on_router() {
-	cat <<-'END'
-		#!/bin/sh
-		[ "${IPKG_NO_SCRIPT}" = "1" ] && exit 0
-		[ -s "${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0
-		. "${IPKG_INSTROOT}/lib/functions.sh"
-	END
-}
-
 # LuCI keeps its menu, rpcd its access lists and plugins, until they are told.
 # shellcheck disable=SC2016 # expanded on the router
 reload='[ -n "${IPKG_INSTROOT}" ] || {
@@ -36,16 +26,15 @@ luci_ipk() {
 		License: Apache-2.0
 		Section: luci
 		SourceDateEpoch: $epoch
+		Maintainer: $maintainer
 		Architecture: all
 		Installed-Size: $(size_of "$4")
 		Description: $3
 	END
-	on_router >"$control/postinst"
 	# shellcheck disable=SC2016 # expanded on the router
-	echo 'default_postinst "$0" "$@"' >>"$control/postinst"
-	on_router >"$control/prerm"
+	{ on_router && echo 'default_postinst "$0" "$@"'; } >"$control/postinst"
 	# shellcheck disable=SC2016
-	echo 'default_prerm "$0" "$@"' >>"$control/prerm"
+	{ on_router | grep -v IPKG_NO_SCRIPT && echo 'default_prerm "$0" "$@"'; } >"$control/prerm"
 	if [ "$1" = luci-app-ntsd ]; then
 		printf '#!/bin/sh\n%s\n' "$reload" >"$control/postinst-pkg"
 		cp "$control/postinst-pkg" "$control/postrm"
@@ -55,23 +44,6 @@ luci_ipk() {
 	assemble "$1" "$control" "$4" "$out/all/${1}_${version}_all.ipk"
 }
 
-# luci_apk NAME DEPENDS DESCRIPTION TREE: adds to the tree what apk's scripts on
-# the router read.
-luci_apk() {
-	scripts=$work/apk.$1
-	mkdir -p "$scripts" "$4/lib/apk/packages" "$out/all"
-	files_of "$4" >"$4/lib/apk/packages/$1.list"
-	# shellcheck disable=SC2016 # expanded on the router
-	printf '%s\nexport root="${IPKG_INSTROOT}" pkgname=%s\ndefault_postinst\n' "$(on_router)" "$1" >"$scripts/post-install"
-	[ "$1" = luci-app-ntsd ] && printf '%s\n' "$reload" >>"$scripts/post-install"
-	sed '1a export PKG_UPGRADE=1' "$scripts/post-install" >"$scripts/post-upgrade"
-	find "$4" -exec touch -h -d "@$epoch" {} +
-	SOURCE_DATE_EPOCH=$epoch apk mkpkg --info "name:$1" --info "version:$version" --info arch:noarch \
-		--info license:Apache-2.0 --info origin:feeds/luci/applications/luci-app-ntsd --info "description:$3" \
-		--info "depends:$2" --script "post-install:$scripts/post-install" \
-		--script "post-upgrade:$scripts/post-upgrade" --files "$4" --output "$out/all/$1-$version.apk"
-}
-
 # luci_package NAME DEPENDS DESCRIPTION TREE
 luci_package() {
 	find "$4" -type d -exec chmod 0755 {} +
@@ -79,7 +51,7 @@ luci_package() {
 	[ -d "$4/usr/libexec" ] && chmod 0755 "$4/usr/libexec/rpcd/"*
 	luci_ipk "$1" "$(echo "$2" | sed 's/ /, /g')" "$3" "$4"
 	if have_apk; then
-		luci_apk "$@"
+		apk_package "$work/control.$1" "$4" "$out/all"
 	fi
 }
 

@@ -25,6 +25,9 @@ func main() {
 		return
 	}
 	args = slices.DeleteFunc(args, func(a string) bool { return a == "-q" })
+	if args[0] == "-t" { // where changes wait for commit; here they do not
+		args = args[2:]
+	}
 	if len(args) == 1 && args[0] == "batch" {
 		text, _ := io.ReadAll(os.Stdin)
 		for line := range strings.Lines(string(text)) {
@@ -51,7 +54,7 @@ func call(name string, args []string) {
 // edit does what one line for uci says, at once: nothing waits for commit.
 func edit(args []string) (status int) {
 	verb, rest := args[0], args[1:]
-	if verb == "commit" {
+	if verb == "commit" || verb == "revert" {
 		call("uci", args)
 		return 0
 	}

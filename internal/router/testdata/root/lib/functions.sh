@@ -21,3 +21,7 @@ config_foreach() {
 }
 append() { eval "$1=\"\${$1:+\$$1 }$2\""; }
 list_contains() { eval "case \" \$$1 \" in *\" $2 \"*) return 0;; *) return 1;; esac"; }
+# What a package's scripts call; ROOT, PACKAGE and whether it is an upgrade.
+for function in add_group_and_user default_postinst default_prerm; do
+	eval "$function() { echo \"$function \$root \$pkgname \$PKG_UPGRADE\" >>/calls; }"
+done
