@@ -10,7 +10,7 @@ import (
 
 // placeholder is what LuCI's format replaces, in the order of the arguments, and
 // what our pages replace by name; markup must survive, too.
-var placeholder = regexp.MustCompile(`%[-0 ']*\d*(?:\.\d+)?[%a-zA-Z]|\{\w+\}|</?\w+[^<>]*>`)
+var placeholder = regexp.MustCompile(`%\d\$[sd]|%[-0 ']*\d*(?:\.\d+)?[%a-zA-Z]|\{\w+\}|</?\w+[^<>]*>`)
 
 // Placeholders returns the placeholders and the markup of a text, in order.
 func Placeholders(text string) []string { return placeholder.FindAllString(text, -1) }
@@ -61,6 +61,9 @@ func Check(template, c *Catalog) []string {
 // checkText compares a translation with its text.
 func checkText(want *Message, form int, text string, say func(*Message, string, ...any)) {
 	got := Placeholders(text)
+	if reorders(want.Refs) {
+		got = inOrder(got)
+	}
 	ok := slices.Equal(got, Placeholders(want.ID))
 	if want.Plural != "" { // "one server" may have fewer than "%d servers"
 		ok = ok || slices.Equal(got, Placeholders(want.Plural))
@@ -71,6 +74,30 @@ func checkText(want *Message, form int, text string, say func(*Message, string, 
 	if text != strings.TrimSpace(text) || strings.ContainsAny(text, "\n\t") {
 		say(want, "form %d has blanks round it, or lines", form)
 	}
+}
+
+// reorders reports whether a text is put together by words.js, which takes
+// "%2$s" for its second argument. LuCI's own format does not.
+func reorders(refs []string) bool {
+	return len(refs) > 0 && !slices.ContainsFunc(refs, func(ref string) bool {
+		return !strings.HasSuffix(ref, "/words.js") && !strings.HasSuffix(ref, "/messages.js")
+	})
+}
+
+// inOrder sorts placeholders that have all their number, and takes it away.
+func inOrder(all []string) []string {
+	if slices.ContainsFunc(all, func(p string) bool { return !strings.Contains(p, "$") }) {
+		return all
+	}
+	all = slices.Sorted(slices.Values(all))
+	for i, p := range all {
+		number, verb, _ := strings.Cut(p, "$")
+		if number != "%"+strconv.Itoa(i+1) {
+			return all
+		}
+		all[i] = "%" + verb
+	}
+	return all
 }
 
 // Merge brings a language's file up to date: the template's texts in its order,

@@ -144,6 +144,27 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// TestOrder: "%2$s" is for words.js alone, and every number must be there.
+func TestOrder(t *testing.T) {
+	const header = "Plural-Forms: nplurals=1; plural=0;\n"
+	for _, tt := range []struct {
+		ref, text string
+		ok        bool
+	}{
+		{"ntsd/words.js", "%2$s, %1$s", true},
+		{"ntsd/words.js", "%s, %s", true},
+		{"ntsd/words.js", "%2$s, %2$s", false},
+		{"ntsd/words.js", "%2$s, %s", false},
+		{"ntsd/status.js", "%2$s, %1$s", false},
+	} {
+		template := &Catalog{Messages: []Message{{ID: "%s and %s", Refs: []string{tt.ref}}}}
+		wrong := Check(template, &Catalog{Header: header, Messages: []Message{{ID: "%s and %s", Strings: []string{tt.text}}}})
+		if (len(wrong) == 0) != tt.ok {
+			t.Errorf("%s %q: got %q, want ok: %v", tt.ref, tt.text, wrong, tt.ok)
+		}
+	}
+}
+
 // TestCheck: everything that a translator can forget is named.
 func TestCheck(t *testing.T) {
 	template := &Catalog{Messages: []Message{

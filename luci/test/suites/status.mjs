@@ -257,7 +257,7 @@ test('status: the ladder while the first time is sought', async () => {
 		const page = await h.open(where, look);
 		assert.match(await text(page, '.ntsd-verdict'), /Finding the time: 1 of 3 operators agree/);
 		assert.equal(await page.locator('.ntsd-steps li:visible').count(), 9);
-		assert.match(await text(page, '.ntsd-steps >> nth=0'), /reply time\.north\.example: says/);
+		assert.match(await text(page, '.ntsd-steps >> nth=0'), /Reply time\.north\.example: says/);
 		await h.shot(page, `ladder${look.phone ? '-phone' : ''}`);
 		await close(page);
 	}
@@ -360,6 +360,26 @@ test('status: in every language, with its numbers and dates', async () => {
 		if (lang === 'ja') await h.shot(page, 'status-ja');
 		await close(page);
 	}
+});
+
+test('status: what the daemon says of the first time is in the language, too', async () => {
+	const h = await ready();
+	h.recorded = { status: read('bootstrap') };
+	// Names and abbreviations apart, no Latin words side by side.
+	for (const [lang, rung] of [['ja', '鍵を取得'], ['zh-cn', '已获得密钥']]) {
+		const page = await h.open(where, { lang });
+		const steps = page.locator('.ntsd-steps').first();
+		const said = await steps.innerText();
+		assert.ok(said.includes(rung), said);
+		assert.doesNotMatch(said, /[a-z]{2,} [a-z]{2,}/, said);
+		assert.doesNotMatch(await text(page, '.ntsd-verdict'), /[a-z]{2,} [a-z]{2,}/);
+		await h.shot(page, `bootstrap-${lang}`);
+		await close(page);
+	}
+	// And in the router's time.
+	const page = await h.open(where);
+	assert.match(await page.locator('.ntsd-steps').first().innerText(), /no time before .*2026.* counts \(the build\)/);
+	await close(page);
 });
 
 test('overview: verdict, offset, servers, clients', async () => {

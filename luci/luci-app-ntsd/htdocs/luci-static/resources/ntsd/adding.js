@@ -5,6 +5,7 @@
 'require uci';
 'require ntsd.options as options';
 'require ntsd.fields as fields';
+'require ntsd.messages as messages';
 'require ntsd.servers as servers';
 
 /*
@@ -151,14 +152,14 @@ return baseclass.extend({
 		return callImport(from, '').then(function(answer) {
 			if (!L.isObject(answer) || answer.error)
 				throw new Error(answer && answer.error || _('No answer'));
-			var sections = L.toArray(answer.sections), messages = L.toArray(answer.messages), names = known();
+			var sections = L.toArray(answer.sections), remarks = L.toArray(answer.messages), names = known();
 			var body = E('table', { 'class': 'table' }, sections.map(function(s, i) { return sectionRow(s, i, names); }));
 			ui.showModal(_('Import: %s').format(title), [
 				sections.length ? E('p', {}, [ _('This would be added:') ]) : E('p', {}, [ _('There is nothing to take over.') ]),
 				body,
-				messages.length ? E('div', { 'class': 'alert-message warning' }, [
+				remarks.length ? E('div', { 'class': 'alert-message warning' }, [
 					E('strong', [ _('Without an equivalent, or to look at:') ]),
-					E('ul', messages.map(function(m) { return E('li', [ m.text ]); }))
+					E('ul', remarks.map(function(m) { return E('li', [ messages.say(m.text) ]); }))
 				]) : '',
 				buttons(_('Add to the configuration'), ui.createHandlerFn(this, function() {
 					var wanted = Array.prototype.map.call(body.querySelectorAll('input:checked'), function(e) { return sections[+e.value]; });
@@ -168,7 +169,7 @@ return baseclass.extend({
 			], 'cbi-modal');
 		}).catch(function(e) {
 			ui.showModal(_('Import: %s').format(title), [
-				E('div', { 'class': 'alert-message error' }, [ e.message ]),
+				E('div', { 'class': 'alert-message error' }, [ messages.say(e.message) ]),
 				E('div', { 'class': 'right button-row' }, [ E('button', { 'class': 'btn cbi-button', 'click': ui.hideModal }, [ _('Close') ]) ])
 			]);
 		});

@@ -6,6 +6,7 @@
 'require ui';
 'require ntsd.fields as fields';
 'require ntsd.format as format';
+'require ntsd.messages as messages';
 'require ntsd.review as review';
 'require ntsd.tools as tools';
 'require ntsd.validate as validate';
@@ -106,12 +107,12 @@ return baseclass.extend({
 				E('strong', [ '✓ ' + _('The applied settings are in force') ]), ' ', c.since ? _('since %s').format(clock(c.since)) : ''
 			]) ];
 			if (warnings.length)
-				nodes.push(box('warning', [ E('strong', [ _('The daemon says:') ]), items(warnings) ]));
+				nodes.push(box('warning', [ E('strong', [ _('The daemon says:') ]), items(warnings.map(function(w) { return messages.say(w); })) ]));
 			return nodes;
 		}
 		if (c.refused && c.digest != this.saved.digest)
 			return [ box('error', [
-				E('strong', [ _('The daemon has refused the applied settings; those before stay in force.') ]), items(warnings)
+				E('strong', [ _('The daemon has refused the applied settings; those before stay in force.') ]), items(warnings.map(function(w) { return messages.say(w); }))
 			]) ];
 		return this.pending();
 	},
@@ -152,7 +153,7 @@ return baseclass.extend({
 					ui.addNotification(null, E('p', [ _('The daemon did not start: %s').format(err.message) ]), 'error');
 				}).then(L.bind(this.look, this));
 			}) }, [ _('Start it') ]),
-			errors.length ? items(errors.map(function(m) { return m.text; })) : ''
+			errors.length ? items(errors.map(function(m) { return messages.say(m.text); })) : ''
 		]) ];
 	},
 

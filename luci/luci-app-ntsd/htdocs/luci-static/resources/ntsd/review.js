@@ -2,6 +2,7 @@
 'require baseclass';
 'require rpc';
 'require uci';
+'require ntsd.messages as messages';
 'require ntsd.options as options';
 
 /*
@@ -106,6 +107,6 @@ return baseclass.extend({
 			where.push(message.host ? message.type + ' ' + message.host : message.type);
 		if (message.option)
 			where.push(o ? '%s (%s)'.format(o.title, o.name) : message.option);
-		return (where.length ? where.join(', ') + ': ' : '') + message.message;
+		return (where.length ? where.join(', ') + ': ' : '') + messages.say(message.message);
 	}
 });

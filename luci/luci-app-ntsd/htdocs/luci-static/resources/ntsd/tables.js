@@ -1,6 +1,7 @@
 'use strict';
 'require baseclass';
 'require ntsd.format as format';
+'require ntsd.words as words';
 
 /* The tables of the status page: sources, what authenticates them, clients. */
 
@@ -49,10 +50,10 @@ function every(log2) {
 	return seconds < 1 ? format.time(seconds) : format.duration(seconds);
 }
 
-function state(s) {
+function state(s, zone) {
 	var m = MARKS[s.mark] || MARKS['?'], text = s.online ? m[1] : _('offline');
 	var why = s.mark == '*' || s.mark == '+' ? '' : s.selection.why || (s.mark == '?' ? s.selection.state : '');
-	return [ E('span', { 'class': 'ntsd-mark', 'aria-hidden': 'true' }, [ m[0] ]), text, sub(why) ];
+	return [ E('span', { 'class': 'ntsd-mark', 'aria-hidden': 'true' }, [ m[0] ]), text, sub(words.say(why, zone)) ];
 }
 
 function who(s) {
@@ -91,12 +92,12 @@ function certificate(c, zone, now) {
 }
 
 return baseclass.extend({
-	sources: function(report) {
+	sources: function(report, zone) {
 		return table(
 			[ _('Server'), _('State'), _('Stratum'), _('Poll'), _('Reach'), _('Delay'), _('Offset'), _('Authentication') ],
 			report.sources.map(function(s) {
 				return [
-					who(s), state(s), String(s.stratum || '–'),
+					who(s), state(s, zone), String(s.stratum || '–'),
 					[ num(every(s.poll_log2)), sub(format.ago(s.last_rx_ago_s)) ],
 					reach(s.reach), s.ntpdata ? num(format.time(s.ntpdata.delay_s)) : '–', offset(s), authentication(s)
 				];
@@ -120,7 +121,7 @@ return baseclass.extend({
 						sub(a.path ? _('requests over %d bytes get lost on the way').format(a.path.longest_answered) : '') ],
 					certificate(a.certificate, zone, now),
 					[ a.last_ke_ago_s != null && a.last_ke_ago_s >= 0 ? format.ago(a.last_ke_ago_s) : a.key_bits ? _('before the start') : '–',
-						sub(t ? _('%s, took %s').format(t.version, format.time(t.duration_s)) : ''), sub(a.last_error),
+						sub(t ? _('%s, took %s').format(t.version, format.time(t.duration_s)) : ''), sub(words.say(a.last_error, zone)),
 						sub(a.next_ke_in_s > 0 ? _('next in %s').format(format.duration(a.next_ke_in_s)) : '') ],
 					String(a.naks),
 					t ? [ t.post_quantum ? _('yes') : _('no'), sub(t.group) ] : '–'

@@ -50,7 +50,9 @@ return baseclass.extend({
 					e.code = answer.code;
 					throw e;
 				}
-				return answer;
+				/* What a page needs to say it in its language, if there is anything. */
+				return L.toArray((answer.daemon || {}).config_warnings).length
+					? L.require('ntsd.messages').then(function() { return answer; }) : answer;
 			});
 		}
 		return attempt(at).catch(function(e) {

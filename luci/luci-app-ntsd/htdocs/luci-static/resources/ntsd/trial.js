@@ -5,6 +5,7 @@
 'require uci';
 'require dom';
 'require ntsd.format as format';
+'require ntsd.messages as messages';
 'require ntsd.validate as validate';
 
 /*
@@ -69,7 +70,7 @@ function rows(r) {
 		add(_('Certificate'), cert.subject);
 		add(_('Issued by'), cert.issuer);
 		add(_('Valid'), _('from %s to %s').format(format.date(cert.not_before), format.date(cert.not_after)));
-		add(_('Checked'), cert.verified ? _('yes, for this name') : cert.refused || _('no'));
+		add(_('Checked'), cert.verified ? _('yes, for this name') : cert.refused ? messages.say(cert.refused) : _('no'));
 	}
 	if (ke && ke.tls_version) {
 		add(_('Key establishment'), _('%s, port %d, in %s').format(ke.tls_version, ke.port, format.time(ke.duration_s)));
@@ -85,7 +86,7 @@ function rows(r) {
 		add(_('Reply'), ntp.authenticated ? _('authenticated') : _('not authenticated: anybody on the way could have sent it'));
 	}
 	if (r.size_loss && r.size_loss.suspected)
-		add(_('Long packets'), r.size_loss.verdict);
+		add(_('Long packets'), messages.say(r.size_loss.verdict));
 	return list;
 }
 
@@ -100,10 +101,10 @@ function table(r) {
 
 function verdict(r) {
 	if (r.running)
-		return E('p', { 'class': 'spinning' }, [ r.step ? _('Testing: %s').format(r.step) : _('Testing…') ]);
+		return E('p', { 'class': 'spinning' }, [ r.step ? _('Testing: %s').format(messages.say(r.step)) : _('Testing…') ]);
 	if (r.ok)
 		return E('div', { 'class': 'alert-message success' }, [ _('This server can be used.') ]);
-	return E('div', { 'class': 'alert-message error' }, [ r.error || _('No usable answer.') ]);
+	return E('div', { 'class': 'alert-message error' }, [ r.error ? messages.say(r.error) : _('No usable answer.') ]);
 }
 
 return baseclass.extend({

@@ -1,6 +1,7 @@
 'use strict';
 'require baseclass';
 'require ntsd.format as format';
+'require ntsd.words as words';
 
 /*
  * What the daemon's report means, in words: the one thing that somebody wants to
@@ -26,9 +27,8 @@ function unique(list) {
 	return list.filter(function(v, i) { return list.indexOf(v) == i; });
 }
 
-/* The daemon speaks English where it tells of one source; so be it. */
 function because(list) {
-	return list.map(function(s) { return _('%s: %s').format(s.name, s.auth.last_error || s.selection.why || s.selection.state); });
+	return list.map(function(s) { return _('%s: %s').format(s.name, words.say(s.auth.last_error || s.selection.why || s.selection.state)); });
 }
 
 /* Notes that hold whatever the rest is. */
@@ -46,10 +46,10 @@ function remarks(r, sources) {
 	if (blocked.length)
 		notes.push(_('Something on the way to %s drops authenticated requests: the shortest are too long for it.').format(format.names(blocked.map(name))));
 	if (r.bootstrap.warning)
-		notes.push(r.bootstrap.warning);
+		notes.push(words.say(r.bootstrap.warning));
 	if (r.daemon.config && r.daemon.config.refused)
 		notes.push(_('The saved settings have an error; the daemon goes on with those before.'));
-	return notes.concat(r.daemon.config_warnings || []);
+	return notes.concat(L.toArray(r.daemon.config_warnings).map(function(w) { return words.say(w); }));
 }
 
 /* The clock is synchronised: by whom, and how well. */
@@ -99,14 +99,14 @@ function unsynchronised(r, sources) {
 	if (r.tracking.local)
 		return { level: 'warning', text: _('No server answers; this clock serves as its own reference.'), notes: because(silent).slice(0, 3) };
 	if (b.phase == 'confirming')
-		return { level: 'wait', text: _('The clock is set on trial; certificates are checked again at the new time.'), notes: b.waiting_for ? [ b.waiting_for ] : [] };
+		return { level: 'wait', text: _('The clock is set on trial; certificates are checked again at the new time.'), notes: b.waiting_for ? [ words.say(b.waiting_for) ] : [] };
 	if (r.activity.online + r.activity.burst_online == 0)
 		return {
 			level: 'wait', text: _('Waiting for the network.'),
 			notes: [ r.activity.unresolved ? _('The names of the servers cannot be looked up yet.') : _('No server can be reached without a route to it.') ]
 		};
 	if (b.phase == 'searching')
-		return { level: 'wait', text: _('Finding the time: %d of %d operators agree, %d must.').format(L.toArray(b.agreeing).length, L.toArray(b.operators).length, b.needed), notes: b.waiting_for ? [ b.waiting_for ] : [] };
+		return { level: 'wait', text: _('Finding the time: %d of %d operators agree, %d must.').format(L.toArray(b.agreeing).length, L.toArray(b.operators).length, b.needed), notes: b.waiting_for ? [ words.say(b.waiting_for) ] : [] };
 	if (liars.length && liars.length >= heard - liars.length)
 		return {
 			level: 'bad', text: _('The servers disagree about the time, so none is believed.'),

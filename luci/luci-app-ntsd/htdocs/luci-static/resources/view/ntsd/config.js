@@ -7,6 +7,7 @@
 'require dom';
 'require ntsd.options as options';
 'require ntsd.fields as fields';
+'require ntsd.messages as messages';
 'require ntsd.review as review';
 'require ntsd.notes as notes';
 'require ntsd.trial as trial';
@@ -390,7 +391,7 @@ return view.extend({
 		(verdict ? verdict.messages : []).forEach(function(m) {
 			var at = self.field(m), cell = at && (at.matches('tr') ? at.firstElementChild : at.querySelector('.cbi-value-field') || at);
 			if (cell)
-				cell.appendChild(E('div', { 'class': 'ntsd-fault' }, [ E('strong', [ m.severity == 'error' ? '✗ ' : '⚠ ' ]), m.option && at.matches('tr') ? m.option + ': ' : '', m.message ]));
+				cell.appendChild(E('div', { 'class': 'ntsd-fault' }, [ E('strong', [ m.severity == 'error' ? '✗ ' : '⚠ ' ]), m.option && at.matches('tr') ? m.option + ': ' : '', messages.say(m.message) ]));
 		});
 	},
 

@@ -11,6 +11,7 @@
 'require ntsd.tables as tables';
 'require ntsd.tools as tools';
 'require ntsd.verdict as verdict';
+'require ntsd.words as words';
 
 /* How many clients are listed before somebody asks for all: on a phone each is
  * a card. */
@@ -194,7 +195,7 @@ return view.extend({
 		}
 		self.showLadder(r);
 		dom.content(self.parts.clock, self.renderClock(r));
-		dom.content(self.parts.sources, tables.sources(r));
+		dom.content(self.parts.sources, tables.sources(r, self.zone));
 		var keys = tables.keys(r, self.zone);
 		self.hide('keys', !keys);
 		dom.content(self.parts.keys, keys);
@@ -244,18 +245,19 @@ return view.extend({
 			E('dl', { 'class': 'ntsd-tiles' }, [
 				tile(_('Operators that agree'), _('%d of %d').format(agreeing.length, b.needed), format.names(agreeing)),
 				tile(_('Confirmed'), String(b.confirmed), _('by certificates checked at the new time')),
-				tile(_('Not before'), format.date(b.floor, this.zone), b.floor_from)
+				tile(_('Not before'), format.date(b.floor, this.zone), words.say(b.floor_from))
 			]),
 			this.renderRungs(b)
 		]);
 	},
 
 	renderRungs: function(b) {
+		var zone = this.zone;
 		return E('ol', { 'class': 'ntsd-steps' }, L.toArray(b.rungs).map(function(s) {
 			return E('li', [
 				E('time', [ format.fixed(s.after_s, 2) + '\u00a0s' ]),
 				E('span', { 'class': 'ntsd-mark', 'role': 'img', 'aria-label': s.ok ? _('worked') : _('did not work') }, [ s.ok ? '✓' : '✗' ]),
-				E('span', [ E('strong', [ s.rung + (s.source ? ' ' + s.source : '') ]), ': ', s.text ])
+				E('span', [ E('strong', [ words.rung(s.rung) + (s.source ? ' ' + s.source : '') ]), ': ', words.say(s.text, zone) ])
 			]);
 		}));
 	},
@@ -403,7 +405,7 @@ return view.extend({
 			self.said.textContent = a.done;
 			return self.fetch().then(function(d) { self.show(d); });
 		}).catch(function(e) {
-			ui.addNotification(null, E('p', [ _('%s failed: %s').format(a.text, e.message) ]), 'error');
+			ui.addNotification(null, E('p', [ _('%s failed: %s').format(a.text, words.say(e.message)) ]), 'error');
 		}).then(ui.hideModal);
 	},
 
