@@ -62,7 +62,7 @@ func internal() []string {
 		[]string{ // put together again by words.js: "%w (%w)", "a: b", and lists of words
 			"%s of that family", "%s (unusable addresses only)", "%s; it has %s", "%s or %s",
 			"must be debug, info, warn or error", "must be 30 (AES_128_GCM_SIV), 15 (AES_SIV_CMAC_256), 17 (AES_SIV_CMAC_512) or 16 (AES_SIV_CMAC_384)",
-			"line %s: %s", "NTP server %s", "must be %s", "is not known%s", "this section type is not known%s", "server certificate: %s",
+			"line %s: %s", "NTP server %s", "must be %s", "is not known%s", "this section type is not known%s", "server certificate: %s", "%s; left out",
 		},
 		[]string{ // for ntsctl only
 			"%s, for something on the way drops them:", "the shortest with NTS has %s", "at most %s of 7 spare cookies are asked for at once",

@@ -60,6 +60,7 @@
 		_('more than %s sections of this type'),
 		_('%s more like these'),
 		_('cannot be read: %s'),
+		_('a quote %s opens here and never closes, or one is missing on a line before'),
 		_('has no section \'ntp\', so use_system_servers adds none'),
 		_('its clients trust a time that is not authenticated itself: no source has nts or a key'),
 		_('there is no usable key of that id; this section is left out'),

@@ -97,7 +97,7 @@ function say(text, zone) {
 		_('disagrees with the majority'),
 		_('waits for other sources'),
 		_('is an orphan'),
-		_('is too distant to be combined'),
+		_('agrees, but is too far off to be combined'),
 		_('agrees, but another source is preferred'),
 		_('name not resolved yet'),
 		_('same server as %s'),
