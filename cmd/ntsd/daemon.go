@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/ctl"
 	"ntsd/internal/daemon"
+	"ntsd/internal/linux/cmdport"
 	"ntsd/internal/linux/refclock"
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/probe"
@@ -187,11 +188,11 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		defer cancel()
 	}
 	socket := filepath.Join(run, ctl.SocketName)
-	listener, err := control.Listen(socket)
+	listener, err := cmdport.ListenStream(socket)
 	if err != nil {
 		return err
 	}
-	defer control.Remove(socket)
+	defer cmdport.Remove(socket)
 	beside := startBeside(ctx, d, served, newDesk(d, clk), out, listener, hangup, log)
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not

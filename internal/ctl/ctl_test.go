@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -71,7 +72,7 @@ type fakeDaemon struct {
 func startFake(t *testing.T) *fakeDaemon {
 	t.Helper()
 	f := &fakeDaemon{socket: filepath.Join(t.TempDir(), "ntsd.sock"), report: cannedReport()}
-	l, err := control.Listen(f.socket)
+	l, err := net.Listen("unix", f.socket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,10 @@
 //go:build linux
 
-// Package cmdport is how local programs that exchange datagrams reach this
-// daemon: a Unix socket in a folder, and a UDP port on the loopback addresses.
-// It belongs to layer 4.
+// Package cmdport is how local programs reach this daemon: Unix sockets in a
+// folder, of streams or of datagrams, and a UDP port on the loopback addresses. It
+// belongs to layer 4.
 //
-// A program that asks on the Unix socket binds one of its own in the same
+// A program that asks on the Unix socket of datagrams binds one of its own in the same
 // folder, and its reply goes there. Nothing ever waits for a program to read:
 // a reply that its queue has no room for is dropped.
 //
@@ -22,7 +22,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,19 +35,12 @@ const (
 	maxDatagram = 2048
 	// dirMode is that of a folder made for the socket: the group may enter, and
 	// bind sockets of its own. Whoever may do that may command.
-	dirMode    = 0o770
-	socketMode = 0o660
-	// maxPath is the longest path that a socket address holds (unix(7)), less
-	// what the name has at first: a dot and a process id.
-	maxPath = 107 - 11
+	dirMode = 0o770
 )
 
-// Errors of Listen.
-var (
-	ErrInUse     = errors.New("cmdport: another program answers on the socket")
-	ErrNotSocket = errors.New("cmdport: the path is taken by something that is not a socket")
-	ErrPath      = errors.New("cmdport: a socket needs an absolute path of at most 96 bytes")
-)
+// ErrPath says that a path does not begin at the root: the folders of those who ask
+// could not be compared with it.
+var ErrPath = errors.New("cmdport: a socket of datagrams needs an absolute path")
 
 // Socket is a Unix socket of datagrams. Serve may be called once.
 type Socket struct {
@@ -65,7 +57,10 @@ type Socket struct {
 // that is answered is ErrInUse.
 func Listen(path string) (*Socket, error) {
 	path = filepath.Clean(path)
-	if len(path) > maxPath || !filepath.IsAbs(path) {
+	switch {
+	case len(path) > maxPath:
+		return nil, fmt.Errorf("%w: %s", ErrLongPath, path)
+	case !filepath.IsAbs(path):
 		return nil, fmt.Errorf("%w: %s", ErrPath, path)
 	}
 	if err := makeFolder(filepath.Dir(path)); err != nil {
@@ -75,7 +70,7 @@ func Listen(path string) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cmdport: %w", err)
 	}
-	if err := probe(path); err != nil {
+	if err := probe("unixgram", path); err != nil {
 		return nil, err
 	}
 	conn, err := bind(path)
@@ -94,24 +89,18 @@ func makeFolder(dir string) error {
 	return err
 }
 
-// bind puts a socket at path. It is made under another name and then moved into
-// place, so that there always is one.
+// bind puts a socket of datagrams at path.
 func bind(path string) (conn *net.UnixConn, err error) {
-	temp := path + "." + strconv.Itoa(os.Getpid())
-	_ = os.Remove(temp) // from a crash of a process with our number
-	err = masked(0o777&^socketMode, func() (err error) {
-		conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: temp, Net: "unixgram"})
-		return err
+	err = place(path, func(temp string) error {
+		return masked(0o777&^socketMode, func() (err error) {
+			conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: temp, Net: "unixgram"})
+			return err
+		})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("cmdport: %w", err)
-	}
-	if err := os.Rename(temp, path); err != nil {
+	if err != nil && conn != nil {
 		_ = conn.Close()
-		_ = os.Remove(temp)
-		return nil, fmt.Errorf("cmdport: %w", err)
 	}
-	return conn, nil
+	return conn, err
 }
 
 // masked runs f on a thread that has its own file mode creation mask, so that
@@ -131,30 +120,6 @@ func masked(mask int, f func() error) error {
 		done <- f()
 	}()
 	return <-done
-}
-
-// probe finds out whether path is free or holds a socket that nobody reads.
-func probe(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("cmdport: %w", err)
-	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%w: %s", ErrNotSocket, path)
-	}
-	conn, err := net.Dial("unixgram", path)
-	switch {
-	case err == nil:
-		_ = conn.Close()
-		return fmt.Errorf("%w: %s", ErrInUse, path)
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return nil
-	case errors.Is(err, syscall.EPROTOTYPE): // one for streams
-		return fmt.Errorf("%w: %s", ErrInUse, path)
-	}
-	return fmt.Errorf("cmdport: %w", err)
 }
 
 // Serve answers requests until the socket is closed; then it returns nil.
@@ -245,7 +210,7 @@ func (s *Socket) Close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	err := s.conn.Close()
-	if probe(s.path) == nil {
+	if probe("unixgram", s.path) == nil {
 		_ = os.Remove(s.path)
 	}
 	return err

@@ -289,9 +289,9 @@ func TestListen(t *testing.T) {
 	if _, err := Listen(path); !errors.Is(err, ErrNotSocket) {
 		t.Errorf("in the place of a link: got %v", err)
 	}
-	for _, bad := range []string{"chronyd.sock", "/" + strings.Repeat("x", 100), ""} {
-		if _, err := Listen(bad); !errors.Is(err, ErrPath) {
-			t.Errorf("%q: got %v", bad, err)
+	for bad, want := range map[string]error{"chronyd.sock": ErrPath, "/" + strings.Repeat("x", 100): ErrLongPath, "": ErrPath} {
+		if _, err := Listen(bad); !errors.Is(err, want) {
+			t.Errorf("%q: got %v, want %v", bad, err, want)
 		}
 	}
 	if _, err := Listen(filepath.Join(dir, "no", "such", "folder")); !errors.Is(err, fs.ErrNotExist) {
