@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/event"
 	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
@@ -84,15 +85,6 @@ const (
 	DHCP   Kind = "dhcp_ntp_server" // pattern for what DHCP names; no Name
 )
 
-// Family restricts the addresses of a source.
-type Family string
-
-const (
-	FamilyAny  Family = "any"
-	FamilyIPv4 Family = "ipv4"
-	FamilyIPv6 Family = "ipv6"
-)
-
 // Source is one server, pool or peer.
 type Source struct {
 	Kind     Kind
@@ -100,7 +92,7 @@ type Source struct {
 	Operator string // who runs it, for counting independent sources; never empty but for DHCP
 	Line     int    // where the section begins, for messages; 0: not from a file
 
-	Family    Family
+	Family    event.Family
 	Interface string // send through it; empty: any
 	Port      uint16 // of NTP, where KE names no other
 	NTSPort   uint16 // of NTS-KE

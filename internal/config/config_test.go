@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/event"
 	"ntsd/internal/siv"
 	"ntsd/internal/uci"
 )
@@ -73,7 +74,7 @@ func TestGuideFile(t *testing.T) {
 	}
 	want := Source{
 		Kind: Server, Name: "time.cloudflare.com", Operator: "cloudflare.com", Line: 1,
-		Family: FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
+		Family: event.FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
 		AEADs:   []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512, siv.AESSIVCMAC384},
 		MinPoll: 6, MaxPoll: 12, MaxDelay: 3 * time.Second,
 	}

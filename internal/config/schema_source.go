@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ntsd/internal/config/value"
+	"ntsd/internal/event"
 	"ntsd/internal/hostname"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/siv"
@@ -134,7 +135,7 @@ func pollOptions() []Option {
 		option(acted, "iburst", value.Boolean(), "0", "start with a few requests two seconds apart", func(d *draft) *bool { return &d.IBurst }),
 		option(acted, "xleave", value.Boolean(), "0", "interleaved mode where the server has it: its transmit timestamps come from its kernel",
 			func(d *draft) *bool { return &d.XLeave }),
-		option(acted, "family", value.OneOf(FamilyAny, FamilyIPv4, FamilyIPv6), "any", "addresses to use", func(d *draft) *Family { return &d.Family }),
+		option(acted, "family", value.Family(), "any", "addresses to use", func(d *draft) *event.Family { return &d.Family }),
 		option(acted, "interface", value.Optional(value.InterfaceName()), "", "send through this interface only", func(d *draft) *string { return &d.Interface }),
 		option(acted, "offline", value.Boolean(), "0", "do not poll until told to", func(d *draft) *bool { return &d.Offline }),
 	}
@@ -224,7 +225,7 @@ func checkHost(s *section, d *draft) bool {
 		*field = port
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		if a.Unmap().Is4() && d.Family == FamilyIPv6 || !a.Unmap().Is4() && d.Family == FamilyIPv4 {
+		if a.Unmap().Is4() && d.Family == event.FamilyIPv6 || !a.Unmap().Is4() && d.Family == event.FamilyIPv4 {
 			s.fail("family", "does not fit the address "+host)
 		}
 	}

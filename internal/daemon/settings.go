@@ -9,7 +9,6 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/discipline"
 	"ntsd/internal/engine"
-	"ntsd/internal/event"
 	"ntsd/internal/local"
 	"ntsd/internal/refclock"
 	"ntsd/internal/selection"
@@ -115,7 +114,7 @@ func engineSource(c *config.Config, s *config.Source) upstream.Source {
 	}
 	return upstream.Source{
 		Kind: kind, Name: s.Name, Port: s.Port, NTS: s.NTS, NTSPort: s.NTSPort, AEADs: s.AEADs,
-		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Key: c.Secret(s.Key), Operator: s.Operator, Family: family(s.Family),
+		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Key: c.Secret(s.Key), Operator: s.Operator, Family: s.Family,
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
 		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay,
 		MinSamples: s.MinSamples, MaxSamples: s.MaxSamples, MaxSources: s.MaxSources,
@@ -155,17 +154,6 @@ func leapMode(m config.LeapMode) discipline.LeapMode {
 		return discipline.LeapIgnore
 	default:
 		return discipline.LeapSystem
-	}
-}
-
-func family(f config.Family) event.Family {
-	switch f {
-	case config.FamilyIPv4:
-		return event.FamilyIPv4
-	case config.FamilyIPv6:
-		return event.FamilyIPv6
-	default:
-		return event.FamilyAny
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ntsd/internal/config"
+	"ntsd/internal/event"
 	"ntsd/internal/siv"
 )
 
@@ -43,7 +44,7 @@ func TestOneShot(t *testing.T) {
 	diff(t, "diagnostics", lines(ds), nil)
 	want := config.Source{
 		Kind: config.Server, Name: "time.example", Operator: "time.example", Line: 1,
-		Family: config.FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
+		Family: event.FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
 		AEADs:   []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512, siv.AESSIVCMAC384},
 		MinPoll: 6, MaxPoll: 10, MaxDelay: 3 * time.Second, MaxSamples: 1,
 	}
@@ -79,7 +80,7 @@ func TestDirectives(t *testing.T) {
 		{"maxpoll", int(s.MaxPoll), 6},
 		{"kind", p.Kind, config.Pool},
 		{"maxsources", p.MaxSources, 2},
-		{"family", p.Family, config.FamilyIPv4},
+		{"family", p.Family, event.FamilyIPv4},
 		{"makestep", c.MakeStep, config.MakeStep{Threshold: 100 * time.Millisecond, Limit: 3}},
 		{"run_dir", c.Main.RunDir, "/tmp/run"},
 		{"rtcsync", c.Main.RTCSync, true},

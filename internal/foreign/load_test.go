@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ntsd/internal/config"
+	"ntsd/internal/event"
 )
 
 // The configurations that the guides for other daemons show, as they stand.
@@ -131,7 +132,7 @@ func TestNTPFile(t *testing.T) {
 		if s := c.Sources[2]; s.NTSPort != 443 || !s.NoVal || len(s.TrustedCerts) != 1 || len(s.AEADs) != 1 {
 			t.Errorf("got %+v", s)
 		}
-		if c.Sources[3].Family != config.FamilyIPv4 || !c.Local.Enabled || c.Local.Stratum != 10 || c.Selection.MinSources != 2 ||
+		if c.Sources[3].Family != event.FamilyIPv4 || !c.Local.Enabled || c.Local.Stratum != 10 || c.Selection.MinSources != 2 ||
 			!c.Serve.RateLimit.Enabled || !c.NTSServer.Enabled || len(c.RefClocks) != 1 || c.RefClocks[0].RefID != "GPS" {
 			t.Errorf("got %+v", c)
 		}

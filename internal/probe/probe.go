@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
-	"ntsd/internal/config"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
 	"ntsd/internal/status"
@@ -62,11 +61,15 @@ type test struct {
 	result  Result
 	tell    func(Result)
 	started clock.Mono
+	sent    int // NTP requests so far
+	contact
+}
 
+// contact is what is known of the server at one address: of the next one nothing is.
+type contact struct {
 	session  nts.Session
 	ntp      netip.AddrPort // where requests go
 	patience time.Duration  // how long a reply is waited for
-	sent     int            // NTP requests so far
 	stopped  string         // why the server wants no more requests
 }
 
@@ -77,7 +80,7 @@ func (p *Prober) Run(ctx context.Context, target Target, tell func(Result)) Resu
 	defer cancel()
 	now := p.Clock.Read()
 	t := &test{
-		Prober: p, target: target, tell: tell, started: now.Mono, patience: replyTime,
+		Prober: p, target: target, tell: tell, started: now.Mono,
 		result: Result{
 			Running: true, Server: target.Source.Name, NTS: target.Source.NTS, Time: status.Time(now.Wall), Addresses: []Address{},
 		},
@@ -116,6 +119,7 @@ func (t *test) run(ctx context.Context) (reason string) {
 		if i > 0 && ctx.Err() != nil {
 			break
 		}
+		t.contact = contact{patience: replyTime}
 		r := &t.result
 		r.KE, r.Certificate, r.NTP, r.Lengths, r.SizeLoss = nil, nil, nil, nil, nil
 		failure := t.ask(ctx, addr)
@@ -153,7 +157,7 @@ func (t *test) lookUp(ctx context.Context, name string) (addrs []netip.Addr, rea
 	t.step("looking up " + name)
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	found := t.Resolver.Resolve(ctx, event.Resolve{Name: name, Family: family(t.target.Source.Family)})
+	found := t.Resolver.Resolve(ctx, event.Resolve{Name: name, Family: t.target.Source.Family})
 	if len(found.Addrs) == 0 {
 		return nil, name + " has no address: " + cmp.Or(found.Reason, "no answer")
 	}
@@ -175,17 +179,6 @@ func candidates(addrs []netip.Addr) []netip.Addr {
 		}
 	}
 	return list[:min(len(list), maxAsked)]
-}
-
-func family(f config.Family) event.Family {
-	switch f {
-	case config.FamilyIPv4:
-		return event.FamilyIPv4
-	case config.FamilyIPv6:
-		return event.FamilyIPv6
-	default:
-		return event.FamilyAny
-	}
 }
 
 func familyOf(a netip.Addr) string {
@@ -249,7 +242,7 @@ func (t *test) establish(ctx context.Context, addr netip.Addr) (failure string) 
 		return ""
 	}
 	t.step("looking up " + done.NTPHost + ", the NTP server that the key establishment named")
-	found := t.Resolver.Resolve(limited, event.Resolve{Name: done.NTPHost, Family: family(s.Family)})
+	found := t.Resolver.Resolve(limited, event.Resolve{Name: done.NTPHost, Family: s.Family})
 	if len(found.Addrs) == 0 {
 		return "the NTP server " + done.NTPHost + " that the key establishment named has no address: " + found.Reason
 	}

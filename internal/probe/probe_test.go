@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"ntsd/internal/config"
+	"ntsd/internal/event"
 	"ntsd/internal/mac"
 	"ntsd/internal/wire"
 )
@@ -178,6 +178,23 @@ func TestFailures(t *testing.T) {
 				return withHeader(reply, func(h *wire.Header) { h.Stratum, h.ReferenceID = 0, wire.ReferenceID{'R', 'A', 'T', 'E'} })
 			}
 		}, "limits how often it is asked", nil},
+		{"the first address limits, the second answers", "time.example", func(w *world) {
+			w.addrs = append(w.addrs, second)
+			w.path = func(_, reply []byte) []byte {
+				if len(w.requests) > 1 {
+					return reply
+				}
+				kiss := withHeader(reply, func(h *wire.Header) { h.Stratum, h.ReferenceID = 0, wire.ReferenceID{'R', 'A', 'T', 'E'} })
+				return append(kiss, reply[wire.HeaderLen:wire.HeaderLen+36]...) // and the unique identifier
+			}
+		}, "", func(t *testing.T, _ *world, r Result) {
+			if r.Address != second.String() || !strings.Contains(r.Addresses[0].Error, "RATE") {
+				t.Errorf("got %+v", r.Addresses)
+			}
+			if len(r.Lengths) != 5 || r.SizeLoss == nil || r.SizeLoss.Verdict != "requests of 224 to 924 bytes got replies" {
+				t.Errorf("lengths: got %+v, %+v; want all of them tried at the second address", r.Lengths, r.SizeLoss)
+			}
+		}},
 		{"denied", "server time.example", func(w *world) {
 			w.path = func(_, reply []byte) []byte {
 				return withHeader(reply, func(h *wire.Header) { h.Stratum, h.ReferenceID = 0, wire.ReferenceID{'D', 'E', 'N', 'Y'} })
@@ -311,21 +328,21 @@ func TestParseTarget(t *testing.T) {
 		nts     bool
 		ntsPort uint16
 		port    uint16
-		family  config.Family
+		family  event.Family
 		err     string
 	}{
-		{"time.example", "time.example", true, 4460, 123, config.FamilyAny, ""},
-		{"time.example:123", "time.example", true, 123, 123, config.FamilyAny, ""},
-		{"[2001:db8::1]:4461", "2001:db8::1", true, 4461, 123, config.FamilyAny, ""},
-		{"time.example ipv6", "time.example", true, 4460, 123, config.FamilyIPv6, ""},
-		{"server time.example", "time.example", false, 4460, 123, config.FamilyAny, ""},
-		{"server time.example nts ntsport 4461 ipv4", "time.example", true, 4461, 123, config.FamilyIPv4, ""},
-		{"server time.example port 11123", "time.example", false, 4460, 11123, config.FamilyAny, ""},
-		{"", "", false, 0, 0, "", "a server is needed"},
-		{"server", "", false, 0, 0, "", "hostname"},
-		{"time.example nonsense", "", false, 0, 0, "", "'nonsense'"},
-		{"server time.example nts ntsport 0", "", false, 0, 0, "", "ntsport"},
-		{"bad_name!", "", false, 0, 0, "", "bad_name!"},
+		{"time.example", "time.example", true, 4460, 123, event.FamilyAny, ""},
+		{"time.example:123", "time.example", true, 123, 123, event.FamilyAny, ""},
+		{"[2001:db8::1]:4461", "2001:db8::1", true, 4461, 123, event.FamilyAny, ""},
+		{"time.example ipv6", "time.example", true, 4460, 123, event.FamilyIPv6, ""},
+		{"server time.example", "time.example", false, 4460, 123, event.FamilyAny, ""},
+		{"server time.example nts ntsport 4461 ipv4", "time.example", true, 4461, 123, event.FamilyIPv4, ""},
+		{"server time.example port 11123", "time.example", false, 4460, 11123, event.FamilyAny, ""},
+		{"", "", false, 0, 0, 0, "a server is needed"},
+		{"server", "", false, 0, 0, 0, "hostname"},
+		{"time.example nonsense", "", false, 0, 0, 0, "'nonsense'"},
+		{"server time.example nts ntsport 0", "", false, 0, 0, 0, "ntsport"},
+		{"bad_name!", "", false, 0, 0, 0, "bad_name!"},
 	} {
 		got, err := ParseTarget(c.text)
 		s := got.Source

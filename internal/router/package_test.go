@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"ntsd/internal/config"
+	"ntsd/internal/event"
 )
 
 var update = flag.Bool("update", false, "write testdata/contents anew") //nolint:gochecknoglobals // a flag
@@ -137,7 +138,7 @@ func TestShippedConfig(t *testing.T) {
 	}
 	operators := make(map[string]bool)
 	for _, s := range c.Sources {
-		if !s.NTS || s.NoVal || s.Family != config.FamilyAny {
+		if !s.NTS || s.NoVal || s.Family != event.FamilyAny {
 			t.Errorf("%s: got %+v, want NTS by both address families", s.Name, s)
 		}
 		operators[s.Operator] = true

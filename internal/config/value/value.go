@@ -10,11 +10,13 @@ import (
 	"log/slog"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/event"
 	"ntsd/internal/hostname"
 	"ntsd/internal/siv"
 	"ntsd/internal/uci"
@@ -312,6 +314,19 @@ func PlainHost() Kind[string] {
 			return host, ok && port == 0
 		},
 		Print: identity,
+	}
+}
+
+// Family is a choice of addresses.
+func Family() Kind[event.Family] {
+	words := []string{"any", "ipv4", "ipv6"} // as event numbers them
+	return Kind[event.Family]{
+		Want: OneOf(words...).Want,
+		Parse: func(s string) (event.Family, bool) {
+			i := slices.Index(words, s)
+			return event.Family(max(i, 0)), i >= 0
+		},
+		Print: func(f event.Family) string { return words[f] },
 	}
 }
 
