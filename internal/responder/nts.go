@@ -129,6 +129,7 @@ type ntsServer struct {
 	grants   *Grants
 	rotation *server.Rotation // nil: off
 	path     string           // where it was loaded from
+	refused  bool             // that is a fleet's, and could not be read
 	ke       KE               // nil: not listening
 	leaving  []KE             // that serve their last clients
 	running  config.NTSServer // what ke was started with
@@ -146,10 +147,13 @@ func (r *Responder) refreshNTS(cfg *config.Config, sys snapshot.System, now cloc
 		return nil
 	}
 	shared := n.KeysFile != ""
-	if r.nts.rotation == nil || r.nts.path != n.KeysFile || shared && cfg != r.applied {
+	if r.nts.rotation == nil || r.nts.path != n.KeysFile || shared && cfg != r.applied || r.nts.refused && r.countdown <= 1 {
 		r.loadKeys(n.KeysFile)
 	}
 	have := *r.nts.rotation
+	if shared && r.nts.refused && len(have.Keys) == 0 {
+		return r.nts.rotation // the others have the keys of that file: it is not ours to replace
+	}
 	next := have
 	switch synchronised := sys.True(); {
 	case shared && (!synchronised || have.Made > now):
@@ -181,9 +185,11 @@ func (r *Responder) refreshNTS(cfg *config.Config, sys snapshot.System, now cloc
 // use stay, if they are of the same file.
 func (r *Responder) loadKeys(path string) {
 	loaded, err := r.opt.Keys.Load(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.opt.Log.Warn("saved cookie keys refused", "reason", err)
+	refused := err != nil && !errors.Is(err, fs.ErrNotExist)
+	if refused {
+		r.once("saved cookie keys refused", path, "reason", err)
 	}
+	r.nts.refused = refused && path != ""
 	if err != nil && r.nts.rotation != nil && r.nts.path == path {
 		return
 	}

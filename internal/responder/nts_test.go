@@ -230,6 +230,31 @@ func TestDamagedKeyFile(t *testing.T) {
 	})
 }
 
+// A fleet's file that is refused is not overwritten: the other members have the
+// keys that are in it. Once it is in order it is used.
+func TestDamagedFleetFile(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		b.change(func() {
+			b.keys.refused = errors.New("permissions too open")
+			b.cfg = withNTS(func(c *config.Config) { c.NTSServer.KeysFile = "/shared" })
+		})
+		pass(time.Hour)
+		if n := strings.Count(b.log.String(), "permissions too open"); n != 1 || len(b.keys.saved) != 0 {
+			t.Errorf("told %d times, want once; overwritten %d times, want never:\n%s", n, len(b.keys.saved), b.log.String())
+		}
+		now, _ := b.Now()
+		b.change(func() {
+			b.keys.refused = nil
+			b.keys.saved = []server.Rotation{{Made: now.Wall, Keys: []nts.CookieKey{{ID: 7}}}}
+		})
+		pass(time.Minute)
+		ring := keyring(b.state.Load().keys, true)
+		if ring == nil || len(b.keys.saved) != 1 {
+			t.Errorf("got ring %v, %d saved; want the keys of the file", ring, len(b.keys.saved))
+		}
+	})
+}
+
 func TestKECannotListen(t *testing.T) {
 	run(t, 1, func(t *testing.T, b *bed) {
 		b.change(func() { b.refuse, b.cfg = errors.New("key is open to everybody"), withNTS(nil) })
