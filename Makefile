@@ -152,7 +152,7 @@ ASH := files/router/etc/init.d/ntsd $(wildcard files/router/usr/share/ntsd/* fil
 ASH_RULES := -e SC3043,SC1091,SC2034,SC2154,SC2317
 
 shell: ## shellcheck
-	shellcheck scripts/*.sh scripts/package/*.sh openwrt/net/*/test.sh .ci/run
+	shellcheck scripts/*.sh scripts/package/*.sh scripts/package/deb/* openwrt/net/*/test.sh .ci/run
 	shellcheck -s dash $(ASH) $(ASH_RULES)
 
 po: ## translations of LuCI's pages: the template and the languages by what the pages say

@@ -118,8 +118,12 @@ deb() {
 		"$here/files/router/etc/config/ntsd" >"$tree/etc/ntsd/ntsd"
 	echo /etc/ntsd/ntsd >"$tree/DEBIAN/conffiles"
 	for unit in "$here"/files/systemd/*; do
-		[ -f "$unit" ] && install -Dm644 "$unit" "$tree/lib/systemd/system/${unit##*/}"
+		[ -f "$unit" ] && install -Dm644 "$unit" "$tree/usr/lib/systemd/system/${unit##*/}"
 	done
+	# What "timedatectl set-ntp" switches on and off; the first of these lists wins.
+	mkdir -p "$tree/usr/lib/systemd/ntp-units.d"
+	echo ntsd.service >"$tree/usr/lib/systemd/ntp-units.d/50-ntsd.list"
+	cp "$here"/scripts/package/deb/* "$tree/DEBIAN/"
 	cat >"$tree/DEBIAN/control" <<-END
 		Package: ntsd-go
 		Version: $version
@@ -128,13 +132,16 @@ deb() {
 		Depends: ca-certificates
 		Conflicts: time-daemon
 		Provides: time-daemon
+		Replaces: time-daemon
 		Section: net
 		Priority: optional
-		Description: $description
+		Description: Time daemon with Network Time Security (NTS)
+		 Keeps the clock by NTS and NTP servers, and serves time to the network. Its
+		 configuration is /etc/ntsd/ntsd.
 	END
 	find "$tree" -type d -exec chmod 0755 {} +
 	find "$tree" -type f -exec chmod 0644 {} +
-	chmod 0755 "$tree/usr/sbin/ntsd"
+	chmod 0755 "$tree/usr/sbin/ntsd" "$tree/DEBIAN/postinst" "$tree/DEBIAN/prerm" "$tree/DEBIAN/postrm"
 	find "$tree" -exec touch -h -d "@$epoch" {} +
 	SOURCE_DATE_EPOCH=$epoch dpkg-deb --root-owner-group -Zxz --build "$tree" "$out/ntsd-go_${version}_$2.deb" >/dev/null
 }

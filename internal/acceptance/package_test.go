@@ -95,6 +95,52 @@ func TestCheck02PortOfAnotherDaemon(t *testing.T) {
 	})
 }
 
+// debian looks at the package for Debian, where there is dpkg: its unit is
+// enabled and started when it is installed, restarted when upgraded, stopped and
+// put away when removed. systemctl and Debian's helpers are stand-ins.
+func debian(t *testing.T, dir string) {
+	t.Helper()
+	if _, err := exec.LookPath("dpkg-deb"); err != nil {
+		t.Log("no dpkg-deb here")
+		return
+	}
+	at := filepath.Join(dir, "debian")
+	out, err := exec.Command("dpkg-deb", "--raw-extract", filepath.Join(dir, "packages/ntsd-go_1.2.3-r1_arm64.deb"), at).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, path := range []string{"usr/lib/systemd/system/ntsd.service", "usr/lib/systemd/ntp-units.d/50-ntsd.list", "etc/ntsd/ntsd", "usr/bin/ntsctl"} {
+		if _, err := os.Lstat(filepath.Join(at, path)); err != nil {
+			t.Error(err)
+		}
+	}
+	fakes, log := t.TempDir(), filepath.Join(dir, "called")
+	for _, name := range []string{"systemctl", "deb-systemd-helper", "deb-systemd-invoke"} {
+		script := fmt.Sprintf("#!/bin/sh\necho %s \"$*\" >>%s\n", name, log)
+		if err := os.WriteFile(filepath.Join(fakes, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct{ script, args, want string }{
+		{"postinst", "configure", "deb-systemd-helper enable ntsd.service"},
+		{"postrm", "remove", "deb-systemd-helper mask ntsd.service"},
+	} {
+		text, err := os.ReadFile(filepath.Join(at, "DEBIAN", step.script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.Remove(log)
+		cmd := exec.Command("sh", "-c", string(text), step.script, step.args)
+		cmd.Env = append(os.Environ(), "PATH="+fakes+":"+os.Getenv("PATH"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s %s: %v: %s", step.script, step.args, err, out)
+		}
+		if called, _ := os.ReadFile(log); !strings.Contains(string(called), step.want) {
+			t.Errorf("%s %s called %q, want %q", step.script, step.args, called, step.want)
+		}
+	}
+}
+
 // TestCheck01PackageRuns: the package for aarch64_cortex-a53, unpacked as opkg
 // does, has the binary, its configuration and its service where OpenWrt looks,
 // and the binary keeps time by that configuration. What the installation's
@@ -122,6 +168,7 @@ func TestCheck01PackageRuns(t *testing.T) {
 			t.Fatalf("%v: %v: %s", cmd.Args, err, out)
 		}
 	}
+	debian(t, dir)
 	root := filepath.Join(dir, "root")
 	for _, path := range []string{"etc/init.d/ntsd", "usr/sbin/ntsd"} {
 		if fi, err := os.Stat(filepath.Join(root, path)); err != nil || fi.Mode().Perm() != 0o755 {
