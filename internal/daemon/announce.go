@@ -51,11 +51,10 @@ type told struct {
 // announce tells of a change of stratum, of a loss, and of every eleventh
 // minute of a good clock. A clock that is its own reference is not told of:
 // nobody has said that its time is valid.
-func (d *Daemon) announce() {
+func (d *Daemon) announce(now clock.Reading) {
 	if d.opt.Announce == nil {
 		return
 	}
-	now := d.opt.Clock.Read()
 	sys := d.engine.System(now)
 	stratum := sys.Stratum
 	if !sys.True() {

@@ -142,10 +142,11 @@ func (d *Daemon) arm(timer *time.Timer) {
 func (d *Daemon) handle(ctx context.Context, f func(clock.Reading, []event.Action) []event.Action) {
 	before := d.opt.Clock.Read()
 	d.perform(ctx, f(before, nil))
-	d.announce()
-	d.remember()
+	now := d.opt.Clock.Read()
+	d.announce(now)
+	d.remember(now)
 	if s := d.opt.Stats; s != nil && s.Wanted() {
-		snap := d.engine.Snapshot(d.opt.Clock.Read())
+		snap := d.engine.Snapshot(now)
 		s.Record(before, &snap, d.got)
 	}
 }

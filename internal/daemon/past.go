@@ -23,8 +23,7 @@ const rememberEvery = 10 * time.Second
 // remember notes how the clock is: what the last update found, or between
 // updates what is left to correct. A clock that is not synchronised has no
 // history.
-func (d *Daemon) remember() {
-	now := d.opt.Clock.Read()
+func (d *Daemon) remember(now clock.Reading) {
 	if now.Mono < d.past.next {
 		return
 	}
