@@ -128,12 +128,7 @@ func (e *Engine) HandleReceived(now clock.Reading, ev event.Received, out []even
 	}
 	out, verdict := m.assoc.HandleReceived(now, ev, out)
 	e.selector.dirty = true
-	switch verdict {
-	case assoc.VerdictAccepted:
-		m.fresh = true
-	case assoc.VerdictOutlier:
-		m.doubted = true
-	}
+	m.note(verdict)
 	e.noteReply(now, s, m, verdict)
 	return e.finish(now, n, out)
 }

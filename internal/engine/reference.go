@@ -108,16 +108,11 @@ func (e *Engine) pollClock(now clock.Reading, s *source, m *member, out []event.
 		Sample: filter.Sample{At: x.At, True: x.True, Delay: x.Delay, Dispersion: x.Dispersion},
 	}, out)
 	e.selector.dirty = true
-	switch verdict {
-	case assoc.VerdictAccepted:
-		m.fresh = true
-		if s.cfg.Select.Trust && !s.cfg.Ref.NeedsTime() && e.ladder.HandleReference(now, s.cfg.Name) {
-			out = append(out, event.Notice{Kind: event.NoticeTrusted, Text: s.cfg.Name})
-			e.reserve.Abandon()
-			e.confirm(now)
-		}
-	case assoc.VerdictOutlier:
-		m.doubted = true
+	m.note(verdict)
+	if verdict == assoc.VerdictAccepted && s.cfg.Select.Trust && !s.cfg.Ref.NeedsTime() && e.ladder.HandleReference(now, s.cfg.Name) {
+		out = append(out, event.Notice{Kind: event.NoticeTrusted, Text: s.cfg.Name})
+		e.reserve.Abandon()
+		e.confirm(now)
 	}
 	return out
 }

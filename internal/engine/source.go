@@ -51,6 +51,12 @@ type member struct {
 	tie         selection.Tie
 }
 
+// note remembers whether a sample came.
+func (m *member) note(v assoc.Verdict) {
+	m.fresh = m.fresh || v == assoc.VerdictAccepted
+	m.doubted = m.doubted || v == assoc.VerdictOutlier
+}
+
 func newSource(cfg upstream.Source) *source {
 	cfg.SetDefaults()
 	s := &source{cfg: cfg, offline: cfg.Offline, refreshAt: clock.Never}

@@ -311,7 +311,7 @@ func (t *test) measure(r *request, got *reply) {
 		OffsetS: there.Sub(here).Seconds(), DelayS: delay.Seconds(), ResponseS: response.Seconds(),
 		ErrorBoundS:  ((delay+hdr.RootDelay.Duration())/2 + hdr.RootDispersion.Duration()).Seconds(),
 		RequestBytes: len(r.data), ReplyBytes: got.length, Cookies: len(got.cookies),
-		Sent: stampName(got.sent.Kind), Received: stampName(got.received.Kind),
+		Sent: status.StampName(got.sent.Kind), Received: status.StampName(got.received.Kind),
 	}
 	if !hdr.ReferenceTime.IsZero() {
 		n.ReferenceTime = status.Time(hdr.ReferenceTime.Wall(there))
@@ -327,16 +327,4 @@ func reference(hdr *wire.Header) string {
 	}
 	b := hdr.ReferenceID
 	return fmt.Sprintf("%d.%d.%d.%d", b[0], b[1], b[2], b[3])
-}
-
-// stampName is who took a timestamp, in ntpdata's words.
-func stampName(k event.StampKind) string {
-	switch k {
-	case event.StampHardware:
-		return "Hardware"
-	case event.StampKernel:
-		return "Kernel"
-	default:
-		return "Daemon"
-	}
 }

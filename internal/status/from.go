@@ -246,7 +246,7 @@ func ntpFrom(e *standing.Exchange) *NTPData {
 		Asymmetry:   millionths(e.Asymmetry),
 		Tests:       fmt.Sprintf("%03b %03b %04b", e.Tests[0]&7, e.Tests[1]&7, e.Tests[2]&15),
 		Interleaved: e.Interleaved, Authenticated: e.Authenticated,
-		Sent: stampName(e.Sent), Received: stampName(e.Received),
+		Sent: StampName(e.Sent), Received: StampName(e.Received),
 	}
 }
 
@@ -299,7 +299,8 @@ func kindName(k upstream.Kind) string {
 	return [...]string{upstream.Server: "server", upstream.Pool: "pool", upstream.Peer: "peer", upstream.RefClock: KindRefClock}[k]
 }
 
-func stampName(k event.StampKind) string {
+// StampName is who took a timestamp, in ntpdata's words.
+func StampName(k event.StampKind) string {
 	switch k {
 	case event.StampDaemon:
 		return "Daemon"
