@@ -86,7 +86,7 @@ func (o *option) with(value string) string {
 }
 
 // later are the options that are not acted on yet.
-func later() []string { return []string{"refclock.local"} }
+func later() []string { return nil }
 
 // TestConfigurationTable: every section and option is in the table, acted on,
 // described in the manual, taken with a good value, and refused with a bad one,

@@ -119,6 +119,9 @@ func (a *Assoc) Bursting() bool { return a.burst.left > 0 }
 // authenticated replies count.
 func (a *Assoc) Reach() uint8 { return a.reach }
 
+// Unreached counts the polls since the reach register is empty.
+func (a *Assoc) Unreached() int { return max(0, a.missed-7) }
+
 // Problem says why the last poll brought nothing, "" when it did. What the
 // network says of the first request is known before it counts as lost.
 func (a *Assoc) Problem() string {

@@ -84,8 +84,8 @@ func broken() []brokenCase {
 		{"unknown section", "config sever 'x'\n\toption hostname a.example\n", []string{"warning: /etc/config/ntsd:1: sever 'x': this section type is not known; did you mean 'server'?"}},
 		{"unknown section, nothing near", "config interface 'lan'\n", []string{"warning: /etc/config/ntsd:1: interface 'lan': this section type is not known"}},
 		{"idle", "config refclock\n\toption driver SHM\n\toption parameter 0\n\toption local 1\nconfig refclock\n\toption driver SHM\n\toption parameter 1\n\toption local 1\n", []string{
-			"warning: /etc/config/ntsd:4: @refclock[0]: option 'local' is not acted on by this version",
-			"warning: /etc/config/ntsd:8: @refclock[1]: option 'local' is not acted on by this version",
+			"warning: /etc/config/ntsd:4: @refclock[0]: option 'local' has it measured only: the clock is not steadied by one that runs freely",
+			"warning: /etc/config/ntsd:8: @refclock[1]: option 'local' has it measured only: the clock is not steadied by one that runs freely",
 		}},
 		{"refclock segment", "config refclock\n\toption driver SHM\n\toption parameter /dev/pps0\n", []string{
 			"error: /etc/config/ntsd:3: @refclock[0]: option 'parameter' '/dev/pps0': \"/dev/pps0\" is no number from 0 to 255",

@@ -114,6 +114,7 @@ type Source struct {
 	MaxDelayDevRatio float64       // against the spread of the offsets; 0: not tested
 	MinSamples       int           // kept for the regression; 0: as the discipline likes
 	MaxSamples       int           // likewise; 1: no waiting for a second sample
+	MaxUnreach       int           // polls that it is used for while unreachable
 	MaxSources       int           // of a pool: addresses used at once
 
 	Prefer, Trust, Require, NoSelect, Offline bool // chrony's meaning
@@ -330,6 +331,7 @@ type RefClock struct {
 	Filter        int
 	MinSamples    int
 	MaxSamples    int
+	MaxUnreach    int // polls that it is used for while unreachable
 	Stratum       int
 	PPS, TAI      bool
 	Local         bool

@@ -76,7 +76,7 @@ func TestGuideFile(t *testing.T) {
 		Kind: Server, Name: "time.cloudflare.com", Operator: "cloudflare.com", Line: 1,
 		Family: event.FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
 		AEADs:   []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512, siv.AESSIVCMAC384},
-		MinPoll: 6, MaxPoll: 12, MaxDelay: 3 * time.Second,
+		MinPoll: 6, MaxPoll: 12, MaxDelay: 3 * time.Second, MaxUnreach: 100000,
 	}
 	if len(c.Sources) != 1 || !reflect.DeepEqual(c.Sources[0], want) {
 		t.Errorf("sources:\n got %+v\nwant [%+v]", c.Sources, want)

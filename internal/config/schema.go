@@ -42,10 +42,7 @@ type Option struct {
 // into service, change its word in the table.
 type status bool
 
-const (
-	acted status = true
-	later status = false
-)
+const acted status = true // false: it is read, and a warning says that it changes nothing yet
 
 // option returns the description of an option with one value in a field of S.
 // What it does is done by valueOption and listOption, which the sections share:

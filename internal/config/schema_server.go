@@ -139,9 +139,11 @@ func refClockSection() Section {
 		option(acted, "filter", value.Optional(value.Integer(0, maxSamples)), "", "samples that are combined into one", func(r *RefClock) *int { return &r.Filter }),
 		option(acted, "minsamples", value.Optional(value.Integer(0, maxSamples)), "", "fewest samples kept", func(r *RefClock) *int { return &r.MinSamples }),
 		option(acted, "maxsamples", value.Optional(value.Integer(0, maxSamples)), "", "most samples kept", func(r *RefClock) *int { return &r.MaxSamples }),
+		option(acted, "maxunreach", value.Integer(0, math.MaxInt32), defaultMaxUnreach, "polls for which it is used while it gives nothing and no other source does",
+			func(r *RefClock) *int { return &r.MaxUnreach }),
 		option(acted, "stratum", value.Optional(value.Integer(0, 15)), "", "stratum of the clock", func(r *RefClock) *int { return &r.Stratum }),
 		option(acted, "tai", value.Boolean(), "0", "it keeps TAI", func(r *RefClock) *bool { return &r.TAI }),
-		option(later, "local", value.Boolean(), "0", "it is an independent clock, not true time", func(r *RefClock) *bool { return &r.Local }),
+		option(acted, "local", value.Boolean(), "0", "it runs freely: not true time, so it is measured only", func(r *RefClock) *bool { return &r.Local }),
 		option(acted, "prefer", value.Boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Prefer }),
 		option(acted, "trust", value.Boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Trust }),
 		option(acted, "require", value.Boolean(), "0", "as for a server", func(r *RefClock) *bool { return &r.Require }),
@@ -149,7 +151,14 @@ func refClockSection() Section {
 	)
 	s := many(acted, "refclock", "a reference clock", func(c *Config) *[]RefClock { return &c.RefClocks }, options...)
 	s.check = func(s *section, target any) {
-		switch r := target.(*RefClock); {
+		r := target.(*RefClock)
+		if r.Local {
+			// chrony steadies the clock by it past the selection; as a source of time
+			// it would be wrong.
+			r.NoSelect = true
+			s.warn("local", "has it measured only: the clock is not steadied by one that runs freely")
+		}
+		switch {
 		case r.Driver == "":
 			s.fail("driver", "is missing")
 		case r.Parameter == "":

@@ -157,8 +157,13 @@ func sampleOptions() []Option {
 	}
 }
 
+// defaultMaxUnreach is chrony's: no limit, but for the error that grows.
+const defaultMaxUnreach = "100000"
+
 func trustOptions() []Option {
 	return []Option{
+		option(acted, "maxunreach", value.Integer(0, math.MaxInt32), defaultMaxUnreach, "polls for which it is used while it is unreachable and no other answers",
+			func(d *draft) *int { return &d.MaxUnreach }),
 		option(acted, "prefer", value.Boolean(), "0", "select it before others that are as good", func(d *draft) *bool { return &d.Prefer }),
 		option(acted, "trust", value.Boolean(), "0", "take it for right where sources contradict each other", func(d *draft) *bool { return &d.Trust }),
 		option(acted, "require", value.Boolean(), "0", "no synchronisation without it, or another required one", func(d *draft) *bool { return &d.Require }),

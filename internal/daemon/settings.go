@@ -117,11 +117,19 @@ func engineSource(c *config.Config, s *config.Source) upstream.Source {
 		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Key: c.Secret(s.Key), Operator: s.Operator, Family: s.Family,
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
 		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay,
-		MinSamples: s.MinSamples, MaxSamples: s.MaxSamples, MaxSources: s.MaxSources,
+		MinSamples: s.MinSamples, MaxSamples: s.MaxSamples, MaxUnreach: maxUnreach(s.MaxUnreach), MaxSources: s.MaxSources,
 		XLeave: s.XLeave, Interface: s.Interface, LocalPort: local, Filter: s.Filter,
 		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,
 		Select: selection.Options{NoSelect: s.NoSelect, Prefer: s.Prefer, Trust: s.Trust, Require: s.Require},
 	}
+}
+
+// maxUnreach puts the option of that name into the engine's terms.
+func maxUnreach(polls int) int {
+	if polls == 0 {
+		return -1
+	}
+	return polls
 }
 
 // engineClock puts a reference clock of c into the engine's terms.
@@ -133,7 +141,7 @@ func engineClock(c *config.Config, i int) upstream.Source {
 	}
 	return upstream.Source{
 		Kind: upstream.RefClock, Name: r.Name(i), MinPoll: r.Poll, MaxPoll: r.Poll,
-		MinSamples: r.MinSamples, MaxSamples: r.MaxSamples,
+		MinSamples: r.MinSamples, MaxSamples: r.MaxSamples, MaxUnreach: maxUnreach(r.MaxUnreach),
 		Select: selection.Options{NoSelect: r.NoSelect, Prefer: r.Prefer, Trust: r.Trust, Require: r.Require},
 		Ref: refclock.Config{
 			Spec: specOf(r.Driver, r.Parameter), RefID: r.Name(i), Lock: r.Lock, Poll: r.Poll, DPoll: r.DPoll,

@@ -43,6 +43,36 @@ func TestPlainSynchronises(t *testing.T) {
 	}
 }
 
+// TestMaxUnreach: how many requests without an answer a source outlives that is the
+// only one.
+func TestMaxUnreach(t *testing.T) {
+	for _, c := range []struct{ limit, requests int }{{-1, 8}, {1, 9}, {3, 11}, {0, 0}, {100000, 0}} {
+		w := newWorld(t, 9, 0)
+		s := w.serve("a.test", addr(1), server{})
+		cfg := plainSource("a.test")
+		cfg.MinPoll, cfg.MaxPoll, cfg.MaxUnreach = 3, 3, c.limit
+		w.start(sources(cfg))
+		w.run(10 * time.Minute)
+		s.dead = true
+		asked, got := s.asked, 0
+		for range 300 {
+			w.run(time.Second)
+			if w.source(0).State == selection.StateUnreachable {
+				got = s.askedAt - asked
+				break
+			}
+		}
+		if got != c.requests {
+			t.Errorf("limit %d: not selected after %d requests, want %d", c.limit, got, c.requests)
+		}
+		s.dead = false
+		w.run(time.Minute)
+		if w.source(0).Mark != '*' {
+			t.Errorf("limit %d: not selected when it answers again: %+v", c.limit, w.source(0))
+		}
+	}
+}
+
 func TestNTSSynchronises(t *testing.T) {
 	w := newWorld(t, 2, -5*time.Second)
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})

@@ -133,7 +133,7 @@ func candidate(now clock.Reading, s *source, a *assoc.Assoc) (selection.Candidat
 	last := a.Last().Header
 	est, ready := a.Estimate(now.Mono)
 	c := selection.Candidate{
-		Stratum: last.Stratum, Leap: last.Leap, Reachable: a.Reach() != 0, Ready: ready, Synchronised: a.Synchronised(),
+		Stratum: last.Stratum, Leap: last.Leap, Reachable: a.Reach() != 0, Lost: s.cfg.Lost(a.Unreached()), Ready: ready, Synchronised: a.Synchronised(),
 		Authenticated: a.Authenticated(), Reference: s.ref != nil, Online: a.Online(), Options: s.cfg.Select,
 		Address: assoc.ReferenceID(a.Addr()), Own: assoc.ReferenceID(a.Last().Local),
 	}

@@ -46,7 +46,7 @@ func TestOneShot(t *testing.T) {
 		Kind: config.Server, Name: "time.example", Operator: "time.example", Line: 1,
 		Family: event.FamilyAny, Port: 123, NTSPort: 4460, NTS: true, IBurst: true,
 		AEADs:   []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256, siv.AESSIVCMAC512, siv.AESSIVCMAC384},
-		MinPoll: 6, MaxPoll: 10, MaxDelay: 3 * time.Second, MaxSamples: 1,
+		MinPoll: 6, MaxPoll: 10, MaxDelay: 3 * time.Second, MaxSamples: 1, MaxUnreach: 100000,
 	}
 	if len(c.Sources) != 1 || !reflect.DeepEqual(c.Sources[0], want) {
 		t.Errorf("sources:\n got %+v\nwant [%+v]", c.Sources, want)

@@ -79,6 +79,9 @@ func ParseSpec(driver, parameter string) (Spec, error) {
 	for more {
 		var option string
 		option, rest, more = strings.Cut(rest, ":")
+		if name, _, _ := strings.Cut(option, "="); s.Driver == PHC && (name == "extpps" || name == "pin" || name == "channel") {
+			return Spec{}, fmt.Errorf("%w: pulses at a pin of the card (%s) are not offered", ErrSpec, name)
+		}
 		if !s.option(option) {
 			return Spec{}, fmt.Errorf("%w: driver %s has no option %q", ErrSpec, driver, option)
 		}

@@ -59,6 +59,10 @@ func TestParseSpec(t *testing.T) {
 			t.Errorf("%s %q: got %+v, %v; want it refused", c[0], c[1], got, err)
 		}
 	}
+	_, err := ParseSpec("PHC", "/dev/ptp0:extpps:pin=1")
+	if got, want := err.Error(), ErrSpec.Error()+": pulses at a pin of the card (extpps) are not offered"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 // segment writes a segment as a C program does: fields in their order, each at

@@ -84,9 +84,9 @@ func (r *Result) qualify(cfg Config, cands []Candidate, previous int) (pending i
 		}
 	}
 	// A source that has fallen silent is used for as long as no other answers:
-	// its distance grows until it disqualifies itself.
+	// its distance grows until it disqualifies itself, or it is lost.
 	for i, c := range cands {
-		if r.States[i] == undecided && !c.Reachable && answering {
+		if r.States[i] == undecided && !c.Reachable && (answering || c.Lost) {
 			r.States[i] = StateUnreachable
 		}
 	}

@@ -64,6 +64,7 @@ func TestStates(t *testing.T) {
 		{name: "jittery", cands: []Candidate{with(near, func(c *Candidate) { c.SD = 2 * time.Second }), near}, want: "~*"},
 		{name: "silent while another answers", cands: []Candidate{with(near, func(c *Candidate) { c.Reachable = false }), near}, want: "S*"},
 		{name: "silent while none answers", cands: []Candidate{with(near, func(c *Candidate) { c.Reachable = false })}, want: "*"},
+		{name: "silent for too long", cands: []Candidate{with(near, func(c *Candidate) { c.Reachable, c.Lost = false, true })}, want: "S", why: "1 of 1 sources: does not answer"},
 		{name: "offline", cands: []Candidate{with(near, func(c *Candidate) { c.Online, c.Reachable = false, false }), near}, want: "S*"},
 		{name: "too distant to be combined", cands: []Candidate{near, good(0, 40*ms)}, want: "*D"},
 		{name: "combining switched off", cfg: func(c *Config) { c.CombineLimit = 0 }, cands: []Candidate{near, near}, want: "*D"},

@@ -87,6 +87,7 @@ type Candidate struct {
 	Stratum       uint8
 	Leap          wire.Leap // as it announces
 	Reachable     bool
+	Lost          bool // unreachable for longer than the source may be
 	Ready         bool // has enough samples
 	Synchronised  bool // the source's leap and stratum say so
 	Authenticated bool

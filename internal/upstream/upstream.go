@@ -58,8 +58,11 @@ type Source struct {
 	Interface              string // to send through, "": where the routes lead
 	MaxDelay, MinDelay     time.Duration
 	MinSamples, MaxSamples int
-	MaxSources             int // pool: associations wanted
-	Filter                 int // polls that make one sample
+	// MaxUnreach is for how many polls a source counts whose reach register is
+	// empty while no other answers; 0: any number, negative: none.
+	MaxUnreach int
+	MaxSources int // pool: associations wanted
+	Filter     int // polls that make one sample
 
 	MaxDelayRatio, MaxDelayDevRatio float64 // 0: not tested
 	Select                          selection.Options
@@ -104,6 +107,10 @@ func (s *Source) Association(id event.SourceID, addr netip.Addr, offline bool) a
 		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,
 	}
 }
+
+// Lost reports whether a source is of no use any more whose reach register has
+// been empty for so many polls.
+func (s *Source) Lost(polls int) bool { return s.MaxUnreach != 0 && polls > max(0, s.MaxUnreach) }
 
 // Proof ranks how a source proves who it is.
 func (s *Source) Proof() int {

@@ -52,6 +52,7 @@ function source(type) {
 		option('prefer', v.boolean(), '0', _('Prefer'), _('Select it before others that are as good.'), { tab: 'select' }),
 		option('trust', v.boolean(), '0', _('Trust'), _('If a trusted source can be used, only trusted ones have a vote on who is right.'), { tab: 'select' }),
 		option('require', v.boolean(), '0', _('Require'), _('The clock is not touched unless this source, or another required one, agrees.'), { tab: 'select' }),
+		option('maxunreach', v.integer(0, 2147483647), '100000', _('Use while silent'), _('Number of polls for which it is used while it does not answer, and no other does.'), { tab: 'select' }),
 		option('noselect', v.boolean(), '0', _('Measure only'), _('Never used to set the clock.'), { tab: 'select' })
 	].filter(function(o) { return o != null; });
 }
@@ -213,9 +214,10 @@ var sections = {
 		option('filter', v.integer(0, 64), null, _('Readings per sample'), ''),
 		option('minsamples', v.integer(0, 64), null, _('Fewest samples'), ''),
 		option('maxsamples', v.integer(0, 64), null, _('Most samples'), ''),
+		option('maxunreach', v.integer(0, 2147483647), '100000', _('Use while silent'), _('Number of polls for which it is used while it does not answer, and no other does.')),
 		option('stratum', v.integer(0, 15), null, _('Stratum'), ''),
 		option('tai', v.boolean(), '0', _('It keeps TAI'), _('Not UTC.')),
-		option('local', v.boolean(), '0', _('It runs freely'), _('It steadies the clock, but does not set it.')),
+		option('local', v.boolean(), '0', _('It runs freely'), _('It does not tell true time, so it is measured only.')),
 		option('prefer', v.boolean(), '0', _('Prefer'), _('Select it before others that are as good.')),
 		option('trust', v.boolean(), '0', _('Trust'), _('If a trusted source can be used, only trusted ones have a vote on who is right.')),
 		option('require', v.boolean(), '0', _('Require'), _('The clock is not touched unless this source, or another required one, agrees.')),
