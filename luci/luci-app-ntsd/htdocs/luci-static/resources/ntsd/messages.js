@@ -46,6 +46,7 @@
 		_('whoever answers is believed, so this source never counts as authenticated'),
 		_('names another port than option \'%s\''),
 		_('does not fit the address %s'),
+		_('has it measured only: the clock is not steadied by one that runs freely'),
 		_('names neither an interface nor a subnet, so it has no effect'),
 		_('cannot stand beside secret'),
 		_('ends up in every backup of the configuration; use secret_file'),
