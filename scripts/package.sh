@@ -92,6 +92,7 @@ ipk() {
 	# shellcheck disable=SC2016
 	{ on_router | grep -v IPKG_NO_SCRIPT && echo 'default_prerm "$0" "$@"'; } >"$control/prerm"
 	cp "$here/scripts/package/prerm-pkg" "$control"
+	cp "$here/scripts/package/postrm-pkg" "$control/postrm"
 	chmod 0755 "$control"/p*
 	chmod 0644 "$control"/c*
 	assemble "$1" "$control" "$2" "$out/$1/ntsd-go_${version}_$1.ipk"

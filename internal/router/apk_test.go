@@ -94,7 +94,7 @@ func apkContents(t *testing.T, path, without string) string {
 func apkScripts(t *testing.T, dir string) {
 	t.Helper()
 	r := newRoot(t)
-	for _, name := range []string{"post-install", "post-upgrade", "pre-deinstall"} {
+	for _, name := range []string{"post-install", "post-upgrade", "pre-deinstall", "post-deinstall"} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -112,11 +112,13 @@ func apkScripts(t *testing.T, dir string) {
 		{"post-install", "/image", "add_group_and_user /image ntsd-go \ndefault_postinst /image ntsd-go \n"},
 		{"post-upgrade", "/image", "add_group_and_user /image ntsd-go 1\ndefault_postinst /image ntsd-go 1\n"},
 		{"pre-deinstall", "/image", "default_prerm /image ntsd-go \n"},
+		{"post-deinstall", "/image", ""},
 	} {
 		if got := r.run([]string{"IPKG_INSTROOT=" + tt.root}, "/"+tt.script); got != tt.want {
 			t.Errorf("%s in %q: got\n%s\nwant\n%s", tt.script, tt.root, got, tt.want)
 		}
 	}
 	r.defaults()
-	has(t, r.run(nil, "/pre-deinstall"), "default_prerm  ntsd-go ", "nft delete table inet ntsd_intercept", "uci delete firewall.ntsd", "sysntpd starts")
+	has(t, r.run(nil, "/pre-deinstall"), "default_prerm  ntsd-go ", "nft delete table inet ntsd_intercept", "uci delete firewall.ntsd")
+	has(t, r.run(nil, "/post-deinstall"), "sysntpd starts")
 }

@@ -26,12 +26,14 @@ func TestFeedMakefile(t *testing.T) {
 		}
 		return strings.ReplaceAll(m[1], "$$", "$") + "\n"
 	}
-	want, err := os.ReadFile(control + "/prerm-pkg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := define("prerm"); got != string(want) {
-		t.Errorf("prerm: got\n%s\nwant that of prerm-pkg", got)
+	for _, name := range []string{"prerm", "postrm"} {
+		want, err := os.ReadFile(control + "/" + name + "-pkg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := define(name); got != string(want) {
+			t.Errorf("%s: got\n%s\nwant that of %s-pkg", name, got, name)
+		}
 	}
 	if strings.Contains(makefile, "/postinst") {
 		t.Error("postinst: what is to do is in uci-defaults, which images run too")

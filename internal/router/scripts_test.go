@@ -143,17 +143,17 @@ func TestInstallAndRemove(t *testing.T) {
 	r.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept '1'\n\toption advertise '1'\nconfig allow\n\toption interface 'lan'\n")
 	r.run(nil, "/etc/init.d/ntsd", "start")
 	r.service("sysntpd", false) // switched on again by somebody
-	lacks(t, r.script("prerm-pkg", "PKG_UPGRADE=1")+r.defaults("PKG_UPGRADE=1"), "nft", "uci", "sysntpd")
+	lacks(t, r.script("prerm-pkg", "PKG_UPGRADE=1")+r.script("postrm-pkg", "PKG_UPGRADE=1")+r.defaults("PKG_UPGRADE=1"), "nft", "uci", "sysntpd")
 
-	calls := r.script("prerm-pkg")
+	calls := r.script("prerm-pkg") + r.script("postrm-pkg")
 	has(t, calls, "nft delete table inet ntsd_intercept", "uci del_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci del_list dhcp.lan.ntp=fd00:1::1",
-		"uci delete firewall.ntsd", "procd_send_signal ntsd * TERM", "sysntpd starts")
+		"uci delete firewall.ntsd", "sysntpd starts")
 	if !r.exists("etc/rc.d/S98sysntpd") || r.exists("etc/ntsd/sysntpd-was-on") || r.exists("etc/ntsd/advertised") {
 		t.Error("not all is as it was")
 	}
 
 	r.write("etc/config/system", "config timeserver 'ntp'\n\toption enabled '0'\n", 0o644)
-	lacks(t, r.defaults()+r.script("prerm-pkg"), "sysntpd")
+	lacks(t, r.defaults()+r.script("prerm-pkg")+r.script("postrm-pkg"), "sysntpd")
 	if !r.exists("etc/rc.d/S98sysntpd") {
 		t.Error("sysntpd's link is gone, though it was off by its option")
 	}
@@ -184,6 +184,11 @@ func TestAdvertise(t *testing.T) {
 	r := newRoot(t)
 	const on = "config ntsd 'main'\nconfig serve 's'\n\toption advertise '1'\nconfig allow\n\tlist interface 'lan'\n\tlist interface 'wan'\n"
 	r.config(on)
+	r.write("changes", "dhcp.lan.start='9'\n", 0o644)
+	if calls := r.run(nil, "/usr/share/ntsd/advertise"); calls != "" {
+		t.Errorf("while somebody edits: got %s", calls)
+	}
+	_ = os.Remove(r.path("changes"))
 	has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci add_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci add_list dhcp.lan.ntp=fd00:1::1", "uci commit dhcp")
 	if calls := r.run(nil, "/usr/share/ntsd/advertise"); calls != "" {
 		t.Errorf("again: got %s", calls)

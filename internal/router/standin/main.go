@@ -25,9 +25,6 @@ func main() {
 		return
 	}
 	args = slices.DeleteFunc(args, func(a string) bool { return a == "-q" })
-	if args[0] == "-t" { // where changes wait for commit; here they do not
-		args = args[2:]
-	}
 	if len(args) == 1 && args[0] == "batch" {
 		text, _ := io.ReadAll(os.Stdin)
 		for line := range strings.Lines(string(text)) {
@@ -56,6 +53,11 @@ func edit(args []string) (status int) {
 	verb, rest := args[0], args[1:]
 	if verb == "commit" || verb == "revert" {
 		call("uci", args)
+		return 0
+	}
+	if verb == "changes" { // made by somebody, not committed yet
+		text, _ := os.ReadFile("/changes")
+		fmt.Print(string(text))
 		return 0
 	}
 	if verb == "shell" {
