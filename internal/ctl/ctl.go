@@ -290,6 +290,9 @@ func (c Client) absent() error {
 	case err == nil && info.Mode().Type() != fs.ModeSocket:
 		return failf(ExitUnreachable, "%s is not a socket; -h wants the daemon's: %s, unless option run_dir names another folder", c.Path, defaultSocket)
 	}
+	if err != nil && !strings.Contains(c.Path, "/") {
+		return failf(ExitUnreachable, "%s is not a socket; -h wants the path of one: ntsctl asks the ntsd of this machine only", c.Path)
+	}
 	return failf(ExitUnreachable, "no daemon answers on %s: ntsd is not running; start it with %s, or say with -h where its socket is", c.Path, service("start"))
 }
 

@@ -322,6 +322,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"top", "--json"}, ExitUsage, "ntsctl report"},
 		{[]string{"-h", "", "sources"}, ExitUsage, "needs the path"},
 		{[]string{"-h", filepath.Dir(f.socket), "sources"}, ExitUnreachable, "is a folder; -h wants the daemon's socket: " + f.socket},
+		{[]string{"-h", "192.0.2.1", "sources"}, ExitUnreachable, "of this machine only"},
 		{[]string{"-h", "ctl_test.go", "sources"}, ExitUnreachable, "is not a socket"},
 		{[]string{"-h", "/" + strings.Repeat("x", 120), "sources"}, ExitUsage, "longer than 107 bytes"},
 		{[]string{"online", "\x1b[2J"}, ExitUsage, "unusable argument"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/foreign"
+	"ntsd/internal/snapshot"
 )
 
 // maxAdded bounds the sources that can be added while the daemon runs.
@@ -56,7 +58,7 @@ func (d *Daemon) Add(ctx context.Context, s config.Source) error {
 	var refused error
 	err := d.do(ctx, func(ctx context.Context) {
 		switch {
-		case slices.ContainsFunc(d.sources(), func(o config.Source) bool { return same(o, s) }):
+		case slices.ContainsFunc(d.sources(), func(o config.Source) bool { return same(o, s) }), d.asks(s.Name):
 			refused = errPresent
 		case d.keyless(s):
 			refused = errNoKey
@@ -128,6 +130,17 @@ func (c *changed) lacks(name string) bool {
 // same reports whether two sources ask the same.
 func same(a, b config.Source) bool {
 	return strings.EqualFold(a.Name, b.Name) && a.Port == b.Port && a.Kind == b.Kind
+}
+
+// asks reports whether a server with that address is asked under its name: a
+// second source for it would take the address away from the first.
+func (d *Daemon) asks(address string) bool {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
+	snap := d.engine.Snapshot(d.opt.Clock.Read())
+	return slices.ContainsFunc(snap.Sources, func(s snapshot.Source) bool { return s.Addr == addr.Unmap() })
 }
 
 // keyless reports whether a source needs a symmetric key that is not there.

@@ -50,6 +50,7 @@ func TestAddAndDelete(t *testing.T) {
 			{control.CmdAdd, "server three.example iburst", "", "one.example three.example two.example"},
 			{control.CmdAdd, "server three.example", "is there already", "one.example three.example two.example"},
 			{control.CmdAdd, "server ONE.example", "is there already", "one.example three.example two.example"},
+			{control.CmdAdd, "server 192.0.2.2 nts", "is there already", "one.example three.example two.example"},
 			{control.CmdAdd, "makestep 1 3", "a source is server, pool or peer", "one.example three.example two.example"},
 			{control.CmdAdd, "server x key 9", "there is no usable key", "one.example three.example two.example"},
 			{control.CmdAdd, "peer x key 9", "there is no usable key", "one.example three.example two.example"},
