@@ -131,8 +131,8 @@ func (d *Discipline) HandleConfig(cfg Config) {
 func (d *Discipline) HandleUpdate(now clock.Reading, u Update, out []event.Action) []event.Action {
 	out = d.observe(now, out)
 	now, out = d.stepLeap(now, out)
-	u.Leap = d.stillToCome(now, u.Leap)
 	line := u.Estimate.Line
+	u.Leap = d.leapToCome(clock.Reading{Mono: now.Mono, Wall: line.WallAt(now.Mono)}, u.Leap)
 	offset := line.WallAt(now.Mono).Sub(now.Wall)
 	d.account(now, line, offset, u.Companion)
 	d.adoptRate(now, u.Estimate)

@@ -88,17 +88,37 @@ func (d *Discipline) leapSeen() clock.Mono {
 	return seen
 }
 
-// stillToCome is what an announcement is worth: nothing before the day, which
-// may be a month ahead (RFC 5905 section 7.3), and right after the leap second.
-func (d *Discipline) stillToCome(now clock.Reading, l event.Leap) event.Leap {
-	if l != event.LeapInsert && l != event.LeapDelete {
-		return l
-	}
-	over := d.leapt != 0 && now.Mono.Sub(d.leapt) < leapOver
-	if over || !now.Wall.LeapDay() {
+// leapToCome is the leap second at the end of the day, of which the servers say
+// what heard tells. at holds the time that is believed: what the clock shows may
+// be of another day.
+//
+// The IERS's list knows, until it expires; servers have it from there, or from
+// others like them, and have been known to announce leap seconds that never came.
+// Without it a majority is believed, but only on the last day of June or December.
+// RFC 5905 section 7.3 has the end of any month, and so has ITU-R TF.460 as a third
+// choice; but all have been at those two, a leap second is announced half a year
+// ahead, and many servers announce it for all the month, so that the end of another
+// one is no more than what a liar would choose.
+func (d *Discipline) leapToCome(at clock.Reading, heard event.Leap) event.Leap {
+	by, known := d.cfg.Leaps.Leap(at.Wall)
+	over := d.leapt != 0 && at.Mono.Sub(d.leapt) < leapOver
+	switch {
+	case over, !d.leapDay(at.Wall), known && by == 0:
 		return event.LeapNone
+	case by > 0:
+		return event.LeapInsert
+	case by < 0:
+		return event.LeapDelete
+	case heard == event.LeapInsert || heard == event.LeapDelete:
+		return heard
 	}
-	return l
+	return event.LeapNone
+}
+
+// leapDay reports whether a leap second may end this day.
+func (d *Discipline) leapDay(at clock.Wall) bool {
+	by, _ := d.cfg.Leaps.Leap(at)
+	return by != 0 || at.LeapDay()
 }
 
 // leapDone notes that civil time has jumped, or that it was left to the servers.
@@ -155,7 +175,7 @@ func (d *Discipline) LeapClose(now clock.Reading) bool {
 // kernelLeap is what the kernel is to do at the end of this day: it would insert
 // a second at any midnight.
 func (d *Discipline) kernelLeap(now clock.Reading) event.Leap {
-	if d.cfg.LeapMode != LeapSystem || !now.Wall.LeapDay() {
+	if d.cfg.LeapMode != LeapSystem || !d.leapDay(now.Wall) {
 		return event.LeapNone
 	}
 	return d.stats.Leap

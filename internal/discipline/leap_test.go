@@ -115,6 +115,30 @@ func TestLeapOfAnotherDay(t *testing.T) {
 	}
 }
 
+// TestLeapOfTheTrueDay: which day it is the servers say, not a clock that is wrong
+// by a day.
+func TestLeapOfTheTrueDay(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		truth, clock time.Duration // from the day that may have one
+		want         event.Leap
+	}{
+		{0, -day, event.LeapInsert},
+		{-day, 0, event.LeapNone},
+	} {
+		p := newPlant(t, Config{}, 0, 0, true)
+		p.truth.At.Wall, p.wall.At.Wall = p.truth.At.Wall.Add(c.truth), p.wall.At.Wall.Add(c.clock)
+		p.hear(event.LeapInsert)
+		if got := p.d.Stats().Leap; got != c.want {
+			t.Errorf("true day %v, the clock's %v: leap %d, want %d", c.truth, c.clock, got, c.want)
+		}
+		// The kernel goes by its own clock, and would insert one there.
+		if got := p.statuses[len(p.statuses)-1].Leap; got != event.LeapNone {
+			t.Errorf("true day %v, the clock's %v: the kernel was told %d", c.truth, c.clock, got)
+		}
+	}
+}
+
 // TestLeapIsNotArmedTwice: in the inserted second the day has not ended, and
 // the kernel would insert another one.
 func TestLeapIsNotArmedTwice(t *testing.T) {

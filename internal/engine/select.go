@@ -9,7 +9,6 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/selection"
-	"ntsd/internal/wire"
 )
 
 // Implementation constants of the selection.
@@ -243,7 +242,7 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 		Estimate:       est,
 		RootDelay:      delay,
 		RootDispersion: dispersion,
-		Leap:           e.leap(now),
+		Leap:           event.Leap(x.result.Leap(x.candidates)),
 		Companion:      companion,
 		OnTrial:        e.ladder.OnTrial(),
 	}, out)
@@ -279,19 +278,4 @@ func (x *selector) learnTies(now clock.Reading) {
 func (x *selector) doubt(now clock.Reading, est filter.Estimate) time.Duration {
 	offset := est.Line.WallAt(now.Mono).Sub(now.Wall)
 	return max(x.result.TrueHi-offset, offset-x.result.TrueLo).Duration()
-}
-
-// leap is what the majority announces. Where nobody does, the list of leap
-// seconds may know better.
-func (e *Engine) leap(now clock.Reading) event.Leap {
-	if l := e.selector.result.Leap(e.selector.candidates); l != wire.LeapNone {
-		return event.Leap(l)
-	}
-	switch e.cfg.Leaps.Leap(now.Wall) {
-	case 1:
-		return event.LeapInsert
-	case -1:
-		return event.LeapDelete
-	}
-	return event.LeapNone
 }

@@ -195,15 +195,18 @@ func (l *List) TAI(at clock.Wall) (offset int32, ok bool) {
 }
 
 // Leap returns by how much TAI-UTC grows at the end of the UTC day that holds
-// at: 1 where a second is inserted, -1 where one is deleted, else 0.
-func (l *List) Leap(at clock.Wall) int {
+// at: 1 where a second is inserted, -1 where one is deleted, else 0. known is
+// false where the list does not tell.
+func (l *List) Leap(at clock.Wall) (by int, known bool) {
 	before, known := l.TAI(at)
 	after, still := l.TAI(at.Midnight())
 	switch {
-	case !known || !still || before == after:
-		return 0
+	case !known || !still:
+		return 0, false
+	case before == after:
+		return 0, true
 	case after > before:
-		return 1
+		return 1, true
 	}
-	return -1
+	return -1, true
 }

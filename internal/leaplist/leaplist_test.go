@@ -57,13 +57,21 @@ func TestIERS(t *testing.T) {
 		{"2100-01-01T00:00:00Z", 0, 0},
 	} {
 		tai, ok := l.TAI(at(c.at))
-		if tai != c.tai || ok != (c.tai != 0) || l.Leap(at(c.at)) != c.leap {
-			t.Errorf("%s: TAI-UTC %d (%t), leap %d; want %d, %d", c.at, tai, ok, l.Leap(at(c.at)), c.tai, c.leap)
+		if tai != c.tai || ok != (c.tai != 0) {
+			t.Errorf("%s: TAI-UTC %d (%t), want %d", c.at, tai, ok, c.tai)
+		}
+		// Of the day on which it ends it does not know how TAI-UTC goes on.
+		_, still := l.TAI(at(c.at).Midnight())
+		if by, known := l.Leap(at(c.at)); by != c.leap || known != (ok && still) {
+			t.Errorf("%s: leap %d (%t), want %d", c.at, by, known, c.leap)
 		}
 	}
 	var none *List
-	if _, ok := none.TAI(at("2020-01-01T00:00:00Z")); ok || none.Leap(0) != 0 || none.Expires() != 0 {
+	if _, ok := none.TAI(at("2020-01-01T00:00:00Z")); ok || none.Expires() != 0 {
 		t.Error("a list that is not there knows something")
+	}
+	if by, known := none.Leap(0); by != 0 || known {
+		t.Error("a list that is not there knows of a leap second")
 	}
 }
 
@@ -73,7 +81,7 @@ func TestDeletedSecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := l.Leap(at("2016-12-31T12:00:00Z")); got != -1 {
+	if got, known := l.Leap(at("2016-12-31T12:00:00Z")); got != -1 || !known {
 		t.Errorf("got %d, want -1", got)
 	}
 }
@@ -147,8 +155,8 @@ func FuzzParse(f *testing.F) {
 			if i > 0 && e.at <= l.entries[i-1].at || e.tai < 1 || e.tai > maxOffset {
 				t.Fatalf("entry %d: %+v after %+v", i, e, l.entries)
 			}
-			l.Leap(e.at)
-			l.Leap(e.at - 1)
+			_, _ = l.Leap(e.at)
+			_, _ = l.Leap(e.at - 1)
 		}
 	})
 }
