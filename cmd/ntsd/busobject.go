@@ -31,6 +31,7 @@ func busMethods() map[string]ubus.Table {
 		"serverstats": {},
 		"clients":     {"least": int64(busInt)},
 		"ntskeys":     {},
+		"ca":          {}, // the LAN's authority: its certificate, which is public
 		// Answers at once, with running true while the test goes on: ask again
 		// with the id of the answer. The fields are those of probe.Result.
 		"test":   {"server": int64(busString), "id": int64(busInt)},

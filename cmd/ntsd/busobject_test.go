@@ -36,7 +36,7 @@ func TestBusObject(t *testing.T) {
 		}
 		return control.Done()
 	})
-	if got := slices.Sorted(maps.Keys(o.Methods)); !slices.Equal(got, []string{"action", "clients", "history", "ntskeys", "serverstats", "status", "test"}) {
+	if got := slices.Sorted(maps.Keys(o.Methods)); !slices.Equal(got, []string{"action", "ca", "clients", "history", "ntskeys", "serverstats", "status", "test"}) {
 		t.Errorf("methods: got %v", got)
 	}
 	for _, tt := range []struct {
@@ -50,6 +50,7 @@ func TestBusObject(t *testing.T) {
 		{"history", nil, control.Request{Cmd: "history"}, ubus.Table{"ok": true}},
 		{"clients", ubus.Table{"least": int64(7)}, control.Request{Cmd: "clients", Args: []string{"7"}}, ubus.Table{"clients": []any{ubus.Table{"address": "::1"}}}},
 		{"ntskeys", nil, control.Request{Cmd: "ntskeys"}, ubus.Table{"ok": true}},
+		{"ca", ubus.Table{"argument": "renew"}, control.Request{Cmd: "ca"}, ubus.Table{"ok": true}},
 		{"test", ubus.Table{"server": "time.example:4460"}, control.Request{Cmd: "test", Args: []string{"time.example:4460"}}, ubus.Table{"ok": true}},
 		{"test", ubus.Table{"id": int64(7)}, control.Request{Cmd: "test", Args: []string{"id", "7"}}, ubus.Table{"ok": true}},
 		{"action", ubus.Table{"command": "burst", "argument": "4/8"}, control.Request{Cmd: "burst", Args: []string{"4/8"}}, ubus.Table{"ok": true}},

@@ -60,7 +60,7 @@ func Request(method string, a Args) (req control.Request, ok bool) {
 		}
 	case "clients":
 		req = control.Request{Cmd: method, Args: []string{fmt.Sprint(max(0, a.Least))}}
-	case "serverstats", "ntskeys":
+	case "serverstats", "ntskeys", "ca": // never with an argument: "renew" is not for pages
 		req.Cmd = method
 	case "test":
 		req = control.Request{Cmd: control.CmdTest, Args: []string{a.Server}}
@@ -97,6 +97,7 @@ func parameters() map[string]map[string]any {
 		"serverstats": {},
 		"clients":     {"least": 0},
 		"ntskeys":     {},
+		"ca":          {},
 		"action":      {"command": "burst", "argument": "4/8"},
 		"test":        {"server": "time.example", "id": 0},
 		"start":       {}, // by the plugin itself

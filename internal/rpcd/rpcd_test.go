@@ -69,6 +69,7 @@ func TestCall(t *testing.T) {
 		{"clients", `{"least":-3}`, body, nil, control.Request{Cmd: "clients", Args: []string{"0"}}, answer},
 		{"serverstats", `{}`, body, nil, control.Request{Cmd: "serverstats"}, answer},
 		{"ntskeys", `{}`, body, nil, control.Request{Cmd: "ntskeys"}, answer},
+		{"ca", `{"argument":"renew","command":"renew"}`, body, nil, control.Request{Cmd: "ca"}, answer},
 		{"action", `{"command":"burst","argument":"4/8 ntp.example"}`, control.Done(), nil, control.Request{Cmd: "burst", Args: []string{"4/8", "ntp.example"}}, done},
 		{"action", `{"command":"makestep"}`, control.Done(), nil, control.Request{Cmd: "makestep"}, done},
 		{"action", `{"command":"ntskeys"}`, control.Done(), nil, none, map[string]any{"error": `"ntskeys" is not an action`}},

@@ -63,7 +63,7 @@ func (s *keServers) listen(cfg config.NTSServer, g *responder.Grants) (responder
 	k := &keServer{cfg: cfg, log: s.log, grants: g, pairs: new(ntske.KeyPairs), open: make(map[netip.AddrPort]*net.TCPListener), from: s}
 	if cfg.SelfSigned {
 		k.lan = s.lan
-		k.lan.use(cfg, g)
+		k.lan.use(&k.cfg, g)
 		if err := k.lan.keep(); err != nil && len(cfg.Certs) == 0 {
 			return nil, err
 		}
@@ -294,5 +294,8 @@ func (k *keServer) Close() error {
 	k.ended.Wait()
 	late.Stop()
 	k.end()
+	if k.lan != nil {
+		k.lan.release(&k.cfg)
+	}
 	return nil
 }

@@ -35,10 +35,26 @@ type lanServer struct {
 }
 
 // use says for which server the authority is needed.
-func (l *lanServer) use(cfg config.NTSServer, g *responder.Grants) {
+func (l *lanServer) use(cfg *config.NTSServer, g *responder.Grants) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cfg, l.grants = &cfg, g
+	l.cfg, l.grants = cfg, g
+}
+
+// release says that this server needs it no more; another one may.
+func (l *lanServer) release(cfg *config.NTSServer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cfg == cfg {
+		l.cfg = nil
+	}
+}
+
+// used reports whether a server needs it.
+func (l *lanServer) used() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cfg != nil
 }
 
 // keep sees to the certificate. The error says why there is none; one that
@@ -46,6 +62,9 @@ func (l *lanServer) use(cfg config.NTSServer, g *responder.Grants) {
 func (l *lanServer) keep() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.cfg == nil {
+		return errNoAuthority
+	}
 	now, believed := l.grants.Time()
 	names := l.names()
 	changed, err := l.Keep(now, believed, names)
@@ -106,7 +125,7 @@ func (l *lanServer) Answering(next control.Handler) control.Handler {
 			return control.Fail(control.CodeArguments, "ca takes nothing or "+control.ArgRenew)
 		}
 		info, ok := l.Info()
-		if !ok {
+		if !ok || !l.used() {
 			return control.Fail(control.CodeFailed, errNoAuthority.Error())
 		}
 		return control.Reply(status.CA{
@@ -121,15 +140,12 @@ var errNoAuthority = errors.New("no authority of the LAN is in use: that needs '
 // renew makes a new authority and a certificate under it.
 func (l *lanServer) renew() error {
 	l.mu.Lock()
-	used := l.cfg != nil
-	var names lanca.Names
-	if used {
-		names = l.names()
-	}
-	l.mu.Unlock()
-	if !used {
+	if l.cfg == nil {
+		l.mu.Unlock()
 		return errNoAuthority
 	}
+	names := l.names()
+	l.mu.Unlock()
 	if err := l.Renew(names); err != nil {
 		return err
 	}

@@ -156,7 +156,7 @@ export class Bus {
 		switch (method) {
 		case 'status': return ['report'];
 		case 'history': return ['history', ...(args.span ? [args.span] : [])];
-		case 'serverstats': case 'ntskeys': return [method];
+		case 'serverstats': case 'ntskeys': case 'ca': return [method];
 		case 'clients': return ['clients', String(args.least ?? 0)];
 		case 'test': return args.id ? ['test', 'id', String(args.id)] : ['test', args.server ?? ''];
 		case 'action':

@@ -34,7 +34,7 @@ export function load(name, extra = {}, cache = {}) {
 	const source = fs.readFileSync(path.join(resources, `${name.replace(/\./g, '/')}.js`), 'utf8');
 	const scope = { ...globals, ...extra, baseclass: Base };
 	for (const [, dep, as] of source.matchAll(/^'require (\S+?)(?: as (\w+))?';$/gm)) {
-		if (dep !== 'baseclass') scope[as ?? dep] = load(dep, extra, cache);
+		if (dep !== 'baseclass' && !(dep in scope)) scope[as ?? dep] = load(dep, extra, cache);
 	}
 	const Made = new Function(...Object.keys(scope), source)(...Object.values(scope));
 	return (cache[name] = new Made());

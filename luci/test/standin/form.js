@@ -17,7 +17,7 @@ var callAccess = rpc.declare({ object: 'session', method: 'access', params: [ 's
 /* What may be set on fields and sections; "ntsd..." is for the view's own use. */
 var known = {
 	field: 'title description map section option config deps data tab rmempty optional default placeholder password validate load write remove parse cfgvalue textvalue ' +
-		'modalonly editable enabled disabled inputtitle inputstyle onclick onchange keylist vallist subsection children',
+		'modalonly editable enabled disabled readonly inputtitle inputstyle onclick onchange keylist vallist subsection children',
 	section: 'title description map config sectiontype section children tabs anonymous addremove sortable nodescriptions modaltitle addbtntitle addModalOptions renderSectionAdd parentoption'
 };
 
@@ -634,7 +634,7 @@ var Button = Value.extend({
 	render: function(sid, in_table) {
 		strict('field', this);
 		return Promise.resolve(this.frameOf(sid, in_table, E('button', {
-			'class': 'cbi-button cbi-button-' + (this.inputstyle || 'button'), 'disabled': this.map.readonly || null,
+			'class': 'cbi-button cbi-button-' + (this.inputstyle || 'button'), 'disabled': (this.readonly != null ? this.readonly : this.map.readonly) || null,
 			'click': ui.createHandlerFn(this, function(ev) { return this.onclick(ev, sid); })
 		}, [ this.inputtitle || this.title ])));
 	}

@@ -12,7 +12,7 @@ const resources = path.join(app, 'htdocs/luci-static/resources');
 const list = JSON.parse(fs.readFileSync(path.join(app, 'root/usr/share/rpcd/acl.d/luci-app-ntsd.json'), 'utf8'))['luci-app-ntsd'];
 
 /** What changes nothing, and what LuCI's own lists grant to everybody. */
-const looks = ['status', 'history', 'serverstats', 'clients', 'ntskeys', 'check', 'getDHCPLeases', 'getHostHints', 'dump'];
+const looks = ['status', 'history', 'serverstats', 'clients', 'ntskeys', 'ca', 'check', 'getDHCPLeases', 'getHostHints', 'dump'];
 const everybody = ['uci.get', 'uci.changes', 'session.access', 'luci.getFeatures'];
 
 /** Stands for whatever a view uses while it is being defined. */

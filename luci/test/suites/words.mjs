@@ -66,3 +66,19 @@ test('words: English stays English, and every language says every sentence diffe
 		for (const s of sentences) assert.equal(say(s).split('q7').length, s.split('q7').length, `${lang}: ${s}: ${say(s)}`);
 	}
 });
+
+test('words: what a text names in quotes stands on the page under that name', () => {
+	for (const lang of langs) {
+		const entries = parse(fs.readFileSync(path.join(app, 'po', lang, 'ntsd.po'), 'utf8'));
+		const of = new Map(entries.map((e) => [e.id, e.texts[0]]));
+		let named = 0;
+		for (const { id, texts } of entries) {
+			for (const [, label] of (id ?? '').matchAll(/“([^”%]+)”/g)) {
+				named++;
+				assert.ok(of.has(label), `no field is called ${label}`);
+				assert.ok(texts[0].includes(of.get(label)), `${lang}: ${texts[0]} does not name ${of.get(label)}`);
+			}
+		}
+		assert.ok(named >= 4, `${named} names`);
+	}
+});

@@ -22,6 +22,7 @@ var calls = {
 	serverstats: declare('serverstats'),
 	clients: declare('clients', [ 'least' ]),
 	ntskeys: declare('ntskeys'),
+	ca: declare('ca'),
 	action: declare('action', [ 'command', 'argument' ])
 };
 

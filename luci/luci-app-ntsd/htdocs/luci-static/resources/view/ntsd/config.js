@@ -12,6 +12,7 @@
 'require ntsd.notes as notes';
 'require ntsd.trial as trial';
 'require ntsd.adding as adding';
+'require ntsd.authority as authority';
 'require ntsd.validate as validate';
 
 /*
@@ -121,6 +122,13 @@ return view.extend({
 		o = fields.single(s, 'time', 'nts_server', 'enabled');
 		o.onchange = L.bind(this.handleServeNTS, this, s);
 		fields.single(s, 'time', 'nts_server', 'selfsigned').depends(fields.singleName('nts_server', 'enabled'), '1');
+		o = s.taboption('time', form.Button, '_authority', _('CA certificate'), _('Devices need it to take authenticated time from this router. It is public: who only looks may have it, too.'));
+		o.inputtitle = _('Show and download…');
+		o.inputstyle = 'action';
+		o.readonly = false;
+		o.onclick = function() { return authority.show(); };
+		o.parse = function() { return Promise.resolve(); };
+		o.depends(fields.singleName('nts_server', 'selfsigned'), '1');
 	},
 
 	addSources: function(s, sid) {

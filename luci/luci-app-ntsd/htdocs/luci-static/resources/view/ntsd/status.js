@@ -5,6 +5,7 @@
 'require rpc';
 'require uci';
 'require ui';
+'require ntsd.authority as authority';
 'require ntsd.format as format';
 'require ntsd.graph as graph';
 'require ntsd.style as style';
@@ -108,19 +109,23 @@ return view.extend({
 					self.history = got[3];
 					self.historyAt = Date.now();
 				}
-				return { report: report, stats: got[0], clients: (got[1] || {}).clients || [], keys: got[2].keys, names: got[2].names, at: performance.now() };
+				return { report: report, stats: got[0], clients: (got[1] || {}).clients || [], keys: got[2].keys, names: got[2].names, ca: got[2].ca, at: performance.now() };
 			});
 		}).catch(function(e) {
 			return { report: null, denied: e.denied, why: e.denied || e.code == 'not_running' ? null : e.message };
 		});
 	},
 
-	/* Cookie keys and the names of the DHCP leases. */
+	/* Cookie keys, the LAN's authority and the names of the DHCP leases. */
 	fetchSlow: function() {
 		if (!this.slow || Date.now() - this.slowAt > SLOWLY) {
 			this.slowAt = Date.now();
 			this.slow = Promise.all([ L.resolveDefault(tools.ask('ntskeys'), null), L.resolveDefault(callLeases(), {}) ]).then(function(got) {
-				return { keys: got[0], names: leaseNames(got[1]) };
+				/* Without cookie keys no device takes authenticated time from here. */
+				var serves = got[0] && L.toArray(got[0].keys).length;
+				return Promise.resolve(serves ? authority.ask() : null).then(function(ca) {
+					return { keys: got[0], names: leaseNames(got[1]), ca: ca };
+				});
 			});
 		}
 		return this.slow;
@@ -138,6 +143,7 @@ return view.extend({
 		]);
 		self.graphs = self.makeGraphs();
 		self.pictures = E('div', [ self.renderSpans(), self.graphs.offset.node, self.graphs.frequency.node ]);
+		self.authority = E('p', [ E('button', { 'class': 'btn cbi-button', 'click': ui.createHandlerFn(authority, 'show') }, [ _('CA certificate for devices…') ]) ]);
 		self.more = E('button', { 'class': 'btn cbi-button', 'click': function() { self.allClients = !self.allClients; self.show(self.last); } }, [ '' ]);
 		self.log = E('pre', { 'class': 'ntsd-log' });
 		self.way = E('details', [ E('summary', [ _('How the time was found at the start') ]), E('div') ]);
@@ -147,7 +153,7 @@ return view.extend({
 			self.section(_('Clock'), [ self.parts.clock, self.pictures ]),
 			self.section(_('Sources'), [ self.parts.sources ]),
 			self.section(_('Authentication'), [ self.parts.keys ], 'keys'),
-			self.section(_('Time for the network'), [ self.parts.served, self.parts.clients, self.more ]),
+			self.section(_('Time for the network'), [ self.parts.served, self.authority, self.parts.clients, self.more ]),
 			self.section(_('Daemon'), [ self.parts.daemon, self.way, E('details', [ E('summary', [ _('Latest messages') ]), self.log ]) ])
 		]);
 		self.show(data[0]);
@@ -201,6 +207,7 @@ return view.extend({
 		dom.content(self.parts.keys, keys);
 		dom.content(self.parts.served, self.renderServed(data));
 		dom.content(self.parts.clients, self.serving(data) ? self.renderClients(data) : null);
+		self.authority.classList[data.ca ? 'remove' : 'add']('ntsd-hide');
 		self.more.classList[self.serving(data) && data.clients.length > FEW_CLIENTS ? 'remove' : 'add']('ntsd-hide');
 		self.more.textContent = self.allClients ? _('Show fewer') : _('Show all %d').format(data.clients.length);
 		dom.content(self.parts.daemon, self.renderDaemon(data));
