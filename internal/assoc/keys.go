@@ -89,7 +89,7 @@ func (a *Assoc) appendNTS(hdr wire.Header, n int, out []event.Action) ([]byte, [
 }
 
 // authenticated notes a reply that verified.
-func (a *Assoc) authenticated(now clock.Reading, fresh [][]byte, out []event.Action) []event.Action {
+func (a *Assoc) authenticated(fresh [][]byte, out []event.Action) []event.Action {
 	k := &a.keys
 	out = a.lengthPassed(out)
 	// RFC 8915 §5.7: cookies go with the keys of their key establishment, and

@@ -59,7 +59,7 @@ func (a *Assoc) receive(now clock.Reading, ev event.Received, out []event.Action
 	// From here on it is the one reply of this request.
 	a.request.answered = true
 	if a.cfg.NTS {
-		out = a.authenticated(now, fresh, out)
+		out = a.authenticated(fresh, out)
 	}
 	out = a.closeSocket(out)
 	if isKiss {

@@ -201,3 +201,10 @@ func (r *reader) clients() (total, next uint32, page []status.Client) {
 	}
 	return total, next, page
 }
+
+// fromFloat reads a number in the protocol's form.
+func fromFloat(f uint32) float64 {
+	exponent := int32(f) >> coefficientBits
+	coefficient := int32(f<<(32-coefficientBits)) >> (32 - coefficientBits)
+	return math.Ldexp(float64(coefficient), int(exponent)-coefficientBits)
+}

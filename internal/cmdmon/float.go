@@ -59,10 +59,3 @@ func pack(exponent int, coefficient int64, negative bool) uint32 {
 	}
 	return uint32(exponent)<<coefficientBits | uint32(coefficient)&(1<<coefficientBits-1)
 }
-
-// fromFloat reads a number in the protocol's form.
-func fromFloat(f uint32) float64 {
-	exponent := int32(f) >> coefficientBits
-	coefficient := int32(f<<(32-coefficientBits)) >> (32 - coefficientBits)
-	return math.Ldexp(float64(coefficient), int(exponent)-coefficientBits)
-}

@@ -34,9 +34,9 @@ type changed struct {
 	deleted []string // names in the configuration, until it is read again
 }
 
-// ParseSource reads the directive of one source, as it stands in a chrony.conf.
+// parseSource reads the directive of one source, as it stands in a chrony.conf.
 // The warnings are about words that change nothing here.
-func ParseSource(text string) (s config.Source, warnings []string, err error) {
+func parseSource(text string) (s config.Source, warnings []string, err error) {
 	cfg, diagnostics := foreign.ParseDirectives([]string{text}, nil)
 	for _, d := range diagnostics {
 		line := strings.TrimPrefix(d.String(), "directive:1: ")
@@ -188,7 +188,7 @@ func (d *Daemon) change(ctx context.Context, req control.Request) control.Respon
 		}
 		return answerTo(d.Delete(ctx, text))
 	}
-	s, warnings, err := ParseSource(text)
+	s, warnings, err := parseSource(text)
 	if err != nil {
 		return control.Fail(control.CodeArguments, strings.TrimPrefix(err.Error(), "daemon: "))
 	}

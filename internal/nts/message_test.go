@@ -274,8 +274,8 @@ func TestFramerEverySplit(t *testing.T) {
 		if got, want := f.Done(whole[:cut]), cut >= len(m); got != want {
 			t.Errorf("%d of %d bytes: done = %v, want %v", cut, len(m), got, want)
 		}
-		if !f.Done(whole) || f.End() != len(m) {
-			t.Errorf("cut at %d: end = %d, want %d", cut, f.End(), len(m))
+		if !f.Done(whole) || f.off != len(m) {
+			t.Errorf("cut at %d: end = %d, want %d", cut, f.off, len(m))
 		}
 	}
 	var f Framer
@@ -284,8 +284,8 @@ func TestFramerEverySplit(t *testing.T) {
 			t.Fatalf("byte by byte: done after %d of %d", n, len(m))
 		}
 	}
-	if !f.Done(m) || f.End() != len(m) {
-		t.Errorf("byte by byte: end = %d, want %d", f.End(), len(m))
+	if !f.Done(m) || f.off != len(m) {
+		t.Errorf("byte by byte: end = %d, want %d", f.off, len(m))
 	}
 }
 
@@ -329,8 +329,8 @@ func FuzzParseRequest(f *testing.F) {
 			return
 		}
 		var fr Framer
-		if !fr.Done(m) || fr.End() != len(m) {
-			t.Fatalf("parsed, but the framer found an end at %d of %d", fr.End(), len(m))
+		if !fr.Done(m) || fr.off != len(m) {
+			t.Fatalf("parsed, but the framer found an end at %d of %d", fr.off, len(m))
 		}
 		if !r.OffersNTPv4() && r.AEADs == nil {
 			return // we never send such a one

@@ -99,9 +99,6 @@ func (f *Framer) Done(msg []byte) bool {
 	return f.done
 }
 
-// End returns the length of the complete message; it is valid after Done.
-func (f *Framer) End() int { return f.off }
-
 // appendUint16s appends a record whose body is a list of 16-bit numbers.
 func appendUint16s[T ~uint16](dst []byte, typ RecordType, critical bool, list []T) []byte {
 	body := make([]byte, 0, 2*len(list))

@@ -12,8 +12,8 @@ import (
 // what our pages replace by name; markup must survive, too.
 var placeholder = regexp.MustCompile(`%\d\$[sd]|%[-0 ']*\d*(?:\.\d+)?[%a-zA-Z]|\{\w+\}|</?\w+[^<>]*>`)
 
-// Placeholders returns the placeholders and the markup of a text, in order.
-func Placeholders(text string) []string { return placeholder.FindAllString(text, -1) }
+// placeholders returns the placeholders and the markup of a text, in order.
+func placeholders(text string) []string { return placeholder.FindAllString(text, -1) }
 
 // nplurals finds how many forms a language's plurals have.
 var nplurals = regexp.MustCompile(`nplurals=(\d)`)
@@ -60,13 +60,13 @@ func Check(template, c *Catalog) []string {
 
 // checkText compares a translation with its text.
 func checkText(want *Message, form int, text string, say func(*Message, string, ...any)) {
-	got := Placeholders(text)
+	got := placeholders(text)
 	if reorders(want.Refs) {
 		got = inOrder(got)
 	}
-	ok := slices.Equal(got, Placeholders(want.ID))
+	ok := slices.Equal(got, placeholders(want.ID))
 	if want.Plural != "" { // "one server" may have fewer than "%d servers"
-		ok = ok || slices.Equal(got, Placeholders(want.Plural))
+		ok = ok || slices.Equal(got, placeholders(want.Plural))
 	}
 	if !ok {
 		say(want, "form %d has the placeholders %q", form, got)

@@ -56,29 +56,29 @@ func newBook(f Folder, c config.Statistics, log *slog.Logger) *book {
 // day is a date as it stands in names of files, ntpd's type day.
 func day(at clock.Wall) string { return at.Time().Format("20060102") }
 
-// dated returns the kind and the day of a file of ours.
-func dated(name string) (k kind, date string, ok bool) {
+// dated returns the day of a file of ours.
+func dated(name string) (date string, ok bool) {
 	i := strings.LastIndexByte(name, '.')
 	if i < 0 {
-		return 0, "", false
+		return "", false
 	}
 	base, date := name[:i], name[i+1:]
 	if _, err := time.Parse("20060102", date); err != nil || len(date) != len("20060102") {
-		return 0, "", false
+		return "", false
 	}
 	for k := range kinds {
 		if _, file, _ := k.file(); file == base {
-			return k, date, true
+			return date, true
 		}
 	}
-	return 0, "", false
+	return "", false
 }
 
 // look finds out which files there are.
 func (b *book) look() {
 	sizes, total := make(map[string]int64), int64(0)
 	err := b.folder.Each(func(name string, size int64) {
-		if _, _, ok := dated(name); ok {
+		if _, ok := dated(name); ok {
 			sizes[name] = size
 			total += size
 		}
@@ -151,7 +151,7 @@ func (b *book) fits(n int64, today string) bool {
 func (b *book) oldest(today string) (name string) {
 	first := ""
 	for n := range b.sizes {
-		_, date, _ := dated(n)
+		date, _ := dated(n)
 		order := "past " + date + n
 		switch {
 		case date == today:
@@ -184,7 +184,7 @@ func (b *book) expire(now clock.Wall) {
 	limit := now.Time().AddDate(0, 0, -b.keep).Format("20060102")
 	var old []string
 	for name := range b.sizes {
-		if _, date, _ := dated(name); date < limit {
+		if date, _ := dated(name); date < limit {
 			old = append(old, name)
 		}
 	}

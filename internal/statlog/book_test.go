@@ -40,7 +40,7 @@ func (m *memory) Append(name string, text []byte) error {
 	m.files[name] += string(text)
 	sum := int64(0)
 	for name, text := range m.files {
-		if _, _, ours := dated(name); ours {
+		if _, ours := dated(name); ours {
 			sum += int64(len(text))
 		}
 	}

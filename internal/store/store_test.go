@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -242,28 +241,6 @@ func TestDriftDamaged(t *testing.T) {
 		p := put(t, "drift", 0o644, text)
 		_, err := LoadDrift(p)
 		refused(t, err, p, Damaged)
-	}
-}
-
-func TestModTime(t *testing.T) {
-	path := put(t, "x", 0o600, "")
-	want := clock.WallUnix(1<<31+12345, 0) // after 2038
-	if err := os.Chtimes(path, want.Time(), want.Time()); err != nil {
-		t.Fatal(err)
-	}
-	got, err := ModTime(path)
-	if fi, serr := os.Stat(path); serr == nil && clock.WallTime(fi.ModTime()) != want {
-		t.Skipf("this system cannot set times after 2038: %v", fi.ModTime())
-	}
-	if err != nil || got != want {
-		t.Errorf("got %v %v, want %v", got.Time(), err, want.Time())
-	}
-	now, err := ModTime(put(t, "y", 0o600, ""))
-	if age := time.Since(now.Time()); err != nil || age.Abs() > time.Minute {
-		t.Errorf("a new file is %v old (%v)", age, err)
-	}
-	if _, err := ModTime(path + "x"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing: got %v", err)
 	}
 }
 
