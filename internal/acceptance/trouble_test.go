@@ -125,6 +125,21 @@ func TestUnresolvedName(t *testing.T) {
 	}
 }
 
+// TestNetworkDownIsToldOnce: while nobody can be reached, as when a router boots,
+// one line says so, not one for each source.
+func TestNetworkDownIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	d := w.startWith(files{"/etc/hosts": "127.0.0.1 localhost\n", "/etc/resolv.conf": "nameserver " + newAddr().String() + "\noptions timeout:1 attempts:1\n"},
+		w.config(section("server", "hostname", "one.example", "nts", "yes"), section("server", "hostname", "two.example", "nts", "yes")))
+	eventually(t, "both look-ups", func() bool {
+		told := d.ctl("sources").stderr
+		return strings.Contains(told, "one.example: no name server reachable") && strings.Contains(told, "two.example: no name server reachable")
+	})
+	if got := d.count("name does not resolve"); got != 1 {
+		t.Errorf("said %d times, want once", got)
+	}
+}
+
 // TestFamilyWithoutAddress: a name that has no address of the family that is
 // wanted gives that as the reason.
 func TestFamilyWithoutAddress(t *testing.T) {
@@ -160,7 +175,7 @@ func TestCheck34DatesOffAsLastResort(t *testing.T) {
 	}
 	d.stop()
 	os.RemoveAll(w.run) // with the backoff
-	d = w.start(strict + section("bootstrap", "mode", "nocerttimecheck"))
+	d = w.start(strict+section("bootstrap", "mode", "nocerttimecheck"), "-d")
 	d.untilLog(`level=WARN msg=".*option 'mode' 'nocerttimecheck': certificates count whatever their dates`)
 	d.synchronised()
 	// The names in the certificate stand for a subject that is empty.

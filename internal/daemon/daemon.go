@@ -69,6 +69,8 @@ type Daemon struct {
 	told     told
 	got      *event.Received // while it is handled
 	past     past
+
+	networkDown bool // and said so; nothing was heard since
 }
 
 // New returns a daemon that has not started.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"ntsd/internal/event"
@@ -40,7 +41,7 @@ func noticeLines() map[event.NoticeKind]noticeLine {
 		event.NoticeTruechimer:     {info, "source agrees with the majority again"},
 		event.NoticeDuplicate:      {warn, "source has the address of another one and is not used"},
 		event.NoticeLeap:           {info, "leap second"},
-		event.NoticeTentative:      {warn, "the time was found on trial; certificates are checked again at that time"},
+		event.NoticeTentative:      {info, "the time was found on trial; certificates are checked again at that time"},
 		event.NoticeTrusted:        {info, "the time is trusted"},
 		event.NoticeRevoked:        {slog.LevelError, "TRUST REVOKED: the certificate of a server that helped to find the time is not valid at that time"},
 		event.NoticeBootstrap:      {warn, "the first time is still missing; see ntsctl bootstrap"},
@@ -57,20 +58,49 @@ func (d *Daemon) notice(n event.Notice) {
 	if !ok {
 		line = noticeLine{slog.LevelInfo, fmt.Sprintf("notice %d", n.Kind)}
 	}
+	if d.saidOfNetwork(n) {
+		line.level = slog.LevelDebug
+	}
+	d.opt.Log.Log(context.Background(), line.level, line.message, d.attributes(n)...)
+}
+
+// saidOfNetwork reports whether n says of another source that the network is
+// down, as one did already: every source says so when a router boots.
+func (d *Daemon) saidOfNetwork(n event.Notice) bool {
+	said := d.networkDown
+	switch n.Kind {
+	case event.NoticeResolved, event.NoticeKEDone:
+		d.networkDown = false
+	case event.NoticeResolveFailed, event.NoticeKEFailed:
+		// As packages resolve and ntske put it.
+		if !strings.HasPrefix(n.Text, "no name server reachable") && !strings.HasPrefix(n.Text, "no route to ") {
+			return false
+		}
+		d.networkDown = true
+		return said
+	}
+	return false
+}
+
+func (d *Daemon) attributes(n event.Notice) []any {
 	var attrs []any
 	if who := sourceName(n); who != "" {
 		attrs = append(attrs, "source", who)
 	}
-	if n.Text != "" {
+	switch {
+	case n.Text == "":
+	case n.Kind == event.NoticeResolved:
+		attrs = append(attrs, "address", n.Text)
+	default:
 		attrs = append(attrs, "reason", n.Text)
 	}
 	if n.Offset != 0 {
 		attrs = append(attrs, "offset_s", fmt.Sprintf("%.6f", n.Offset.Seconds()))
 	}
 	if n.KE != nil {
-		attrs = append(attrs, keAttributes(n)...)
+		attrs = append(attrs, keAttributes(n, d.opt.Log.Enabled(context.Background(), slog.LevelDebug))...)
 	}
-	d.opt.Log.Log(context.Background(), line.level, line.message, attrs...)
+	return attrs
 }
 
 // sourceName writes a source as "address (name)", as chrony's users know it.
@@ -84,12 +114,22 @@ func sourceName(n event.Notice) string {
 	return fmt.Sprintf("%s (%s)", n.Addr, n.Name)
 }
 
-func keAttributes(n event.Notice) []any {
+// keAttributes are what an operator wants to know of an establishment, or all of
+// it: three of those lines would fill the window of a router's log.
+func keAttributes(n event.Notice, all bool) []any {
 	ke := n.KE
+	until := ke.NotAfter.Time()
+	if !all {
+		attrs := []any{"issuer", ke.Issuer, "not_after", until.Format(time.DateOnly)}
+		if n.AEAD != "" {
+			attrs = append(attrs, "aead", n.AEAD, "cookies", n.Count)
+		}
+		return attrs
+	}
 	attrs := []any{
 		"tls", ke.TLSVersion, "cipher", ke.CipherSuite, "group", ke.Group,
 		"subject", ke.Subject, "issuer", ke.Issuer,
-		"not_before", ke.NotBefore.Time().Format(time.RFC3339), "not_after", ke.NotAfter.Time().Format(time.RFC3339),
+		"not_before", ke.NotBefore.Time().Format(time.RFC3339), "not_after", until.Format(time.RFC3339),
 	}
 	if n.AEAD != "" {
 		attrs = append(attrs, "aead", n.AEAD, "cookies", n.Count, "cookie_bytes", n.Length)

@@ -1,0 +1,61 @@
+package daemon
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"ntsd/internal/event"
+)
+
+// TestNoticesOnARouter: what a person reads in a router's log is short, the rest
+// comes with debug; that the network is down is said once until something is
+// heard, whichever sources miss it.
+func TestNoticesOnARouter(t *testing.T) {
+	var text bytes.Buffer
+	logger := func(level slog.Level) *Daemon {
+		return &Daemon{opt: Options{Log: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: level}))}}
+	}
+	unresolved := func(name, reason string) event.Notice {
+		return event.Notice{Kind: event.NoticeResolveFailed, Name: name, Text: reason}
+	}
+	established := event.Notice{
+		Kind: event.NoticeKEDone, Name: "a.example", AEAD: "AES-128-GCM-SIV", Count: 8, Length: 64,
+		KE: &event.KEInfo{TLSVersion: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256", Subject: "CN=a.example", Issuer: "CN=CA"},
+	}
+	d := logger(slog.LevelInfo)
+	for _, n := range []event.Notice{
+		unresolved("a.example", "no name server reachable: refused"),
+		unresolved("b.example", "no name server reachable: refused"),
+		{Kind: event.NoticeKEFailed, Name: "c.example", Text: "no route to 192.0.2.1:4460: is the network up?"},
+		unresolved("d.example", "no such host"),
+		{Kind: event.NoticeResolved, Name: "a.example", Addr: netip.Addr{}, Text: "192.0.2.7"},
+		established,
+		unresolved("b.example", "no name server reachable: refused"),
+	} {
+		d.notice(n)
+	}
+	var got []string
+	for line := range strings.Lines(text.String()) {
+		_, line, _ = strings.Cut(line, "level=")
+		got = append(got, line)
+	}
+	want := `WARN msg="name does not resolve" source=a.example reason="no name server reachable: refused"
+WARN msg="name does not resolve" source=d.example reason="no such host"
+INFO msg="name resolved" source=a.example address=192.0.2.7
+INFO msg="NTS keys established" source=a.example issuer="CN=CA" not_after=1970-01-01 aead=AES-128-GCM-SIV cookies=8
+WARN msg="name does not resolve" source=b.example reason="no name server reachable: refused"
+`
+	if strings.Join(got, "") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, ""), want)
+	}
+	text.Reset()
+	logger(slog.LevelDebug).notice(established)
+	for _, part := range []string{`tls="TLS 1.3"`, "cipher=TLS_AES", `subject="CN=a.example"`, "not_before=1970", "cookie_bytes=64", "duration_ms=0"} {
+		if !strings.Contains(text.String(), part) {
+			t.Errorf("debug: no %s in %s", part, text.String())
+		}
+	}
+}
