@@ -32,6 +32,7 @@ import (
 // steered is what the kernel clock and its dry-run twin have in common.
 type steered interface {
 	Read() clock.Reading
+	Rate() (clock.Rate, error)
 	SetRate(clock.Rate) (clock.Rate, error)
 	Step(clock.Offset) error
 	SetStatus(sysclock.Status) error

@@ -209,7 +209,23 @@ func (d *Daemon) drift() (rate, skew clock.Rate, known bool) {
 		d.opt.Log.Info("frequency read from flash", "freq_ppm", round(-d.boot.Rate.PPM()), "skew_ppm", round(d.boot.Skew.PPM()))
 		return d.boot.Rate, d.boot.Skew, true
 	}
-	return rate, skew, known && err == nil
+	if !known || err != nil {
+		return d.inForce(), 0, false
+	}
+	return rate, skew, true
+}
+
+// inForce is the correction that another daemon, or an earlier run, left the clock
+// with: to begin without it would let a clock run away that is nearly right. How
+// good it is nobody says, and a run that was killed while it slewed left more than
+// the oscillator's error.
+func (d *Daemon) inForce() clock.Rate {
+	rate, err := d.opt.Clock.Rate()
+	if err != nil || rate == 0 {
+		return 0
+	}
+	d.opt.Log.Info("frequency taken over from the clock: there is no drift file", "freq_ppm", round(-rate.PPM()))
+	return rate
 }
 
 func (d *Daemon) sessions() []event.Restored {

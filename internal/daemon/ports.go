@@ -15,6 +15,8 @@ import (
 // Clock is the clock that is kept: the kernel's, or its dry-run twin.
 type Clock interface {
 	Read() clock.Reading
+	// Rate is the correction in force.
+	Rate() (clock.Rate, error)
 	SetRate(clock.Rate) (clock.Rate, error)
 	Step(clock.Offset) error
 	SetStatus(event.SetStatus) error

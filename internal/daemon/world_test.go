@@ -37,7 +37,9 @@ type world struct {
 	log      *logRecorder
 	told     []Announcement
 	keyCount uint32
-	sources  func() (*config.Config, []config.Diagnostic, bool)
+
+	rateFails error // of Rate
+	sources   func() (*config.Config, []config.Diagnostic, bool)
 }
 
 // sentPacket is a request as the network saw it, and what the disk held then.
@@ -120,6 +122,12 @@ func (w *world) Read() clock.Reading {
 	defer w.mu.Unlock()
 	m := w.mono()
 	return clock.Reading{Mono: m, Wall: w.line.WallAt(m)}
+}
+
+func (w *world) Rate() (clock.Rate, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.line.Rate, w.rateFails
 }
 
 func (w *world) SetRate(r clock.Rate) (clock.Rate, error) {

@@ -99,9 +99,11 @@ type Discipline struct {
 
 // New returns a discipline for a clock that reads now. rate and skew are the
 // frequency correction of the drift file and its bound; known is false when
-// there is none. The first HandleTimer or HandleUpdate puts the rate in force.
+// there is none: then rate is what is in force, a guess that may be as wrong as
+// none. The first HandleTimer or HandleUpdate puts the rate in force.
 func New(cfg Config, now clock.Reading, rate, skew clock.Rate, known bool) *Discipline {
 	d := &Discipline{
+		freq:     clampRate(rate, maxFrequency),
 		freqSD:   unknownRate,
 		freqAt:   now.Mono,
 		steered:  clock.Line{At: now},
@@ -109,7 +111,6 @@ func New(cfg Config, now clock.Reading, rate, skew clock.Rate, known bool) *Disc
 		statusAt: clock.Never,
 	}
 	if known {
-		d.freq = clampRate(rate, maxFrequency)
 		d.freqSD = max(skew, leastSkew)
 	}
 	d.stats.Frequency, d.stats.Skew = d.freq, d.freqSD

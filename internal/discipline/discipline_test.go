@@ -38,6 +38,9 @@ func newPlant(t *testing.T, cfg Config, offset time.Duration, rate clock.Rate, k
 	p := &plant{t: t, now: 5e9, sign: clock.Offset(offset)}
 	p.truth = clock.Line{At: clock.Reading{Mono: p.now, Wall: start}, Rate: rate}
 	p.wall = clock.Line{At: clock.Reading{Mono: p.now, Wall: start.Add(-offset)}}
+	if !known {
+		rate = 0
+	}
 	p.d = New(cfg, p.reading(), rate, 1e-8, known)
 	p.do(p.d.HandleTimer(p.reading(), nil))
 	return p

@@ -27,7 +27,8 @@ type Config struct {
 	// LogChange is the correction from which NoticeOffset is given; 0: never.
 	LogChange time.Duration
 	// Drift is the frequency correction known from the drift file, with its
-	// bound; Known says whether there was one.
+	// bound; Known says whether there was one. Without it Drift is what the clock
+	// is steered with already.
 	Drift, DriftSkew clock.Rate
 	DriftKnown       bool
 	// OneShot ends with an Exit action as soon as the offset is known: at the
