@@ -52,9 +52,6 @@ type Config struct {
 	// C, 0: none. Filter is how many polls make one sample, 0 or 1: each does.
 	MaxDelayRatio, MaxDelayDevRatio float64
 	Filter                          int
-	// Rate is what is known of the oscillator from elsewhere: the correction
-	// that it needs, and its standard deviation; 0: nothing is known.
-	Rate, RateSD clock.Rate
 }
 
 // Env is what all associations of one engine share. The engine owns it and
@@ -67,9 +64,11 @@ type Env struct {
 	// Resolution is that of the local clock, 0 when it is too fine to matter.
 	Resolution time.Duration
 	// Self returns what our own packets say about the clock; only for symmetric
-	// associations. Rate is the oscillator's correction, RateSD its deviation.
+	// associations. Rate is the oscillator's correction, RateSD its deviation;
+	// RateKnown says that a new association may rely on them.
 	Self         func(clock.Reading) wire.Header
 	Rate, RateSD clock.Rate
+	RateKnown    bool
 	// NTS is counted by the associations, those that have ended included.
 	NTS NTSCounts
 }
@@ -131,11 +130,12 @@ func New(cfg Config, env *Env, now clock.Reading) *Assoc {
 		cfg: cfg, env: env, online: !cfg.Offline,
 		nextPoll: clock.Never, closeAt: clock.Never,
 		poll: cfg.MinPoll, minPoll: cfg.MinPoll,
-		filter: filter.New(filter.Config{
-			MinSamples: cfg.MinSamples, MaxSamples: cfg.MaxSamples, MinDelay: cfg.MinDelay,
-			Rate: cfg.Rate, RateSD: cfg.RateSD,
-		}),
 	}
+	samples := filter.Config{MinSamples: cfg.MinSamples, MaxSamples: cfg.MaxSamples, MinDelay: cfg.MinDelay}
+	if env.RateKnown {
+		samples.Rate, samples.RateSD = env.Rate, env.RateSD
+	}
+	a.filter = filter.New(samples)
 	if !cfg.NTS {
 		a.to = netip.AddrPortFrom(cfg.Addr, cfg.Port)
 	}

@@ -38,7 +38,7 @@ func moments() []clock.Wall {
 	return []clock.Wall{
 		0, epoch, epoch.Add(1500 * time.Millisecond),
 		clock.WallUnix(-2208988800, 0), clock.WallUnix(-1, 5e8), // 1900, right before 1970
-		clock.WallUnix(2085978496, 0).Add(-time.Second), // right before NTP's second era
+		clock.WallUnix(2085978496, 0).Add(-time.Second),    // right before NTP's second era
 		clock.WallUnix(1<<31, 0), clock.WallUnix(1<<32, 0), // 2038, 2106
 		clock.WallUnix(4102444800, 0), // 2100
 	}
@@ -106,7 +106,7 @@ func someConfig(rng *rand.Rand) Config {
 			some = append(some, s)
 		}
 	}
-	cfg := sources(some...)
+	cfg := with(some...)
 	cfg.MakeStep = MakeStep{time.Duration(rng.IntN(2)) * time.Second, rng.IntN(4) - 1}
 	cfg.Bootstrap = Bootstrap{Mode: bootstrap.Mode(rng.IntN(3)), Deadline: time.Minute}
 	cfg.Floor = clock.WallUnix(1767225600, 0) // 2026

@@ -1,12 +1,11 @@
 package engine
 
 import (
-	"net/netip"
 	"slices"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
-	"ntsd/internal/nts"
+	"ntsd/internal/sources"
 )
 
 // HandleCommand does what the operator asks. The only errors are ErrNoSource
@@ -24,10 +23,10 @@ func (e *Engine) HandleCommand(now clock.Reading, cmd event.Command, out []event
 		return out, e.handleSmoothing(now, cmd.Kind)
 	}
 	found := false
-	for _, s := range e.sources {
-		whole := cmd.Target == "" || cmd.Target == s.cfg.Name
-		members := slices.DeleteFunc(slices.Clone(s.members), func(m *member) bool {
-			return !whole && !m.at(cmd.Target)
+	for _, s := range e.sources.All {
+		whole := cmd.Target == "" || cmd.Target == s.Cfg.Name
+		members := slices.DeleteFunc(slices.Clone(s.Members), func(m *sources.Member) bool {
+			return !whole && !m.At(cmd.Target)
 		})
 		if !whole && len(members) == 0 {
 			continue
@@ -43,62 +42,37 @@ func (e *Engine) HandleCommand(now clock.Reading, cmd event.Command, out []event
 	return out, nil
 }
 
-// at reports whether the association is the one with an address.
-func (m *member) at(target string) bool {
-	a, err := netip.ParseAddr(target)
-	return err == nil && (m.assoc.Addr() == a.Unmap() || m.assoc.SourceAddr() == a.Unmap())
-}
-
 // command carries out a command for one source, or some of its associations.
-func (e *Engine) command(now clock.Reading, cmd event.Command, s *source, members []*member, whole bool,
+func (e *Engine) command(now clock.Reading, cmd event.Command, s *sources.Source, members []*sources.Member, whole bool,
 	out []event.Action,
 ) []event.Action {
 	switch cmd.Kind {
 	case event.CommandOnline:
 		if whole {
-			s.offline = false
-			e.linkUp(s)
+			s.Offline = false
+			e.reserve.Hurry()
+			e.sources.LinkUp(s)
 		}
 		for _, m := range members {
-			out = m.assoc.SetOnline(now, true, out)
+			out = m.Assoc.SetOnline(now, true, out)
 		}
 	case event.CommandOffline:
-		s.offline = s.offline || whole
+		s.Offline = s.Offline || whole
 		for _, m := range members {
-			out = m.assoc.SetOnline(now, false, out)
+			out = m.Assoc.SetOnline(now, false, out)
 		}
 	case event.CommandBurst:
 		for _, m := range members {
-			m.assoc.Burst(now, cmd.Good, cmd.Max)
+			m.Assoc.Burst(now, cmd.Good, cmd.Max)
 		}
 	case event.CommandRekey:
 		for _, m := range members {
-			m.assoc.Rekey(now)
+			m.Assoc.Rekey(now)
 		}
 	case event.CommandRefresh:
-		s.addrs.Forgive()
-		s.duplicates = nil
-		s.refreshed, s.strict = false, !s.literal
-		s.refreshAt = now.Mono
-		e.hurry(s)
+		e.sources.Refresh(now, s)
 	}
 	return out
-}
-
-// linkUp forgets failures that a new link may cure.
-func (e *Engine) linkUp(s *source) {
-	e.memory.HandleOnline()
-	e.reserve.Hurry()
-	s.addrs.Forgive()
-	e.hurry(s)
-}
-
-// hurry ends the wait for a name.
-func (e *Engine) hurry(s *source) {
-	if s.literal {
-		return
-	}
-	e.lookup(s.cfg.Name, s.cfg.Family).Hurry()
 }
 
 // HandleConfig replaces the configuration: sources that it keeps keep their
@@ -112,51 +86,9 @@ func (e *Engine) HandleConfig(now clock.Reading, cfg Config, out []event.Action)
 	e.cfg = cfg
 	e.clock.HandleConfig(disciplineConfig(cfg))
 	e.smooth.HandleConfig(now, cfg.Smooth)
-	old := e.sources
-	e.sources = nil
-	for i := range cfg.Sources {
-		next := newSource(cfg.Sources[i])
-		j := slices.IndexFunc(old, func(s *source) bool { return s.cfg.Equal(&next.cfg) })
-		if j >= 0 {
-			kept := old[j]
-			old = slices.Delete(old, j, j+1)
-			kept.cfg = next.cfg
-			next = kept
-		}
-		e.sources = append(e.sources, next)
-	}
+	out = e.sources.HandleConfig(cfg.Sources, out)
 	e.ladder.HandleConfig(e.ladderConfig(), e.sync.ever)
 	e.confirm(now)
-	out = e.dropSources(old, out)
-	for _, s := range e.sources {
-		for len(s.members) > s.wanted() {
-			out = e.remove(s, s.members[len(s.members)-1], out)
-		}
-		for _, m := range s.members {
-			m.assoc.HandleConfig(s.assocConfig(m.assoc.ID(), m.assoc.SourceAddr()))
-		}
-	}
 	e.selector.dirty = true
 	return e.finish(now, n, out)
-}
-
-// dropSources ends the associations of sources that are no longer configured.
-// Their keys stay where another source of the same name trusts the same
-// certificates.
-func (e *Engine) dropSources(gone []*source, out []event.Action) []event.Action {
-	for _, s := range gone {
-		for len(s.members) > 0 {
-			out = e.remove(s, s.members[0], out)
-		}
-		out = e.memory.Forget(func(n *nts.Session) bool {
-			if n.KEName != s.cfg.Name || n.KEPort != s.cfg.NTSPort {
-				return true // not of this source
-			}
-			return slices.ContainsFunc(e.sources, func(o *source) bool {
-				return o.cfg.NTS && o.cfg.Name == s.cfg.Name && o.cfg.NTSPort == s.cfg.NTSPort &&
-					o.cfg.NoVal == s.cfg.NoVal && slices.Equal(o.cfg.TrustedCerts, s.cfg.TrustedCerts)
-			})
-		}, out)
-	}
-	return out
 }

@@ -17,9 +17,8 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/discipline"
 	"ntsd/internal/event"
-	"ntsd/internal/memory"
-	"ntsd/internal/names"
 	"ntsd/internal/smooth"
+	"ntsd/internal/sources"
 	"ntsd/internal/upstream"
 )
 
@@ -32,10 +31,7 @@ type Engine struct {
 	cfg     Config
 	env     assoc.Env
 	clock   *discipline.Discipline
-	sources []*source
-	lastID  event.SourceID
-	lookups []*names.Lookup
-	memory  memory.Memory
+	sources *sources.Set
 
 	selector selector
 	sync     synchronisation
@@ -47,7 +43,6 @@ type Engine struct {
 	ladder  *bootstrap.Ladder
 	reserve bootstrap.Reserve
 	flash   bootstrap.Flash
-	found   names.Hosts
 }
 
 // New returns an engine that has not started. rand must be unpredictable: it
@@ -63,9 +58,7 @@ func New(cfg Config, rand io.Reader, now clock.Reading) *Engine {
 	}
 	e.env.Self = e.self
 	e.smooth.HandleConfig(now, cfg.Smooth)
-	for i := range cfg.Sources {
-		e.sources = append(e.sources, newSource(cfg.Sources[i]))
-	}
+	e.sources = sources.New(cfg.Sources, &e.env, e.reserve.Holds)
 	e.ladder = bootstrap.New(e.ladderConfig(), now)
 	return e
 }
@@ -83,7 +76,7 @@ func (e *Engine) HandleStart(now clock.Reading, sessions []event.Restored, backo
 	out []event.Action,
 ) []event.Action {
 	e.prepare(now)
-	e.memory.Restore(now, sessions, backoffs)
+	e.sources.Memory.Restore(now, sessions, backoffs)
 	now, out = e.startLadder(now, out)
 	return e.HandleTimer(now, out)
 }
@@ -107,12 +100,10 @@ func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Acti
 
 // poll handles the associations that are due, of peers or of all others.
 func (e *Engine) poll(now clock.Reading, peers bool, out []event.Action) []event.Action {
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			if (s.cfg.Kind == upstream.Peer) == peers && now.Mono >= m.assoc.NextDeadline() {
-				out = m.assoc.HandleTimer(now, out)
-				e.selector.dirty = true
-			}
+	for m := range e.sources.Members() {
+		if (m.Source.Cfg.Kind == upstream.Peer) == peers && now.Mono >= m.Assoc.NextDeadline() {
+			out = m.Assoc.HandleTimer(now, out)
+			e.selector.dirty = true
 		}
 	}
 	return out
@@ -122,21 +113,21 @@ func (e *Engine) poll(now clock.Reading, peers bool, out []event.Action) []event
 func (e *Engine) HandleReceived(now clock.Reading, ev event.Received, out []event.Action) []event.Action {
 	e.prepare(now)
 	n := len(out)
-	s, m := e.find(ev.Source)
+	m := e.sources.Find(ev.Source)
 	if m == nil {
 		return out
 	}
-	out, verdict := m.assoc.HandleReceived(now, ev, out)
+	out, verdict := m.Assoc.HandleReceived(now, ev, out)
 	e.selector.dirty = true
-	m.note(verdict)
-	e.noteReply(now, s, m, verdict)
+	m.Note(verdict)
+	e.noteReply(now, m, verdict)
 	return e.finish(now, n, out)
 }
 
 // HandleSendFailed notes that a request did not leave or was refused.
 func (e *Engine) HandleSendFailed(now clock.Reading, ev event.SendFailed, out []event.Action) []event.Action {
-	if _, m := e.find(ev.Source); m != nil {
-		m.assoc.HandleSendFailed(ev)
+	if m := e.sources.Find(ev.Source); m != nil {
+		m.Assoc.HandleSendFailed(ev)
 	}
 	return out
 }
@@ -145,25 +136,31 @@ func (e *Engine) HandleSendFailed(now clock.Reading, ev event.SendFailed, out []
 func (e *Engine) HandleKEDone(now clock.Reading, ev event.KEDone, out []event.Action) []event.Action {
 	e.prepare(now)
 	n := len(out)
-	s, m := e.find(ev.Source)
+	m := e.sources.Find(ev.Source)
 	if m == nil {
 		return out
 	}
-	out = m.assoc.HandleKEDone(now, ev, out)
+	out = m.Assoc.HandleKEDone(now, ev, out)
 	e.selector.dirty = true
-	out = e.keysDone(now, s, m, ev, out)
-	out = e.dropIfDuplicate(now, s, m, out)
+	out = e.keysDone(now, m, ev, out)
+	out = e.sources.DropIfDuplicate(now, m, out)
+	return e.finish(now, n, out)
+}
+
+// HandleResolved takes the addresses of a name.
+func (e *Engine) HandleResolved(now clock.Reading, ev event.Resolved, out []event.Action) []event.Action {
+	e.prepare(now)
+	n := len(out)
+	out = e.sources.HandleResolved(now, ev, out)
 	return e.finish(now, n, out)
 }
 
 // HandleStop saves what the next start wants to know.
 func (e *Engine) HandleStop(now clock.Reading, out []event.Action) []event.Action {
 	out = e.persist(now, out)
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			out = m.assoc.Save(out)
-			out = m.assoc.Close(out)
-		}
+	for m := range e.sources.Members() {
+		out = m.Assoc.Save(out)
+		out = m.Assoc.Close(out)
 	}
 	if !e.cfg.OneShot {
 		out = e.clock.HandleStop(now, out)
@@ -174,31 +171,15 @@ func (e *Engine) HandleStop(now clock.Reading, out []event.Action) []event.Actio
 // HandleDump saves the same without stopping.
 func (e *Engine) HandleDump(now clock.Reading, out []event.Action) []event.Action {
 	out = e.persist(now, out)
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			out = m.assoc.Save(out)
-		}
-	}
+	out = e.sources.Save(out)
 	return e.clock.SaveDrift(out)
 }
 
 // NextDeadline is when HandleTimer wants to be called.
 func (e *Engine) NextDeadline() clock.Mono {
-	next := min(e.selector.deadline, e.ladder.NextDeadline(), e.reserve.NextDeadline(), e.flashDeadline())
+	next := min(e.selector.deadline, e.ladder.NextDeadline(), e.reserve.NextDeadline(), e.flashDeadline(), e.sources.NextDeadline())
 	if !e.cfg.OneShot {
 		next = min(next, e.clock.NextDeadline())
-	}
-	for _, l := range e.lookups {
-		next = min(next, l.Deadline())
-	}
-	for _, s := range e.sources {
-		next = min(next, s.refreshAt)
-		if s.ref != nil {
-			next = min(next, s.ref.NextDeadline())
-		}
-		for _, m := range s.members {
-			next = min(next, m.assoc.NextDeadline())
-		}
 	}
 	return next
 }
@@ -214,7 +195,9 @@ func (e *Engine) prepare(now clock.Reading) {
 		e.env.Resolution = e.grain.Resolution()
 	}
 	st := e.clock.Stats()
-	e.env.Rate, e.env.RateSD = st.Frequency, st.Skew
+	// The drift file, or later the clock itself, tells a new source how fast the
+	// oscillator runs.
+	e.env.Rate, e.env.RateSD, e.env.RateKnown = st.Frequency, st.Skew, e.cfg.DriftKnown || st.Updates > 0
 	e.followLeap(now)
 }
 
@@ -227,7 +210,7 @@ func (e *Engine) verify(now clock.Reading) event.Verify {
 // finish draws the conclusions of an event: addresses, selection, the clock.
 // The event's own actions start at out[first].
 func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []event.Action {
-	out = e.maintain(now, out)
+	out = e.sources.Maintain(now, e.sync.ever, out)
 	out = e.choose(now, out)
 	e.keepHouse(now)
 	e.smoothen(now, out[first:])
@@ -247,12 +230,7 @@ func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []even
 		}
 	}
 	if stepped {
-		e.memory.HandleStep(now)
-		for _, s := range e.sources {
-			for _, m := range s.members {
-				m.assoc.HandleStep(now)
-			}
-		}
+		e.sources.HandleStep(now)
 	}
 	return out
 }
@@ -260,20 +238,7 @@ func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []even
 // lookAgain asks all servers as soon as that is polite: the clock has moved and
 // nobody knows why.
 func (e *Engine) lookAgain(now clock.Reading) {
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			m.assoc.LookAgain(now)
-		}
+	for m := range e.sources.Members() {
+		m.Assoc.LookAgain(now)
 	}
-}
-
-func (e *Engine) find(id event.SourceID) (*source, *member) {
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			if m.assoc.ID() == id {
-				return s, m
-			}
-		}
-	}
-	return nil, nil
 }

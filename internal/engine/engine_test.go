@@ -18,7 +18,7 @@ import (
 func TestPlainSynchronises(t *testing.T) {
 	w := newWorld(t, 1, -5*time.Second)
 	w.serve("a.test", addr(1), server{})
-	w.start(sources(plainSource("a.test")))
+	w.start(with(plainSource("a.test")))
 	if sys := w.eng.System(w.now); sys.Leap != event.LeapUnsynchronised || sys.Stratum != 0 {
 		t.Errorf("before the first update the system says %+v", sys)
 	}
@@ -52,7 +52,7 @@ func TestMaxUnreach(t *testing.T) {
 		s := w.serve("a.test", addr(1), server{})
 		cfg := plainSource("a.test")
 		cfg.MinPoll, cfg.MaxPoll, cfg.MaxUnreach = 3, 3, c.limit
-		w.start(sources(cfg))
+		w.start(with(cfg))
 		w.run(10 * time.Minute)
 		s.dead = true
 		asked, got := s.asked, 0
@@ -77,7 +77,7 @@ func TestMaxUnreach(t *testing.T) {
 func TestNTSSynchronises(t *testing.T) {
 	w := newWorld(t, 2, -5*time.Second)
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(20 * time.Minute)
 	st := w.source(0)
 	if st.Reach != 0o377 || st.Mark != '*' || s.kes != 1 {
@@ -99,27 +99,27 @@ func TestOneShot(t *testing.T) {
 	}{
 		{"plain", func(w *world) Config {
 			w.serve("a.test", addr(1), server{})
-			return sources(plainSource("a.test"))
+			return with(plainSource("a.test"))
 		}, 500 * time.Millisecond},
 		{"nts, maxsamples 1", func(w *world) Config {
 			w.serve("a.test", addr(1), server{nts: true, keyID: 1, keDelay: time.Second})
 			s := ntsSource("a.test")
 			s.MaxSamples = 1
-			return sources(s)
+			return with(s)
 		}, 2 * time.Second},
 		{"nts without", func(w *world) Config {
 			w.serve("a.test", addr(1), server{nts: true, keyID: 1, keDelay: time.Second})
-			return sources(ntsSource("a.test"))
+			return with(ntsSource("a.test"))
 		}, 2 * time.Second},
 		{"one of three dead", func(w *world) Config {
 			w.serve("a.test", addr(1), server{nts: true, keyID: 1})
 			w.serve("b.test", addr(2), server{nts: true, keyID: 1})
 			w.serve("c.test", addr(3), server{nts: true, keyID: 1, dead: true})
-			return sources(ntsSource("a.test"), ntsSource("b.test"), ntsSource("c.test"))
+			return with(ntsSource("a.test"), ntsSource("b.test"), ntsSource("c.test"))
 		}, 1500 * time.Millisecond},
 		{"an unknown name", func(w *world) Config {
 			w.serve("a.test", addr(1), server{})
-			return sources(plainSource("a.test"), plainSource("nowhere.test"))
+			return with(plainSource("a.test"), plainSource("nowhere.test"))
 		}, 1500 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestOneShotDoesNotTrustTheFastest(t *testing.T) {
 	w.serve("liar.test", addr(1), server{delay: time.Millisecond, offset: time.Hour})
 	w.serve("a.test", addr(2), server{delay: 200 * time.Millisecond})
 	w.serve("b.test", addr(3), server{delay: 300 * time.Millisecond})
-	cfg := sources(plainSource("liar.test"), plainSource("a.test"), plainSource("b.test"))
+	cfg := with(plainSource("liar.test"), plainSource("a.test"), plainSource("b.test"))
 	cfg.OneShot = true
 	w.start(cfg)
 	w.run(3 * time.Second)
@@ -167,7 +167,7 @@ func TestFalseticker(t *testing.T) {
 		}
 		w.serve(fmt.Sprintf("s%d.test", i), addr(i+1), s)
 	}
-	cfg := sources(plainSource("s0.test"), plainSource("s1.test"), plainSource("s2.test"), plainSource("s3.test"))
+	cfg := with(plainSource("s0.test"), plainSource("s1.test"), plainSource("s2.test"), plainSource("s3.test"))
 	w.start(cfg)
 	w.run(time.Hour)
 	if got := w.source(1); got.State != selection.StateFalseticker || got.Why == "" {
@@ -201,7 +201,7 @@ func TestNearestIsNoWitness(t *testing.T) {
 			cfg = append(cfg, plainSource(name))
 		}
 		cfg[0].Select.Trust = c.trusted
-		w.start(sources(cfg...))
+		w.start(with(cfg...))
 		w.run(10 * time.Minute)
 		sys := w.eng.System(w.now)
 		if got := sys.RootDelay/2 + sys.RootDispersion; got < c.want || got >= 2*c.want+time.Millisecond {
@@ -224,7 +224,7 @@ func TestLeapNeedsMajority(t *testing.T) {
 			w.serve(name, addr(i+1), s)
 			cfg = append(cfg, plainSource(name))
 		}
-		w.start(sources(cfg...))
+		w.start(with(cfg...))
 		w.run(10 * time.Minute)
 		want := event.LeapNone
 		if n >= 2 {
@@ -242,7 +242,7 @@ func TestDeadAddressIsReplaced(t *testing.T) {
 	w.serve("a.test", "2001:db8::2", server{dead: true})
 	w.serve("a.test", addr(1), server{dead: true})
 	w.serve("a.test", addr(2), server{})
-	w.start(sources(plainSource("a.test")))
+	w.start(with(plainSource("a.test")))
 	w.run(2 * time.Minute)
 	if st := w.source(0); st.Addr != netip.MustParseAddr(addr(2)) || st.Mark != '*' {
 		t.Errorf("after 2 min at %v mark %c, want the living one", st.Addr, st.Mark)
@@ -264,7 +264,7 @@ func TestKEFailureTriesTheNextAddress(t *testing.T) {
 	w.serve("a.test", "2001:db8::1", server{nts: true, keFails: nts.FailureNetwork, keWhy: "refused"})
 	w.serve("a.test", "2001:db8::2", server{nts: true, keFails: nts.FailureNetwork, keWhy: "refused"})
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(5 * time.Second)
 	if st := w.source(0); st.Mark != '*' || st.Addr != netip.MustParseAddr(addr(1)) {
 		t.Errorf("at %v mark %c, want %s", st.Addr, st.Mark, addr(1))
@@ -275,7 +275,7 @@ func TestAllKEAddressesFail(t *testing.T) {
 	w := newWorld(t, 26, 0)
 	a := w.serve("a.test", addr(1), server{nts: true, keyID: 1, keFails: nts.FailureNetwork, keWhy: "no route"})
 	b := w.serve("a.test", addr(2), server{nts: true, keyID: 1, keFails: nts.FailureNetwork, keWhy: "no route"})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(24 * time.Hour)
 	if a.kes+b.kes > 2*(96+12) || a.kes < 90 || b.kes < 90 {
 		t.Errorf("%d and %d key establishments in a day, want about 100 each", a.kes, b.kes)
@@ -294,7 +294,7 @@ func TestAllKEAddressesFail(t *testing.T) {
 
 func TestResolverFailure(t *testing.T) {
 	w := newWorld(t, 27, 0)
-	w.start(sources(plainSource("a.test")))
+	w.start(with(plainSource("a.test")))
 	w.run(10 * time.Minute)
 	if w.lookups < 9 || w.lookups > 16 {
 		t.Errorf("%d lookups in 10 min, want 9 to 16", w.lookups)
@@ -316,10 +316,10 @@ func TestResolverFailure(t *testing.T) {
 func TestSavedAddressWithoutResolver(t *testing.T) {
 	w := newWorld(t, 28, 0)
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(time.Minute)
 	w.names = map[string][]netip.Addr{}
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(time.Minute)
 	if st := w.source(0); st.Mark != '*' || len(w.kes) != 1 {
 		t.Errorf("mark %c, %d key establishments, want * 1", st.Mark, len(w.kes))
@@ -330,7 +330,7 @@ func TestDuplicatesAreRejectedBeforeKE(t *testing.T) {
 	w := newWorld(t, 29, 0)
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1})
 	w.names["b.test"] = w.names["a.test"]
-	w.start(sources(ntsSource("a.test"), ntsSource("b.test")))
+	w.start(with(ntsSource("a.test"), ntsSource("b.test")))
 	w.run(3 * time.Hour)
 	if len(w.kes) != 1 || w.count(event.NoticeDuplicate) != 1 {
 		t.Errorf("%d key establishments, notices %+v", len(w.kes), w.notices)
@@ -339,7 +339,7 @@ func TestDuplicatesAreRejectedBeforeKE(t *testing.T) {
 		t.Errorf("second source: %+v", st)
 	}
 	// When the first goes, the second takes the server over.
-	w.perform(w.eng.HandleConfig(w.now, sources(ntsSource("b.test")), nil))
+	w.perform(w.eng.HandleConfig(w.now, with(ntsSource("b.test")), nil))
 	w.run(time.Minute)
 	if st := w.source(0); st.Mark != '*' {
 		t.Errorf("mark %c (%s), want *", st.Mark, st.Why)
@@ -349,7 +349,7 @@ func TestDuplicatesAreRejectedBeforeKE(t *testing.T) {
 func TestNTSDisplacesPlain(t *testing.T) {
 	w := newWorld(t, 37, 0)
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	w.start(sources(plainSource(addr(1)), ntsSource("a.test")))
+	w.start(with(plainSource(addr(1)), ntsSource("a.test")))
 	w.run(time.Minute)
 	if st := w.source(1); st.Mark != '*' || !st.Auth.NTS || w.count(event.NoticeDuplicate) != 1 {
 		t.Errorf("mark %c, notices %+v", st.Mark, w.notices)
@@ -362,7 +362,7 @@ func TestNTSDisplacesPlain(t *testing.T) {
 	w.serve("ke.test", addr(2), server{nts: true, keyID: 1, ntpAddr: netip.MustParseAddrPort("192.0.2.1:123")})
 	w.servers[netip.MustParseAddr(addr(1))] = s
 	s.nts = true
-	w.start(sources(plainSource(addr(1)), ntsSource("ke.test")))
+	w.start(with(plainSource(addr(1)), ntsSource("ke.test")))
 	w.run(time.Minute)
 	if st := w.source(1); st.Mark != '*' {
 		t.Errorf("mark %c, notices %+v", st.Mark, w.notices)
@@ -376,7 +376,7 @@ func TestPool(t *testing.T) {
 	}
 	p := plainSource("pool.test")
 	p.Kind, p.MaxSources = upstream.Pool, 4
-	w.start(sources(p))
+	w.start(with(p))
 	w.run(5 * time.Minute)
 	snap := w.eng.Snapshot(w.now)
 	if len(snap.Sources) != 4 {
@@ -394,12 +394,12 @@ func TestReloadKeepsAssociations(t *testing.T) {
 	a := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
 	w.serve("b.test", addr(2), server{nts: true, keyID: 1})
 	w.serve("c.test", addr(3), server{})
-	w.start(sources(ntsSource("a.test"), ntsSource("b.test")))
+	w.start(with(ntsSource("a.test"), ntsSource("b.test")))
 	w.run(10 * time.Minute)
 	before := w.source(0)
 	changed := ntsSource("a.test")
 	changed.MaxPoll, changed.Select.Prefer = 7, true
-	w.perform(w.eng.HandleConfig(w.now, sources(plainSource("c.test"), changed), nil))
+	w.perform(w.eng.HandleConfig(w.now, with(plainSource("c.test"), changed), nil))
 	w.run(2 * time.Hour)
 	snap := w.eng.Snapshot(w.now)
 	if len(snap.Sources) != 2 || snap.Sources[0].Name != "c.test" || snap.Sources[1].ID != before.ID {
@@ -413,14 +413,14 @@ func TestReloadKeepsAssociations(t *testing.T) {
 	}
 	// Other trust is another source: its keys are not used again.
 	changed.TrustedCerts = []string{"/etc/ca.pem"}
-	w.perform(w.eng.HandleConfig(w.now, sources(changed), nil))
+	w.perform(w.eng.HandleConfig(w.now, with(changed), nil))
 	w.run(time.Minute)
 	if a.kes != 2 {
 		t.Errorf("%d key establishments, want 2", a.kes)
 	}
 	// Another poll range, or a name given twice, is not.
 	changed.MinSamples = 8
-	w.perform(w.eng.HandleConfig(w.now, sources(changed), nil))
+	w.perform(w.eng.HandleConfig(w.now, with(changed), nil))
 	w.run(time.Minute)
 	if a.kes != 2 {
 		t.Errorf("%d key establishments, want 2", a.kes)
@@ -433,7 +433,7 @@ func TestCommands(t *testing.T) {
 	b := w.serve("b.test", addr(2), server{})
 	off := plainSource("b.test")
 	off.Offline = true
-	w.start(sources(ntsSource("a.test"), off))
+	w.start(with(ntsSource("a.test"), off))
 	do := func(cmd event.Command) {
 		t.Helper()
 		out, err := w.eng.HandleCommand(w.now, cmd, nil)
@@ -485,7 +485,7 @@ func TestCommands(t *testing.T) {
 func TestSystemTellsTheTruth(t *testing.T) {
 	w := newWorld(t, 33, 0)
 	s := w.serve("a.test", addr(1), server{})
-	w.start(sources(plainSource("a.test")))
+	w.start(with(plainSource("a.test")))
 	w.run(time.Hour)
 	first := w.eng.System(w.now)
 	if first.Stratum != 3 || first.RootDelay < 20*time.Millisecond {
@@ -508,7 +508,7 @@ func TestSystemTellsTheTruth(t *testing.T) {
 func TestUnsynchronisedServerIsNotFollowed(t *testing.T) {
 	w := newWorld(t, 34, 0)
 	w.serve("a.test", addr(1), server{offset: time.Hour, change: func(h *wire.Header) { h.Leap = wire.LeapUnknown }})
-	w.start(sources(plainSource("a.test")))
+	w.start(with(plainSource("a.test")))
 	w.run(time.Hour)
 	if st := w.source(0); st.Reach != 0 || w.steps != 0 || st.Why != "server not synchronised" {
 		t.Errorf("reach %o, %d steps, why %q", st.Reach, w.steps, st.Why)
@@ -518,7 +518,7 @@ func TestUnsynchronisedServerIsNotFollowed(t *testing.T) {
 func TestSnapshotHoldsNoSecretAndNoMemory(t *testing.T) {
 	w := newWorld(t, 35, 0)
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(10 * time.Minute)
 	snap := w.eng.Snapshot(w.now)
 	text := fmt.Sprintf("%+v", snap)
@@ -542,7 +542,7 @@ func TestEngineIsDeterministic(t *testing.T) {
 		for i := range 4 {
 			w.serve(fmt.Sprintf("s%d.test", i), addr(i+1), server{nts: i%2 == 0, keyID: 1, loss: 0.1})
 		}
-		w.start(sources(ntsSource("s0.test"), plainSource("s1.test"), ntsSource("s2.test"), plainSource("s3.test")))
+		w.start(with(ntsSource("s0.test"), plainSource("s1.test"), ntsSource("s2.test"), plainSource("s3.test")))
 		w.run(3 * time.Hour)
 		return fmt.Sprintf("%+v %+v", w.now, w.eng.Snapshot(w.now))
 	}

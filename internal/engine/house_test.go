@@ -253,7 +253,7 @@ func orphanage(addrs ...string) Config {
 	for _, a := range addrs {
 		s = append(s, upstream.Source{Name: a, IBurst: true, MinPoll: 4, MaxPoll: 6})
 	}
-	cfg := sources(s...)
+	cfg := with(s...)
 	cfg.Local = local.Config{
 		Enabled: true, Stratum: 10, Orphan: true, WaitSynced: 10 * time.Minute,
 		WaitUnsynced: 300 * time.Second,
@@ -389,7 +389,7 @@ func TestLocal(t *testing.T) {
 	} {
 		w := newWorld(t, 63, 0)
 		s := w.serve("a.test", addr(1), server{})
-		cfg := sources(plainSource("a.test"))
+		cfg := with(plainSource("a.test"))
 		cfg.Local = c.l
 		s.dead = true
 		w.start(cfg)

@@ -71,7 +71,7 @@ func TestSymmetricKeysAreAuthenticated(t *testing.T) {
 		w.serve(name, addr(i+1), srv)
 		all = append(all, src)
 	}
-	cfg := sources(all...)
+	cfg := with(all...)
 	cfg.Selection.AuthMode = selection.AuthMix
 	w.start(cfg)
 	w.run(5 * time.Minute)
@@ -91,13 +91,13 @@ func TestReloadedKey(t *testing.T) {
 	srv := w.serve("k.test", addr(1), server{key: symmetricKey()})
 	src := plainSource("k.test")
 	src.Key = symmetricKey()
-	cfg := sources(src)
+	cfg := with(src)
 	w.start(cfg)
 	w.run(time.Minute)
 	id := w.source(0).ID
 	same := src
 	same.Key = symmetricKey()
-	w.perform(w.eng.HandleConfig(w.now, sources(same), nil))
+	w.perform(w.eng.HandleConfig(w.now, with(same), nil))
 	w.run(time.Second)
 	if got := w.source(0).ID; got != id {
 		t.Errorf("the association was made anew: %d, before %d", got, id)
@@ -105,7 +105,7 @@ func TestReloadedKey(t *testing.T) {
 	other := symmetricKey()
 	other.Value = []byte("fedcba9876543210")
 	srv.key, same.Key = other, other
-	w.perform(w.eng.HandleConfig(w.now, sources(same), nil))
+	w.perform(w.eng.HandleConfig(w.now, with(same), nil))
 	w.run(time.Minute)
 	if got := w.source(0); got.Reach == 0 || got.ID == id {
 		t.Errorf("under the new key: got %+v", got)
@@ -118,7 +118,7 @@ func TestPeersGoFirst(t *testing.T) {
 	w := newWorld(t, 37, 0)
 	w.serve("a.test", addr(1), server{})
 	peer := upstream.Source{Kind: upstream.Peer, Name: addr(2), LocalPort: 123, MinPoll: 6, MaxPoll: 6}
-	w.eng = New(sources(plainSource("a.test"), peer), w, w.now)
+	w.eng = New(with(plainSource("a.test"), peer), w, w.now)
 	w.perform(w.eng.HandleStart(w.now, nil, nil, nil))
 	w.run(time.Minute)
 	w.now.Mono = max(w.source(0).LastRx, w.now.Mono).Add(time.Hour) // both are due
@@ -147,7 +147,7 @@ func TestPeersGoFirst(t *testing.T) {
 func TestPeerTellsTheClock(t *testing.T) {
 	w := newWorld(t, 38, 0)
 	w.serve("a.test", addr(1), server{})
-	w.start(sources(plainSource("a.test")))
+	w.start(with(plainSource("a.test")))
 	h := w.eng.self(w.now)
 	if h.Leap != wire.LeapUnknown || h.Stratum != 0 || h.ReferenceID != (wire.ReferenceID{}) {
 		t.Errorf("before there is a time: got %+v", h)

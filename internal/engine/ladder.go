@@ -10,6 +10,7 @@ import (
 	"ntsd/internal/names"
 	"ntsd/internal/nts"
 	"ntsd/internal/selection"
+	"ntsd/internal/sources"
 	"ntsd/internal/upstream"
 )
 
@@ -17,8 +18,8 @@ import (
 // reserve of the bootstrap: a server that was configured by name, whose
 // certificate proves that name. Never one learnt from DHCP, of a pool, or
 // without a check of the name.
-func (s *source) voter() bool {
-	return s.cfg.NTS && !s.cfg.NoVal && s.cfg.Kind == upstream.Server && s.cfg.Operator != "" && !s.cfg.Select.NoSelect
+func voter(s *sources.Source) bool {
+	return s.Cfg.NTS && !s.Cfg.NoVal && s.Cfg.Kind == upstream.Server && s.Cfg.Operator != "" && !s.Cfg.Select.NoSelect
 }
 
 // ladderConfig is the configuration in the ladder's terms. A one-shot query
@@ -28,9 +29,9 @@ func (e *Engine) ladderConfig() bootstrap.Config {
 		Mode: e.cfg.Bootstrap.Mode, Agree: e.cfg.Bootstrap.Agree, Deadline: e.cfg.Bootstrap.Deadline,
 		Floor: e.cfg.Floor, FloorFrom: e.cfg.FloorFrom,
 	}
-	for _, s := range e.sources {
-		if s.voter() && !e.cfg.OneShot {
-			c.Operators = append(c.Operators, s.cfg.Operator)
+	for _, s := range e.sources.All {
+		if voter(s) && !e.cfg.OneShot {
+			c.Operators = append(c.Operators, s.Cfg.Operator)
 		}
 	}
 	return c
@@ -46,7 +47,7 @@ func (e *Engine) believed(now clock.Reading) clock.Wall {
 func (e *Engine) Recall(b event.Boot, reserve []nts.Session) {
 	e.flash = bootstrap.NewFlash(&b)
 	e.reserve = bootstrap.NewReserve(reserve)
-	e.found = names.NewHosts(b.Hosts)
+	e.sources.Found = names.NewHosts(b.Hosts)
 }
 
 // startLadder looks which cookies of the reserve are needed, and sets a clock
@@ -59,21 +60,21 @@ func (e *Engine) startLadder(now clock.Reading, out []event.Action) (clock.Readi
 	}
 	want := func(r *nts.Session) bool {
 		s := e.reserved(r)
-		return e.ladder.Climbing() && s != nil && !s.offline && !e.memory.Has(s.keys(), r.KEAddr) && !r.NotAfter.Before(e.ladder.Floor())
+		return e.ladder.Climbing() && s != nil && !s.Offline && !e.sources.Memory.Has(s.Keys(), r.KEAddr) && !r.NotAfter.Before(e.ladder.Floor())
 	}
 	e.reserve.Start(now, want)
-	for _, s := range e.sources {
-		if e.reserve.Holds(s.cfg.Name) {
-			e.want(s) // meanwhile: it may have moved
+	for _, s := range e.sources.All {
+		if e.reserve.Holds(s.Cfg.Name) {
+			e.sources.Want(s) // meanwhile: it may have moved
 		}
 	}
 	return now, out
 }
 
 // reserved returns the source that a session of the reserve belongs to.
-func (e *Engine) reserved(r *nts.Session) *source {
-	for _, s := range e.sources {
-		if s.voter() && s.cfg.Name == r.KEName && s.cfg.NTSPort == r.KEPort && slices.Contains(s.cfg.AEADs, r.AEAD) {
+func (e *Engine) reserved(r *nts.Session) *sources.Source {
+	for _, s := range e.sources.All {
+		if voter(s) && s.Cfg.Name == r.KEName && s.Cfg.NTSPort == r.KEPort && slices.Contains(s.Cfg.AEADs, r.AEAD) {
 			return s
 		}
 	}
@@ -90,7 +91,7 @@ func (e *Engine) takeReserve(now clock.Reading, out []event.Action) []event.Acti
 	for i := range wanted {
 		probe := event.Send{To: wanted[i].NTPAddr}
 		if s := e.reserved(&wanted[i]); s != nil {
-			probe.Interface = s.cfg.Interface
+			probe.Interface = s.Cfg.Interface
 		}
 		take.Probes = append(take.Probes, probe)
 	}
@@ -109,15 +110,13 @@ func (e *Engine) HandleReserveTaken(now clock.Reading, ev event.ReserveTaken, ou
 		if s == nil || !e.ladder.Climbing() {
 			continue
 		}
-		e.ladder.NoteReserve(now, s.cfg.Name, &r, "")
-		if m := s.member(r.KEAddr); m != nil {
-			m.assoc.TakeOver(now, r)
+		e.ladder.NoteReserve(now, s.Cfg.Name, &r, "")
+		if m := s.Member(r.KEAddr); m != nil {
+			m.Assoc.TakeOver(now, r)
 			continue
 		}
-		e.memory.Park(r)
-		if s.addrs.Find(r.KEAddr) == nil && names.OfFamily(r.KEAddr, s.cfg.Family) {
-			s.addrs = append(s.addrs, names.Address{Addr: r.KEAddr})
-		}
+		e.sources.Memory.Park(r)
+		s.Offer(r.KEAddr)
 	}
 	e.selector.dirty = true
 	return e.finish(now, n, out)
@@ -137,9 +136,9 @@ func (e *Engine) admit() {
 		j = l.Judge(e.votes())
 	}
 	for i, m := range x.members {
-		in := !m.assoc.Certified() || m.assoc.Strict()
+		in := !m.Assoc.Certified() || m.Assoc.Strict()
 		if l.Climbing() {
-			in = !j.Agreed && e.mayFollow(i) || j.Agreed && j.In[i] && (j.Confirmed && m.assoc.Strict() || !j.Confirmed && l.Phase() == bootstrap.PhaseSearching)
+			in = !j.Agreed && e.mayFollow(i) || j.Agreed && j.In[i] && (j.Confirmed && m.Assoc.Strict() || !j.Confirmed && l.Phase() == bootstrap.PhaseSearching)
 		}
 		if !in { // and nobody waits for it
 			x.candidates[i].Ready, x.candidates[i].Reachable = false, false
@@ -176,12 +175,11 @@ func (e *Engine) votes() []bootstrap.Vote {
 	votes := make([]bootstrap.Vote, len(x.candidates))
 	limit := e.cfg.Selection.MaxDistance
 	for i := range x.candidates {
-		c, a := &x.candidates[i], x.members[i].assoc
-		s, _ := e.find(a.ID())
+		c, s, a := &x.candidates[i], x.members[i].Source, x.members[i].Assoc
 		votes[i] = bootstrap.Vote{
-			Operator: s.cfg.Operator, Strict: a.Strict(),
+			Operator: s.Cfg.Operator, Strict: a.Strict(),
 			Lo: c.Offset - clock.Offset(c.Distance), Hi: c.Offset + clock.Offset(c.Distance),
-			Mute: !s.voter() || !c.Ready || !c.Synchronised || !c.Online || c.Distance > limit,
+			Mute: !voter(s) || !c.Ready || !c.Synchronised || !c.Online || c.Distance > limit,
 		}
 		votes[i].NotBefore, _ = a.Validity()
 	}
@@ -208,11 +206,9 @@ func (e *Engine) confirm(now clock.Reading) {
 	if !e.proved() {
 		return
 	}
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			if m.assoc.OnTrial() {
-				m.assoc.Rekey(now)
-			}
+	for m := range e.sources.Members() {
+		if m.Assoc.OnTrial() {
+			m.Assoc.Rekey(now)
 		}
 	}
 }
@@ -225,46 +221,46 @@ func (e *Engine) proved() bool {
 // keysDone draws the ladder's conclusions from a key establishment. Keys on
 // trial that came too late are established again; a certificate that is not
 // good at the time found ends the trust in its server.
-func (e *Engine) keysDone(now clock.Reading, s *source, m *member, ev event.KEDone, out []event.Action) []event.Action {
-	e.ladder.NoteKeys(now, s.cfg.Name, ev)
+func (e *Engine) keysDone(now clock.Reading, m *sources.Member, ev event.KEDone, out []event.Action) []event.Action {
+	e.ladder.NoteKeys(now, m.Source.Cfg.Name, ev)
 	switch {
-	case !e.proved() || !m.assoc.OnTrial():
+	case !e.proved() || !m.Assoc.OnTrial():
 		return out
 	case ev.Failure == nts.FailureNone:
-		m.assoc.Rekey(now)
+		m.Assoc.Rekey(now)
 		return out
 	case ev.Failure != nts.FailureCertificate:
 		return out
 	}
-	out = m.assoc.Revoke(out)
-	n := e.notice(event.NoticeRevoked, m)
+	out = m.Assoc.Revoke(out)
+	n := notice(event.NoticeRevoked, m)
 	n.Text = ev.Reason
 	out = append(out, n)
-	e.ladder.Note(now.Mono, bootstrap.Entry{Rung: bootstrap.RungTrust, Source: s.cfg.Name, Text: "revoked: " + ev.Reason})
+	e.ladder.Note(now.Mono, bootstrap.Entry{Rung: bootstrap.RungTrust, Source: m.Source.Cfg.Name, Text: "revoked: " + ev.Reason})
 	e.evaluate(now)
 	if !e.ladder.HandleRevoked(e.votes()) || !e.sync.on {
 		return out
 	}
 	e.sync.on, e.sync.since = false, now.Mono
 	out = e.clock.HandleUnsynchronised(now, out)
-	return append(out, event.Notice{Kind: event.NoticeUnsynchronised, Text: "trust in " + s.cfg.Name + " was revoked"})
+	return append(out, event.Notice{Kind: event.NoticeUnsynchronised, Text: "trust in " + m.Source.Cfg.Name + " was revoked"})
 }
 
 // noteKE remembers how the certificates of a key establishment are judged.
 func (e *Engine) noteKE(now clock.Reading, a event.StartKE) {
-	if s, _ := e.find(a.Source); s != nil {
-		e.ladder.NoteKE(now, s.cfg.Name, a)
+	if m := e.sources.Find(a.Source); m != nil {
+		e.ladder.NoteKE(now, m.Source.Cfg.Name, a)
 	}
 }
 
 // noteReply remembers what became of a reply that could place the clock.
-func (e *Engine) noteReply(now clock.Reading, s *source, m *member, v assoc.Verdict) {
-	if !e.ladder.Climbing() || !s.voter() {
+func (e *Engine) noteReply(now clock.Reading, m *sources.Member, v assoc.Verdict) {
+	if !e.ladder.Climbing() || !voter(m.Source) {
 		return
 	}
 	var says clock.Wall
-	if last := m.assoc.Last(); last.Valid && v != assoc.VerdictNAK {
+	if last := m.Assoc.Last(); last.Valid && v != assoc.VerdictNAK {
 		says = last.Header.Transmit.Wall(e.ladder.Floor())
 	}
-	e.ladder.NoteReply(now, s.cfg.Name, says, v.String(), v == assoc.VerdictAccepted)
+	e.ladder.NoteReply(now, m.Source.Cfg.Name, says, v.String(), v == assoc.VerdictAccepted)
 }

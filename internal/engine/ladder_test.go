@@ -26,7 +26,7 @@ func climbers(t *testing.T, seed uint64) (*world, []*server, Config) {
 		servers = append(servers, w.serve(name, addr(i+1), server{nts: true, keyID: 1}))
 		all = append(all, ladderSource(name))
 	}
-	cfg := sources(all...)
+	cfg := with(all...)
 	cfg.Floor = epoch.Add(-100 * 24 * time.Hour)
 	cfg.Bootstrap.Mode = bootstrap.ModeLadder
 	return w, servers, cfg

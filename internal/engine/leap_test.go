@@ -55,7 +55,7 @@ func TestLeapFromList(t *testing.T) {
 	} {
 		w := newWorld(t, 61, 0)
 		w.serve("a.test", addr(1), server{change: func(h *wire.Header) { h.Leap = c.says }})
-		cfg := sources(plainSource("a.test"))
+		cfg := with(plainSource("a.test"))
 		cfg.Leaps = c.list
 		w.start(cfg)
 		w.run(10 * time.Minute)
@@ -87,7 +87,7 @@ func TestLeapOnAnotherDay(t *testing.T) {
 		w := newWorld(t, 63, 0)
 		w.now.Mono = w.now.Mono.Add(c.day * 24 * time.Hour)
 		w.now.Wall = w.now.Wall.Add(c.day * 24 * time.Hour)
-		cfg := sources()
+		cfg := with()
 		for i := range 3 {
 			name := fmt.Sprintf("s%d.test", i)
 			w.serve(name, addr(i+1), server{change: func(h *wire.Header) { h.Leap = wire.LeapInsert }})
@@ -108,7 +108,7 @@ func TestPrecision(t *testing.T) {
 	for i, precision := range []time.Duration{0, 4 * time.Millisecond} {
 		w := newWorld(t, 62, 0)
 		w.serve("a.test", addr(1), server{})
-		cfg := sources(plainSource("a.test"))
+		cfg := with(plainSource("a.test"))
 		cfg.Precision = precision
 		w.start(cfg)
 		w.run(10 * time.Minute)

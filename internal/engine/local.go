@@ -11,6 +11,7 @@ import (
 	"ntsd/internal/local"
 	"ntsd/internal/selection"
 	"ntsd/internal/snapshot"
+	"ntsd/internal/sources"
 	"ntsd/internal/upstream"
 )
 
@@ -51,11 +52,11 @@ func (e *Engine) isLocal(now clock.Reading) bool {
 
 // followOrphan notes an update by an orphan while the ladder still searches for
 // authenticated time.
-func (e *Engine) followOrphan(now clock.Reading, m *member) {
+func (e *Engine) followOrphan(now clock.Reading, m *sources.Member) {
 	if e.house.guest == 0 {
 		e.house.since = now.Mono
 	}
-	e.house.guest = m.assoc.ID()
+	e.house.guest = m.Assoc.ID()
 	e.house.Update(now.Mono)
 }
 
@@ -75,9 +76,8 @@ func (e *Engine) keepHouse(now clock.Reading) {
 // the ladder still searches.
 func (e *Engine) mayFollow(i int) bool {
 	l, x := &e.cfg.Local, &e.selector
-	s, _ := e.find(x.members[i].assoc.ID())
 	return l.Enabled && l.Orphan && !e.cfg.OneShot && e.ladder.Phase() == bootstrap.PhaseSearching &&
-		s.cfg.Kind == upstream.Server && x.candidates[i].Stratum >= l.Stratum
+		x.members[i].Source.Cfg.Kind == upstream.Server && x.candidates[i].Stratum >= l.Stratum
 }
 
 // houseSystem is what a server says of a clock that is its own reference, whose
@@ -85,12 +85,12 @@ func (e *Engine) mayFollow(i int) bool {
 // synchronised.
 func (e *Engine) houseSystem(now clock.Reading) snapshot.System {
 	s := snapshot.System{Local: true, Stratum: e.cfg.Local.Stratum, ReferenceID: local.ReferenceID(), ReferenceTime: now.Wall.Add(-local.Refresh)}
-	_, m := e.find(e.house.guest)
+	m := e.sources.Find(e.house.guest)
 	if e.isLocal(now) || m == nil {
 		return s
 	}
 	return snapshot.System{
-		Orphan: true, Stratum: s.Stratum + 1, ReferenceID: assoc.ReferenceID(m.assoc.Addr()),
+		Orphan: true, Stratum: s.Stratum + 1, ReferenceID: assoc.ReferenceID(m.Assoc.Addr()),
 		ReferenceTime: e.clock.Stats().ReferenceTime, RootDelay: e.clock.RootDelay(), RootDispersion: e.clock.RootDispersion(now),
 	}
 }

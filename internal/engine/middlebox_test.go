@@ -15,7 +15,7 @@ func TestClosedPathChangesTheFamily(t *testing.T) {
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1, longest: 100})
 	w.serve("a.test", addr(2), server{nts: true, keyID: 1, longest: 100})
 	six := w.serve("a.test", "2001:db8::1", server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(time.Hour)
 	if s := w.source(0); !s.Addr.Is6() || s.Reach != 0xff || six.kes != 1 {
 		t.Errorf("%v, reach %o, %d key establishments", s.Addr, s.Reach, six.kes)
@@ -32,7 +32,7 @@ func TestClosedPathIsTold(t *testing.T) {
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1, longest: 100})
 	cfg := ntsSource("a.test")
 	cfg.MaxPoll = 6
-	w.start(sources(cfg))
+	w.start(with(cfg))
 	w.run(3 * time.Hour)
 	if got := w.source(0); got.Why != "requests longer than 48 bytes get no reply" || !got.Auth.Path.Closed || got.Reach != 0 {
 		t.Errorf("%q, %+v, reach %o", got.Why, got.Auth.Path, got.Reach)
@@ -56,7 +56,7 @@ func TestTrialGoesOnWithTheNextAddress(t *testing.T) {
 	}
 	cfg := ntsSource("a.test")
 	cfg.MaxPoll = 6
-	w.start(sources(cfg))
+	w.start(with(cfg))
 	w.run(3 * time.Hour)
 	if n := w.count(event.NoticePathShort); n == 0 {
 		t.Error("nobody was told")

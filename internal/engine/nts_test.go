@@ -16,7 +16,7 @@ import (
 func TestServerLosesItsKeys(t *testing.T) {
 	w := newWorld(t, 3, 0)
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(30 * time.Minute)
 	s.keyID = 2
 	w.run(6 * time.Hour)
@@ -53,7 +53,7 @@ func TestNAKGapIsTwoPollsAtMost(t *testing.T) {
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
 	cfg := ntsSource("a.test")
 	cfg.MaxPoll = 6
-	w.start(sources(cfg))
+	w.start(with(cfg))
 	w.run(10 * time.Minute)
 	s.keyID = 2
 	if got, want := w.gap(20*time.Minute, time.Second), 2*65*time.Second+2*time.Second; got > want {
@@ -64,7 +64,7 @@ func TestNAKGapIsTwoPollsAtMost(t *testing.T) {
 func TestLostRepliesCostOneKE(t *testing.T) {
 	w := newWorld(t, 5, 0)
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(10 * time.Minute)
 	s.dead = true
 	asked := s.asked
@@ -89,7 +89,7 @@ func TestKEWithoutRepliesBacksOff(t *testing.T) {
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1, dead: true})
 	cfg := ntsSource("a.test")
 	cfg.MinPoll, cfg.MaxPoll = 3, 3
-	w.start(sources(cfg))
+	w.start(with(cfg))
 	w.run(14 * 24 * time.Hour)
 	// 10 s * 1.5^n: the sum reaches 14 days after some 30 attempts.
 	if s.kes < 20 || s.kes > 36 {
@@ -101,7 +101,7 @@ func TestRestartWithoutKE(t *testing.T) {
 	w := newWorld(t, 7, 0)
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
 	w.serve("b.test", addr(2), server{nts: true, keyID: 1})
-	cfg := sources(ntsSource("a.test"), ntsSource("b.test"))
+	cfg := with(ntsSource("a.test"), ntsSource("b.test"))
 	w.start(cfg)
 	w.run(10 * time.Minute)
 	for range 5 {
@@ -132,13 +132,13 @@ func TestRestoredSessionOfOthersIsNotUsed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 8, 0)
 			w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-			w.start(sources(ntsSource("a.test")))
+			w.start(with(ntsSource("a.test")))
 			w.run(time.Minute)
 			for k, s := range w.saved {
 				change(&s)
 				w.saved[k] = s
 			}
-			w.start(sources(ntsSource("a.test")))
+			w.start(with(ntsSource("a.test")))
 			w.run(time.Minute)
 			if len(w.kes) != 2 {
 				t.Errorf("%d key establishments, want 2", len(w.kes))
@@ -156,7 +156,7 @@ func TestCookiesAreNeverSentTwice(t *testing.T) {
 		a := w.serve("a.test", addr(1), server{nts: true, keyID: 1, loss: 0.3})
 		w.serve("a.test", addr(2), server{nts: true, keyID: 1, loss: 0.1})
 		b := w.serve("b.test", addr(3), server{nts: true, keyID: 1})
-		cfg := sources(ntsSource("a.test"), ntsSource("b.test"))
+		cfg := with(ntsSource("a.test"), ntsSource("b.test"))
 		w.start(cfg)
 		for range 40 {
 			w.run(time.Duration(w.rng.Int64N(int64(10 * time.Minute))))
@@ -188,7 +188,7 @@ func TestCookiesAreNeverSentTwice(t *testing.T) {
 func TestAlternateKeysWithoutSecondKE(t *testing.T) {
 	w := newWorld(t, 9, 0)
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1, alt: true})
-	w.start(sources(ntsSource("a.test")))
+	w.start(with(ntsSource("a.test")))
 	w.run(10 * time.Minute)
 	st := w.source(0)
 	if s.kes != 1 || st.Auth.NAKs != 1 || st.Mark != '*' {
@@ -210,7 +210,7 @@ func TestKEBackoffSchedule(t *testing.T) {
 		t.Run(c.class.String(), func(t *testing.T) {
 			w := newWorld(t, 10, 0)
 			w.serve("a.test", addr(1), server{nts: true, keFails: c.class, keWhy: "because"})
-			w.start(sources(ntsSource("a.test")))
+			w.start(with(ntsSource("a.test")))
 			w.run(100 * 24 * time.Hour)
 			want := 10 * time.Second
 			for i := 1; i < min(40, len(w.kesAt)); i++ {
@@ -233,7 +233,7 @@ func TestKEBackoffSchedule(t *testing.T) {
 func TestKEBackoffSurvivesRestart(t *testing.T) {
 	w := newWorld(t, 11, 0)
 	s := w.serve("a.test", addr(1), server{nts: true, keFails: nts.FailureServer, keWhy: "no"})
-	cfg := sources(ntsSource("a.test"))
+	cfg := with(ntsSource("a.test"))
 	for range 200 { // crashes every 2 s
 		w.start(cfg)
 		w.run(2 * time.Second)
@@ -257,7 +257,7 @@ func TestStepEndsOnlyCertificateBackoff(t *testing.T) {
 	cert := w.serve("cert.test", addr(1), server{nts: true, keyID: 1, keFails: nts.FailureCertificate, keWhy: "not yet valid"})
 	tls := w.serve("tls.test", addr(2), server{nts: true, keyID: 1, keFails: nts.FailureTLS, keWhy: "no TLS 1.3"})
 	plain := w.serve("plain.test", addr(3), server{dead: true})
-	w.start(sources(ntsSource("cert.test"), ntsSource("tls.test"), plainSource("plain.test")))
+	w.start(with(ntsSource("cert.test"), ntsSource("tls.test"), plainSource("plain.test")))
 	w.eng.cfg.Selection.AuthMode = 3 // no difference: the plain one may step
 	w.run(15 * time.Minute)
 	plain.dead, cert.keFails, tls.keFails = false, nts.FailureNone, nts.FailureNone
@@ -275,7 +275,7 @@ func TestKENegotiatesAnotherServer(t *testing.T) {
 	w := newWorld(t, 13, 0)
 	ke := w.serve("ke.test", addr(1), server{nts: true, keyID: 1, ntpAddr: netip.MustParseAddrPort("192.0.2.7:123")})
 	ntp := w.serve("ntp.test", addr(7), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("ke.test")))
+	w.start(with(ntsSource("ke.test")))
 	w.run(5 * time.Minute)
 	if st := w.source(0); ke.asked != 0 || ntp.asked == 0 || st.Addr != netip.MustParseAddr(addr(7)) || st.Auth.KEAddr != netip.MustParseAddr(addr(1)) {
 		t.Errorf("asked %d and %d, state %+v", ke.asked, ntp.asked, st)
@@ -287,14 +287,14 @@ func TestKENegotiatesAName(t *testing.T) {
 	w.serve("ke.test", "2001:db8::1", server{nts: true, keyID: 1, ntpHost: "ntp.test"})
 	v4 := w.serve("ntp.test", addr(7), server{nts: true, keyID: 1})
 	v6 := w.serve("ntp.test", "2001:db8::7", server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("ke.test")))
+	w.start(with(ntsSource("ke.test")))
 	w.run(5 * time.Minute)
 	if v4.asked != 0 || v6.asked == 0 || w.source(0).Mark != '*' {
 		t.Errorf("asked %d and %d, want none and some", v4.asked, v6.asked)
 	}
 	// The resolved address is part of the saved session.
 	n, l := len(w.kes), w.lookups
-	w.start(sources(ntsSource("ke.test")))
+	w.start(with(ntsSource("ke.test")))
 	w.run(5 * time.Minute)
 	if len(w.kes) != n || w.lookups != l+1 {
 		t.Errorf("%d more key establishments, %d lookups; want 0, 1", len(w.kes)-n, w.lookups-l)
@@ -307,7 +307,7 @@ func TestTwoNamesForOneNTPServer(t *testing.T) {
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1, ntpAddr: to})
 	w.serve("b.test", addr(2), server{nts: true, keyID: 1, ntpAddr: to})
 	w.serve("ntp.test", addr(7), server{nts: true, keyID: 1})
-	w.start(sources(ntsSource("a.test"), ntsSource("b.test")))
+	w.start(with(ntsSource("a.test"), ntsSource("b.test")))
 	w.run(20 * time.Minute)
 	if n := w.count(event.NoticeDuplicate); n != 1 {
 		t.Errorf("%d notices of a duplicate, want 1", n)
@@ -320,7 +320,7 @@ func TestTwoNamesForOneNTPServer(t *testing.T) {
 func TestCertificateTimes(t *testing.T) {
 	w := newWorld(t, 16, -time.Hour)
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1})
-	cfg := sources(ntsSource("a.test"))
+	cfg := with(ntsSource("a.test"))
 	w.start(cfg)
 	w.run(time.Second)
 	if v := w.kes[0].Verify; v.Tentative || v.At.Sub(epoch.Add(-time.Hour)).Abs() > time.Second {
@@ -349,7 +349,7 @@ func TestLongPacketsAreDropped(t *testing.T) {
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1, longest: 200})
 	cfg := ntsSource("a.test")
 	cfg.MaxPoll = 6
-	w.start(sources(cfg))
+	w.start(with(cfg))
 	w.run(time.Hour)
 	for range 16 {
 		s.dead = true
@@ -375,7 +375,7 @@ func TestKeysAreRefreshed(t *testing.T) {
 	s := w.serve("a.test", addr(1), server{nts: true, keyID: 1})
 	cfg := ntsSource("a.test")
 	cfg.MinPoll, cfg.MaxPoll = 12, 12
-	w.start(sources(cfg))
+	w.start(with(cfg))
 	w.run(60 * 24 * time.Hour)
 	if s.kes != 3 {
 		t.Errorf("%d key establishments in 60 days, want 3", s.kes)

@@ -8,6 +8,7 @@ import (
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/nts"
+	"ntsd/internal/sources"
 )
 
 // driftWorth is a drift that is known too badly to be kept.
@@ -19,14 +20,14 @@ func (e *Engine) trusted() bool {
 	if !e.sync.on || e.cfg.OneShot {
 		return false
 	}
-	return e.sync.strict || !slices.ContainsFunc(e.sources, func(s *source) bool { return s.cfg.NTS })
+	return e.sync.strict || !slices.ContainsFunc(e.sources.All, func(s *sources.Source) bool { return s.Cfg.NTS })
 }
 
 // vouched reports whether a server with strict keys is among those that agree;
 // a near plain one may be followed all the same.
 func (e *Engine) vouched() bool {
 	for i, m := range e.selector.members {
-		if e.selector.result.States[i].Agrees() && m.assoc.Authenticated() && m.assoc.Strict() {
+		if e.selector.result.States[i].Agrees() && m.Assoc.Authenticated() && m.Assoc.Strict() {
 			return true
 		}
 	}
@@ -71,7 +72,7 @@ func (e *Engine) bootState(now clock.Reading) event.Boot {
 	b := event.Boot{
 		Time: e.believed(now), TimeError: e.clock.RootDelay()/2 + e.clock.RootDispersion(now) - e.clock.Correction(now).Abs(),
 		Rate: old.Rate, Skew: old.Skew, RateKnown: old.RateKnown,
-		Hosts: e.found.List(), Backoffs: e.backoffs(now),
+		Hosts: e.sources.Found.List(), Backoffs: e.backoffs(now),
 	}
 	if st.Updates > 0 && st.Skew <= driftWorth {
 		b.Rate, b.Skew, b.RateKnown = st.Frequency, st.Skew, true
@@ -89,14 +90,12 @@ func (e *Engine) backoffs(now clock.Reading) (all []event.Backoff) {
 			})
 		}
 	}
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			if b := m.assoc.Backoff(); s.cfg.NTS {
-				add(netip.AddrPortFrom(m.assoc.SourceAddr(), s.cfg.NTSPort), b.Failures, b.NotBefore)
-			}
+	for m := range e.sources.Members() {
+		if b, s := m.Assoc.Backoff(), &m.Source.Cfg; s.NTS {
+			add(netip.AddrPortFrom(m.Assoc.SourceAddr(), s.NTSPort), b.Failures, b.NotBefore)
 		}
 	}
-	for _, b := range e.memory.Backoffs() {
+	for _, b := range e.sources.Memory.Backoffs() {
 		add(b.Server, b.State.Failures, b.State.NotBefore)
 	}
 	return all
@@ -110,17 +109,17 @@ func (e *Engine) setAside(now clock.Reading, out []event.Action) ([]event.Action
 		return e.reserved(r) != nil && r.Strict && !at.Before(r.NotBefore) && !r.NotAfter.Before(at)
 	}
 	var fresh []nts.Session
-	for _, s := range e.sources {
-		if !s.voter() {
+	for _, s := range e.sources.All {
+		if !voter(s) {
 			continue
 		}
-		for _, m := range s.members {
-			session, known := m.assoc.Session()
-			if !known || !m.assoc.Strict() || !valid(&session) || !session.NTPAddr.Addr().IsValid() {
+		for _, m := range s.Members {
+			session, known := m.Assoc.Session()
+			if !known || !m.Assoc.Strict() || !valid(&session) || !session.NTPAddr.Addr().IsValid() {
 				continue
 			}
 			var ok bool
-			if out, session, ok = m.assoc.SetAside(bootstrap.Spare, out); ok {
+			if out, session, ok = m.Assoc.SetAside(bootstrap.Spare, out); ok {
 				fresh = append(fresh, session)
 			}
 		}

@@ -1,49 +1,28 @@
 package engine
 
 import (
-	"net/netip"
-
 	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/refclock"
+	"ntsd/internal/sources"
 	"ntsd/internal/wire"
 )
-
-// reference is the clock of a source that is one.
-type reference struct {
-	*refclock.Clock
-	told string // why it cannot be read, as people know it
-}
-
-// refAddr is the address that stands for a reference clock: its name, four
-// characters, as chrony and the reference ID have it.
-func refAddr(name string) netip.Addr {
-	var id [4]byte
-	copy(id[:], name)
-	return netip.AddrFrom4(id)
-}
-
-// addReference makes the association with a reference clock.
-func (e *Engine) addReference(now clock.Reading, s *source, cfg assoc.Config) *assoc.Assoc {
-	s.ref = &reference{Clock: refclock.New(s.cfg.Ref, now.Mono)}
-	return assoc.NewReference(cfg, &e.env, now)
-}
 
 // readClocks asks the reference clocks that are due, and takes what their poll
 // intervals came to.
 func (e *Engine) readClocks(now clock.Reading, out []event.Action) []event.Action {
-	for _, s := range e.sources {
-		if s.ref == nil || len(s.members) == 0 || now.Mono < s.ref.NextDeadline() {
+	for _, s := range e.sources.All {
+		if s.Ref == nil || len(s.Members) == 0 || now.Mono < s.Ref.NextDeadline() {
 			continue
 		}
-		read, poll := s.ref.HandleTimer(now.Mono)
+		read, poll := s.Ref.HandleTimer(now.Mono)
 		if poll {
-			out = e.pollClock(now, s, s.members[0], out)
+			out = e.pollClock(now, s.Members[0], out)
 		}
-		if read && !s.offline {
-			out = append(out, event.ReadClock{Source: s.members[0].assoc.ID(), Spec: s.cfg.Ref.Spec})
+		if read && !s.Offline {
+			out = append(out, event.ReadClock{Source: s.Members[0].Assoc.ID(), Spec: s.Cfg.Ref.Spec})
 		}
 	}
 	return out
@@ -53,26 +32,27 @@ func (e *Engine) readClocks(now clock.Reading, out []event.Action) []event.Actio
 func (e *Engine) HandleClockRead(now clock.Reading, ev event.ClockRead, out []event.Action) []event.Action {
 	e.prepare(now)
 	n := len(out)
-	s, m := e.find(ev.Source)
-	if m == nil || s.ref == nil {
+	m := e.sources.Find(ev.Source)
+	if m == nil || m.Source.Ref == nil {
 		return out
 	}
-	s.ref.Read(ev.Reason)
+	s := m.Source
+	s.Ref.Read(ev.Reason)
 	for _, x := range ev.Measurements {
 		var aim refclock.Aim
-		if s.ref.NeedsAim(x) {
+		if s.Ref.NeedsAim(x) {
 			aim = e.aim(now, s)
 		}
 		tai, _ := e.cfg.Leaps.TAI(x.True)
-		s.ref.Add(now.Mono, x, aim, tai)
+		s.Ref.Add(now.Mono, x, aim, tai)
 	}
-	if ev.Reason != s.ref.told {
-		s.ref.told = ev.Reason
+	if ev.Reason != s.Ref.Told {
+		s.Ref.Told = ev.Reason
 		kind := event.NoticeClockWorks
 		if ev.Reason != "" {
 			kind = event.NoticeClockFailed
 		}
-		notice := e.notice(kind, m)
+		notice := notice(kind, m)
 		notice.Text = ev.Reason
 		out = append(out, notice)
 	}
@@ -80,11 +60,11 @@ func (e *Engine) HandleClockRead(now clock.Reading, ev event.ClockRead, out []ev
 }
 
 // aim is what is known of the time without the pulses of s.
-func (e *Engine) aim(now clock.Reading, s *source) refclock.Aim {
-	if name := s.cfg.Ref.Lock; name != "" {
-		for _, o := range e.sources {
-			if o.ref != nil && o != s && o.cfg.Ref.RefID == name {
-				m, distance, ok := o.ref.Last()
+func (e *Engine) aim(now clock.Reading, s *sources.Source) refclock.Aim {
+	if name := s.Cfg.Ref.Lock; name != "" {
+		for _, o := range e.sources.All {
+			if o.Ref != nil && o != s && o.Cfg.Ref.RefID == name {
+				m, distance, ok := o.Ref.Last()
 				return refclock.Aim{At: clock.Reading{Mono: m.At, Wall: m.True}, Distance: distance, Leap: m.Leap, OK: ok}
 			}
 		}
@@ -101,16 +81,17 @@ func (e *Engine) aim(now clock.Reading, s *source) refclock.Aim {
 }
 
 // pollClock ends a poll interval of a reference clock.
-func (e *Engine) pollClock(now clock.Reading, s *source, m *member, out []event.Action) []event.Action {
-	x, reached, ok := s.ref.Poll(e.clock.Stats().Frequency)
-	out, verdict := m.assoc.HandleReference(now, assoc.Reference{
-		Reached: reached, OK: ok, Problem: s.ref.Problem(), Leap: wire.Leap(x.Leap), Stratum: e.clockStratum(now, s, m),
+func (e *Engine) pollClock(now clock.Reading, m *sources.Member, out []event.Action) []event.Action {
+	s := m.Source
+	x, reached, ok := s.Ref.Poll(e.clock.Stats().Frequency)
+	out, verdict := m.Assoc.HandleReference(now, assoc.Reference{
+		Reached: reached, OK: ok, Problem: s.Ref.Problem(), Leap: wire.Leap(x.Leap), Stratum: e.clockStratum(now, m),
 		Sample: filter.Sample{At: x.At, True: x.True, Delay: x.Delay, Dispersion: x.Dispersion},
 	}, out)
 	e.selector.dirty = true
-	m.note(verdict)
-	if verdict == assoc.VerdictAccepted && s.cfg.Select.Trust && !s.cfg.Ref.NeedsTime() && e.ladder.HandleReference(now, s.cfg.Name) {
-		out = append(out, event.Notice{Kind: event.NoticeTrusted, Text: s.cfg.Name})
+	m.Note(verdict)
+	if verdict == assoc.VerdictAccepted && s.Cfg.Select.Trust && !s.Cfg.Ref.NeedsTime() && e.ladder.HandleReference(now, s.Cfg.Name) {
+		out = append(out, event.Notice{Kind: event.NoticeTrusted, Text: s.Cfg.Name})
 		e.reserve.Abandon()
 		e.confirm(now)
 	}
@@ -119,13 +100,14 @@ func (e *Engine) pollClock(now clock.Reading, s *source, m *member, out []event.
 
 // clockStratum is the stratum of a reference clock: that of the configuration,
 // but pulses counted by a clock that is its own reference tell no more than it.
-func (e *Engine) clockStratum(now clock.Reading, s *source, m *member) uint8 {
+func (e *Engine) clockStratum(now clock.Reading, m *sources.Member) uint8 {
+	s := m.Source
 	switch {
-	case !s.cfg.Ref.NeedsTime() || s.cfg.Ref.Lock != "":
+	case !s.Cfg.Ref.NeedsTime() || s.Cfg.Ref.Lock != "":
 	case e.isLocal(now):
 		return e.cfg.Local.Stratum - 1
-	case e.sync.on && e.sync.reference == m.assoc.ID():
+	case e.sync.on && e.sync.reference == m.Assoc.ID():
 		return e.sync.stratum - 1
 	}
-	return s.cfg.Ref.Stratum
+	return s.Cfg.Ref.Stratum
 }

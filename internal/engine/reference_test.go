@@ -74,7 +74,7 @@ func refSource(driver refdata.Driver, name string) upstream.Source {
 func TestReferenceClock(t *testing.T) {
 	w := newWorld(t, 41, -5*time.Second)
 	w.gps("GPS", 0, 10*time.Microsecond)
-	cfg := sources(refSource(refdata.SHM, "GPS"))
+	cfg := with(refSource(refdata.SHM, "GPS"))
 	cfg.Precision = time.Nanosecond // else it is this world's grain of a millisecond
 	w.start(cfg)
 	w.run(20 * time.Minute)
@@ -109,7 +109,7 @@ func TestReferenceClock(t *testing.T) {
 // it is there.
 func TestReferenceComesLater(t *testing.T) {
 	w := newWorld(t, 42, 0)
-	w.start(sources(refSource(refdata.SOCK, "GPS")))
+	w.start(with(refSource(refdata.SOCK, "GPS")))
 	w.run(time.Hour)
 	if n := w.count(event.NoticeClockFailed); n != 1 || w.eng.System(w.now).Stratum != 0 {
 		t.Errorf("%d notices in an hour, want 1; %+v", n, w.eng.System(w.now))
@@ -129,7 +129,7 @@ func TestReferenceComesLater(t *testing.T) {
 func TestPulsesNeedTheTime(t *testing.T) {
 	w := newWorld(t, 43, 0)
 	w.pulse("PPS", time.Microsecond)
-	w.start(sources(refSource(refdata.PPS, "PPS")))
+	w.start(with(refSource(refdata.PPS, "PPS")))
 	w.run(10 * time.Minute)
 	if s := w.source(0); s.Reach != 0 || w.eng.System(w.now).Stratum != 0 || !strings.Contains(s.Why, "nothing says which second") {
 		t.Errorf("pulses alone: reach %o, %q", s.Reach, s.Why)
@@ -137,7 +137,7 @@ func TestPulsesNeedTheTime(t *testing.T) {
 	w = newWorld(t, 44, -2*time.Second)
 	w.pulse("PPS", time.Microsecond)
 	w.serve("a.test", addr(1), server{offset: 3 * time.Millisecond})
-	w.start(sources(plainSource("a.test"), refSource(refdata.PPS, "PPS")))
+	w.start(with(plainSource("a.test"), refSource(refdata.PPS, "PPS")))
 	w.run(time.Hour)
 	if sys := w.eng.System(w.now); w.wrong().Abs() > 5*time.Microsecond || sys.Stratum != 1 || sys.ReferenceID != (wire.ReferenceID{'P', 'P', 'S'}) {
 		t.Errorf("wrong by %v, %+v", w.wrong(), sys)
@@ -152,7 +152,7 @@ func TestLockedPulses(t *testing.T) {
 	w.pulse("PPS", time.Microsecond)
 	nmea, pps := refSource(refdata.SHM, "NMEA"), refSource(refdata.PPS, "PPS")
 	nmea.Select.NoSelect, pps.Ref.Lock = true, "NMEA"
-	w.start(sources(nmea, pps))
+	w.start(with(nmea, pps))
 	w.run(time.Hour)
 	if w.wrong().Abs() > 5*time.Microsecond || w.source(1).State != selection.StateSelected {
 		t.Errorf("wrong by %v; %v, %v", w.wrong(), w.source(0).Why, w.source(1).Why)
@@ -169,7 +169,7 @@ func TestLockedPulses(t *testing.T) {
 func TestPulsesOfALocalClock(t *testing.T) {
 	w := newWorld(t, 46, 300*time.Millisecond)
 	w.pulse("PPS", time.Microsecond)
-	cfg := sources(refSource(refdata.PPS, "PPS"))
+	cfg := with(refSource(refdata.PPS, "PPS"))
 	cfg.Local = local.Config{Enabled: true, Stratum: 10, Distance: time.Second}
 	w.start(cfg)
 	w.run(30 * time.Minute)
@@ -188,7 +188,7 @@ func TestReferenceAmongServers(t *testing.T) {
 	run := func(trust bool) *world {
 		w := newWorld(t, 47, 0)
 		w.gps("GPS", 300*time.Millisecond, time.Microsecond)
-		cfg := sources()
+		cfg := with()
 		for i := range 3 {
 			w.serve(addr(i+1), addr(i+1), server{})
 			cfg.Sources = append(cfg.Sources, plainSource(addr(i+1)))
@@ -210,13 +210,13 @@ func TestReferenceAmongServers(t *testing.T) {
 	w.gps("GPS", 0, time.Microsecond)
 	w.serve("a.test", addr(1), server{nts: true, keyID: 1})
 	w.serve("b.test", addr(2), server{})
-	w.start(sources(ntsSource("a.test"), plainSource("b.test"), refSource(refdata.SHM, "GPS")))
+	w.start(with(ntsSource("a.test"), plainSource("b.test"), refSource(refdata.SHM, "GPS")))
 	w.run(10 * time.Minute)
 	if e := w.source(2).Effective; !e.Trust || !e.Require {
 		t.Errorf("mixed: %+v, want trust and require", e)
 	}
 	for _, mode := range []selection.AuthMode{selection.AuthRequire, selection.AuthPrefer} {
-		cfg := sources(plainSource("b.test"), refSource(refdata.SHM, "GPS"))
+		cfg := with(plainSource("b.test"), refSource(refdata.SHM, "GPS"))
 		cfg.Selection = selection.DefaultConfig()
 		cfg.Selection.AuthMode = mode
 		w.start(cfg)
@@ -235,7 +235,7 @@ func TestReferenceAtBoot(t *testing.T) {
 		w.gps("GPS", off, time.Microsecond)
 		gps := refSource(refdata.SHM, "GPS")
 		gps.Select.Trust = trust
-		cfg := sources(gps)
+		cfg := with(gps)
 		for i := range 2 {
 			s := ntsSource(addr(i + 1)) // nobody is there
 			s.Operator = s.Name
@@ -264,11 +264,11 @@ func TestReferenceReload(t *testing.T) {
 	w := newWorld(t, 50, 0)
 	w.gps("GPS", 0, time.Microsecond)
 	w.gps("OLD", 0, time.Microsecond)
-	cfg := sources(refSource(refdata.SHM, "GPS"), refSource(refdata.SHM, "OLD"))
+	cfg := with(refSource(refdata.SHM, "GPS"), refSource(refdata.SHM, "OLD"))
 	w.start(cfg)
 	w.run(10 * time.Minute)
 	id := w.source(0).ID
-	next := sources(refSource(refdata.SHM, "GPS"), refSource(refdata.SHM, "OLD"))
+	next := with(refSource(refdata.SHM, "GPS"), refSource(refdata.SHM, "OLD"))
 	next.Sources[1].Ref.Offset = clock.Offset(time.Millisecond)
 	w.perform(w.eng.HandleConfig(w.now, next, nil))
 	w.run(time.Minute)
@@ -288,7 +288,7 @@ func TestReferenceReload(t *testing.T) {
 	if s := w.source(0); !s.Online || s.Reach&7 != 7 {
 		t.Errorf("online again: reach %o", s.Reach)
 	}
-	w.perform(w.eng.HandleConfig(w.now, sources(plainSource("a.test")), nil))
+	w.perform(w.eng.HandleConfig(w.now, with(plainSource("a.test")), nil))
 	if w.closed != 3 {
 		t.Errorf("%d closed in all, want 3", w.closed)
 	}

@@ -7,17 +7,18 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/selection"
 	"ntsd/internal/snapshot"
+	"ntsd/internal/sources"
 )
 
 // Snapshot describes the whole state.
 func (e *Engine) Snapshot(now clock.Reading) snapshot.Snapshot {
 	e.evaluate(now)
 	snap := snapshot.Snapshot{Now: now, Tracking: e.tracking(now), Smoothing: e.smooth.Report(now.Mono), NTS: e.env.NTS}
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			snap.Sources = append(snap.Sources, e.sourceState(now, s, m))
+	for _, s := range e.sources.All {
+		for _, m := range s.Members {
+			snap.Sources = append(snap.Sources, e.sourceState(now, m))
 		}
-		if len(s.members) == 0 {
+		if len(s.Members) == 0 {
 			snap.Unresolved++
 			snap.Sources = append(snap.Sources, e.unresolved(s))
 		}
@@ -39,15 +40,15 @@ func (e *Engine) tracking(now clock.Reading) snapshot.Tracking {
 	if e.sync.ever {
 		t.ReferenceID, t.Reference = sys.ReferenceID, e.sync.reference
 		t.ReferenceName, t.ReferenceAddr = e.sync.name, e.sync.addr
-		if s, _ := e.find(e.sync.reference); s != nil && s.ref != nil {
+		if m := e.sources.Find(e.sync.reference); m != nil && m.Source.Ref != nil {
 			t.ReferenceAddr = netip.Addr{}
 		}
 		t.Authenticated = e.sync.authenticated
 	}
 	if sys.Orphan && !e.sync.on {
 		t.Local, t.ReferenceID, t.ReferenceAddr = true, sys.ReferenceID, netip.Addr{}
-		if s, m := e.find(e.house.guest); m != nil {
-			t.Reference, t.ReferenceName, t.ReferenceAddr = e.house.guest, s.cfg.Name, m.assoc.Addr()
+		if m := e.sources.Find(e.house.guest); m != nil {
+			t.Reference, t.ReferenceName, t.ReferenceAddr = e.house.guest, m.Source.Cfg.Name, m.Assoc.Addr()
 		}
 	}
 	if sys.Local {
@@ -60,13 +61,13 @@ func (e *Engine) tracking(now clock.Reading) snapshot.Tracking {
 }
 
 // sourceState describes one association after evaluate.
-func (e *Engine) sourceState(now clock.Reading, s *source, m *member) snapshot.Source {
-	a, x := m.assoc, &e.selector
+func (e *Engine) sourceState(now clock.Reading, m *sources.Member) snapshot.Source {
+	s, a, x := m.Source, m.Assoc, &e.selector
 	i := x.index(a.ID())
 	c, est := &x.candidates[i], &x.estimates[i]
 	st := snapshot.Source{
-		ID: a.ID(), Name: s.cfg.Name, Addr: a.Addr(), Port: s.cfg.Port, Interface: s.cfg.Interface, Kind: s.cfg.Kind,
-		Operator: s.cfg.Operator, Options: s.cfg.Select, Effective: s.cfg.Select,
+		ID: a.ID(), Name: s.Cfg.Name, Addr: a.Addr(), Port: s.Cfg.Port, Interface: s.Cfg.Interface, Kind: s.Cfg.Kind,
+		Operator: s.Cfg.Operator, Options: s.Cfg.Select, Effective: s.Cfg.Select,
 		Online: a.Online(), Burst: a.Bursting(), Reach: a.Reach(), Stratum: c.Stratum,
 		Poll: int8(a.Poll()), LastRx: a.LastRx(), ErrorBound: max(c.Distance, a.Bound()),
 		Stats: a.FilterStats(), Offset: c.Offset, SD: c.SD, Last: a.Last(),
@@ -103,20 +104,16 @@ func (e *Engine) sourceState(now clock.Reading, s *source, m *member) snapshot.S
 }
 
 // unresolved describes a source without an association.
-func (e *Engine) unresolved(s *source) snapshot.Source {
+func (e *Engine) unresolved(s *sources.Source) snapshot.Source {
 	st := snapshot.Source{
-		Name: s.cfg.Name, Port: s.cfg.Port, Kind: s.cfg.Kind, Operator: s.cfg.Operator,
-		Options: s.cfg.Select, Effective: s.cfg.Select, Online: !s.offline, Poll: int8(s.cfg.MinPoll),
-		State: selection.StateUnreachable, Why: s.trouble,
+		Name: s.Cfg.Name, Port: s.Cfg.Port, Kind: s.Cfg.Kind, Operator: s.Cfg.Operator,
+		Options: s.Cfg.Select, Effective: s.Cfg.Select, Online: !s.Offline, Poll: int8(s.Cfg.MinPoll),
+		State: selection.StateUnreachable, Why: e.sources.Lacks(s),
 	}
-	st.Auth.NTS, st.Auth.KEPort = s.cfg.NTS, s.cfg.NTSPort
+	st.Auth.NTS, st.Auth.KEPort = s.Cfg.NTS, s.Cfg.NTSPort
 	st.Mark, st.Letter = st.State.Mark(), st.State.Letter()
-	if a, err := netip.ParseAddr(s.cfg.Name); err == nil {
+	if a, err := netip.ParseAddr(s.Cfg.Name); err == nil {
 		st.Addr = a
-	} else if l := e.lookup(s.cfg.Name, s.cfg.Family); l.Reason != "" {
-		st.Why = l.Reason
-	} else if st.Why == "" {
-		st.Why = "name not resolved yet"
 	}
 	return st
 }

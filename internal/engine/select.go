@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/filter"
 	"ntsd/internal/selection"
+	"ntsd/internal/sources"
 )
 
 // Implementation constants of the selection.
@@ -31,7 +32,7 @@ type selector struct {
 	settled  bool       // the first samples are in
 	deadline clock.Mono // when the first samples are in at the latest
 
-	members    []*member
+	members    []*sources.Member
 	candidates []selection.Candidate
 	estimates  []filter.Estimate
 	result     selection.Result
@@ -42,7 +43,7 @@ type selector struct {
 // index returns the position of an association among the candidates.
 func (x *selector) index(id event.SourceID) int {
 	for i, m := range x.members {
-		if m.assoc.ID() == id {
+		if m.Assoc.ID() == id {
 			return i
 		}
 	}
@@ -55,7 +56,7 @@ func (e *Engine) choose(now clock.Reading, out []event.Action) []event.Action {
 	if !x.settled && e.settles(now) {
 		x.settled, x.dirty = true, true
 	}
-	if !x.dirty || e.exited {
+	if x.dirty, e.sources.Changed = x.dirty || e.sources.Changed, false; !x.dirty || e.exited {
 		return out
 	}
 	x.dirty = false
@@ -81,11 +82,11 @@ func (e *Engine) choose(now clock.Reading, out []event.Action) []event.Action {
 func (e *Engine) settles(now clock.Reading) bool {
 	x := &e.selector
 	pending, sampled := false, false
-	for _, s := range e.sources {
-		pending = pending || (len(s.members) == 0 && s.trouble == "" && !s.offline && !e.lookupFails(s))
-		for _, m := range s.members {
-			pending = pending || m.assoc.Pending()
-			sampled = sampled || m.assoc.Sampled()
+	for _, s := range e.sources.All {
+		pending = pending || e.sources.Awaited(s)
+		for _, m := range s.Members {
+			pending = pending || m.Assoc.Pending()
+			sampled = sampled || m.Assoc.Sampled()
 		}
 	}
 	if !sampled {
@@ -101,22 +102,16 @@ func (e *Engine) settles(now clock.Reading) bool {
 	return true
 }
 
-func (e *Engine) lookupFails(s *source) bool {
-	return !s.literal && e.lookup(s.cfg.Name, s.cfg.Family).Reason != ""
-}
-
 // evaluate runs the selection.
 func (e *Engine) evaluate(now clock.Reading) {
 	x := &e.selector
 	x.members, x.candidates, x.estimates = x.members[:0], x.candidates[:0], x.estimates[:0]
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			c, est := candidate(now, s, m.assoc)
-			c.Tie = m.tie
-			x.members = append(x.members, m)
-			x.candidates = append(x.candidates, c)
-			x.estimates = append(x.estimates, est)
-		}
+	for m := range e.sources.Members() {
+		c, est := candidate(now, m.Source, m.Assoc)
+		c.Tie = m.Tie
+		x.members = append(x.members, m)
+		x.candidates = append(x.candidates, c)
+		x.estimates = append(x.estimates, est)
 	}
 	e.admit()
 	cfg := e.cfg.Selection
@@ -128,12 +123,12 @@ func (e *Engine) evaluate(now clock.Reading) {
 }
 
 // candidate describes an association to the selection.
-func candidate(now clock.Reading, s *source, a *assoc.Assoc) (selection.Candidate, filter.Estimate) {
+func candidate(now clock.Reading, s *sources.Source, a *assoc.Assoc) (selection.Candidate, filter.Estimate) {
 	last := a.Last().Header
 	est, ready := a.Estimate(now.Mono)
 	c := selection.Candidate{
-		Stratum: last.Stratum, Leap: last.Leap, Reachable: a.Reach() != 0, Lost: s.cfg.Lost(a.Unreached()), Ready: ready, Synchronised: a.Synchronised(),
-		Authenticated: a.Authenticated(), Reference: s.ref != nil, Online: a.Online(), Options: s.cfg.Select,
+		Stratum: last.Stratum, Leap: last.Leap, Reachable: a.Reach() != 0, Lost: s.Cfg.Lost(a.Unreached()), Ready: ready, Synchronised: a.Synchronised(),
+		Authenticated: a.Authenticated(), Reference: s.Ref != nil, Online: a.Online(), Options: s.Cfg.Select,
 		Address: assoc.ReferenceID(a.Addr()), Own: assoc.ReferenceID(a.Last().Local),
 	}
 	if ready {
@@ -163,36 +158,35 @@ func (e *Engine) tellSelection(out []event.Action) []event.Action {
 		members = nil // there is no majority that one could disagree with
 	}
 	for i, m := range members {
-		was := m.falseticker
-		m.falseticker = x.result.States[i] == selection.StateFalseticker
-		if was != m.falseticker {
+		was := m.Falseticker
+		m.Falseticker = x.result.States[i] == selection.StateFalseticker
+		if was != m.Falseticker {
 			kind := event.NoticeTruechimer
-			if m.falseticker {
+			if m.Falseticker {
 				kind = event.NoticeFalseticker
 			}
-			out = append(out, e.notice(kind, m))
+			out = append(out, notice(kind, m))
 		}
 	}
 	selected := event.SourceID(0)
 	if i := x.result.Selected; i >= 0 {
-		selected = x.members[i].assoc.ID()
+		selected = x.members[i].Assoc.ID()
 	}
 	switch {
 	case selected == 0 && e.ladder.Climbing(): // the ladder says what it waits for
 	case selected == 0 && (x.selected != 0 || x.why != x.result.Why):
 		out = append(out, event.Notice{Kind: event.NoticeUnselectable, Text: x.result.Why})
 	case selected != 0 && selected != x.selected:
-		out = append(out, e.notice(event.NoticeSelected, x.members[x.result.Selected]))
+		out = append(out, notice(event.NoticeSelected, x.members[x.result.Selected]))
 	}
 	x.selected, x.why = selected, x.result.Why
 	return out
 }
 
-func (e *Engine) notice(kind event.NoticeKind, m *member) event.Notice {
-	s, _ := e.find(m.assoc.ID())
-	n := event.Notice{Kind: kind, Source: m.assoc.ID(), Name: s.cfg.Name}
-	if s.ref == nil {
-		n.Addr = m.assoc.Addr()
+func notice(kind event.NoticeKind, m *sources.Member) event.Notice {
+	n := event.Notice{Kind: kind, Source: m.Assoc.ID(), Name: m.Source.Cfg.Name}
+	if m.Source.Ref == nil {
+		n.Addr = m.Assoc.Addr()
 	}
 	return n
 }
@@ -218,13 +212,13 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 	for i, m := range x.members {
 		st := x.result.States[i]
 		counts := st.Counts()
-		fresh = fresh || counts != m.counted
-		m.counted = counts
+		fresh = fresh || counts != m.Counted
+		m.Counted = counts
 		if counts {
-			fresh = fresh || m.fresh
-			doubted = doubted || m.doubted
-			companion = companion && !(m.fresh && st == selection.StateSelected)
-			m.fresh, m.doubted = false, false
+			fresh = fresh || m.Fresh
+			doubted = doubted || m.Doubted
+			companion = companion && !(m.Fresh && st == selection.StateSelected)
+			m.Fresh, m.Doubted = false, false
 		}
 	}
 	est, ok := selection.Combine(now.Mono, x.estimates, x.result.States)
@@ -232,8 +226,8 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 		return out
 	}
 	best := x.members[x.result.Selected]
-	delay := rootDelay(best.assoc, est)
-	dispersion := max(rootDispersion(now, best.assoc, est), x.doubt(now, est)-delay/2)
+	delay := rootDelay(best.Assoc, est)
+	dispersion := max(rootDispersion(now, best.Assoc, est), x.doubt(now, est)-delay/2)
 	if !fresh {
 		e.clock.HandleDoubt(now, dispersion+est.Bound(doubtAhead)-est.Bound(0))
 		return out
@@ -260,14 +254,14 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 // believed with what the others say.
 func (x *selector) learnTies(now clock.Reading) {
 	for i, near := range x.members {
-		if !near.fresh || x.result.Tied[i] || !x.result.States[i].Counts() {
+		if !near.Fresh || x.result.Tied[i] || !x.result.States[i].Counts() {
 			continue
 		}
-		at, sd := near.assoc.Sample()
+		at, sd := near.Assoc.Sample()
 		for k, far := range x.members {
 			if x.result.Tied[k] || x.result.States[k] == selection.StateOutlier {
 				own := x.estimates[k].OffsetSD
-				far.tie.Learn(now.Mono, x.estimates[k].Line.WallAt(at.Mono).Sub(at.Wall), sd+own)
+				far.Tie.Learn(now.Mono, x.estimates[k].Line.WallAt(at.Mono).Sub(at.Wall), sd+own)
 			}
 		}
 	}

@@ -19,10 +19,8 @@ func (e *Engine) followLeap(now clock.Reading) {
 	if by == 0 {
 		return
 	}
-	for _, s := range e.sources {
-		for _, m := range s.members {
-			m.assoc.HandleLeap(by)
-		}
+	for m := range e.sources.Members() {
+		m.Assoc.HandleLeap(by)
 	}
 	e.selector.dirty = true
 	if line, ok := e.clock.Belief(); ok {

@@ -25,7 +25,7 @@ func chain(t *testing.T, seed uint64, begin time.Duration, change func(*Config))
 	client = h.add("192.0.2.9", clock.RatePPM(-30), 0)
 	up.start(Config{Local: local.Config{Enabled: true, Stratum: 1}})
 	ask := func(addr string) Config {
-		return sources(upstream.Source{Name: addr, IBurst: true, MinPoll: 4, MaxPoll: 6})
+		return with(upstream.Source{Name: addr, IBurst: true, MinPoll: 4, MaxPoll: 6})
 	}
 	cfg := ask("203.0.113.9")
 	cfg.MakeStep.Limit = 0

@@ -9,6 +9,7 @@ import (
 	"ntsd/internal/event"
 	"ntsd/internal/ntptime"
 	"ntsd/internal/snapshot"
+	"ntsd/internal/sources"
 	"ntsd/internal/symmetric"
 	"ntsd/internal/wire"
 )
@@ -75,12 +76,11 @@ func (e *Engine) systemOfClock(now clock.Reading) snapshot.System {
 }
 
 // synchronised notes an update of the clock by a reference.
-func (e *Engine) synchronised(now clock.Reading, m *member, out []event.Action) []event.Action {
+func (e *Engine) synchronised(now clock.Reading, m *sources.Member, out []event.Action) []event.Action {
 	y := &e.sync
-	src, _ := e.find(m.assoc.ID())
-	y.reference, y.name, y.addr = m.assoc.ID(), src.cfg.Name, m.assoc.Addr()
-	y.stratum = min(m.assoc.Last().Header.Stratum+1, 15)
-	y.authenticated = m.assoc.Authenticated()
+	y.reference, y.name, y.addr = m.Assoc.ID(), m.Source.Cfg.Name, m.Assoc.Addr()
+	y.stratum = min(m.Assoc.Last().Header.Stratum+1, 15)
+	y.authenticated = m.Assoc.Authenticated()
 	y.strict = e.vouched()
 	e.house.Update(now.Mono)
 	if !y.on {

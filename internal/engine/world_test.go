@@ -452,7 +452,7 @@ func plainSource(name string) upstream.Source {
 	return upstream.Source{Name: name, IBurst: true, MinPoll: 6, MaxPoll: 10}
 }
 
-func sources(s ...upstream.Source) Config {
+func with(s ...upstream.Source) Config {
 	return Config{Sources: s, MakeStep: MakeStep{Threshold: time.Second, Limit: 3}}
 }
 
