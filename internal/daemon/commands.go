@@ -13,6 +13,7 @@ import (
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
 	"ntsd/internal/snapshot"
+	"ntsd/internal/upstream"
 )
 
 // ErrStopped says that the daemon ended before it could answer.
@@ -55,7 +56,8 @@ func (d *Daemon) Dump(ctx context.Context) error {
 
 // OnOffline switches the sources that target means (all, if it is empty) on
 // where there is a route to their address, else off. A source without an
-// address is switched on: only the resolver can tell.
+// address is switched on: only the resolver can tell. Reference clocks stay as
+// they are.
 func (d *Daemon) OnOffline(ctx context.Context, target string) error {
 	found := target == ""
 	err := d.do(ctx, func(ctx context.Context) {
@@ -83,7 +85,7 @@ func (d *Daemon) follow(ctx context.Context, meant func(*snapshot.Source) bool) 
 	snap := d.engine.Snapshot(d.opt.Clock.Read())
 	for i := range snap.Sources {
 		s := &snap.Sources[i]
-		if !meant(s) {
+		if !meant(s) || s.Kind == upstream.RefClock { // its address is none, and it needs no network
 			continue
 		}
 		cmd := event.Command{Kind: event.CommandOffline, Target: nameOrAddr(s)}

@@ -2,12 +2,15 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ntsd/internal/status"
 )
 
 // TestLearntServers: what DHCP names is asked while it names it, on interfaces
@@ -59,6 +62,37 @@ func TestLearntServers(t *testing.T) {
 			}
 		}
 		stop()
+	})
+}
+
+// TestNoNetworkLeavesClocksAlone: where the last route goes away servers rest, but
+// not a reference clock, which is what remains.
+func TestNoNetworkLeavesClocksAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.addPeer("192.0.2.1:123", "")
+		d, stop := w.run(settings(t, "server 192.0.2.1", "refclock SHM 0 refid GPS"), nil)
+		defer stop()
+		for _, step := range []struct {
+			noRoute error
+			ask     func() error
+		}{
+			{errors.New("network unreachable"), func() error { return d.NetworkChanged(t.Context(), []Interface{{Name: "wan"}}) }},
+			{nil, func() error { return d.NetworkChanged(t.Context(), []Interface{{Name: "wan", Up: true}}) }},
+			{errors.New("network unreachable"), func() error { return d.OnOffline(t.Context(), "") }},
+		} {
+			w.mu.Lock()
+			w.noRoute = step.noRoute
+			w.mu.Unlock()
+			if err := step.ask(); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range w.report(d).Sources {
+				if want := step.noRoute == nil || s.Kind == status.KindRefClock; s.Online != want {
+					t.Errorf("no route: %v: %s is online: %v, want %v", step.noRoute, s.Name, s.Online, want)
+				}
+			}
+		}
 	})
 }
 

@@ -39,6 +39,7 @@ type world struct {
 	keyCount uint32
 
 	rateFails error // of Rate
+	noRoute   error // to anybody
 	sources   func() (*config.Config, []config.Diagnostic, bool)
 }
 
@@ -161,6 +162,11 @@ func (w *world) wrong() time.Duration { return w.truth().Sub(w.Read().Wall).Dura
 // Network.
 
 func (w *world) Open(s event.Send) (Socket, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.noRoute != nil {
+		return nil, w.noRoute
+	}
 	return &link{world: w, to: s.To, replies: make(chan reply, 4), closed: make(chan struct{})}, nil
 }
 
