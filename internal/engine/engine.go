@@ -100,7 +100,7 @@ func (e *Engine) HandleTimer(now clock.Reading, out []event.Action) []event.Acti
 
 // poll handles the associations that are due, of peers or of all others.
 func (e *Engine) poll(now clock.Reading, peers bool, out []event.Action) []event.Action {
-	for m := range e.sources.Members() {
+	for _, m := range e.sources.Members() {
 		if (m.Source.Cfg.Kind == upstream.Peer) == peers && now.Mono >= m.Assoc.NextDeadline() {
 			out = m.Assoc.HandleTimer(now, out)
 			e.selector.dirty = true
@@ -158,7 +158,7 @@ func (e *Engine) HandleResolved(now clock.Reading, ev event.Resolved, out []even
 // HandleStop saves what the next start wants to know.
 func (e *Engine) HandleStop(now clock.Reading, out []event.Action) []event.Action {
 	out = e.persist(now, out)
-	for m := range e.sources.Members() {
+	for _, m := range e.sources.Members() {
 		out = m.Assoc.Save(out)
 		out = m.Assoc.Close(out)
 	}
@@ -238,7 +238,7 @@ func (e *Engine) finish(now clock.Reading, first int, out []event.Action) []even
 // lookAgain asks all servers as soon as that is polite: the clock has moved and
 // nobody knows why.
 func (e *Engine) lookAgain(now clock.Reading) {
-	for m := range e.sources.Members() {
+	for _, m := range e.sources.Members() {
 		m.Assoc.LookAgain(now)
 	}
 }

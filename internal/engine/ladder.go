@@ -206,7 +206,7 @@ func (e *Engine) confirm(now clock.Reading) {
 	if !e.proved() {
 		return
 	}
-	for m := range e.sources.Members() {
+	for _, m := range e.sources.Members() {
 		if m.Assoc.OnTrial() {
 			m.Assoc.Rekey(now)
 		}

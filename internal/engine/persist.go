@@ -90,7 +90,7 @@ func (e *Engine) backoffs(now clock.Reading) (all []event.Backoff) {
 			})
 		}
 	}
-	for m := range e.sources.Members() {
+	for _, m := range e.sources.Members() {
 		if b, s := m.Assoc.Backoff(), &m.Source.Cfg; s.NTS {
 			add(netip.AddrPortFrom(m.Assoc.SourceAddr(), s.NTSPort), b.Failures, b.NotBefore)
 		}

@@ -105,11 +105,9 @@ func (e *Engine) settles(now clock.Reading) bool {
 // evaluate runs the selection.
 func (e *Engine) evaluate(now clock.Reading) {
 	x := &e.selector
-	x.members, x.candidates, x.estimates = x.members[:0], x.candidates[:0], x.estimates[:0]
-	for m := range e.sources.Members() {
-		c, est := candidate(now, m.Source, m.Assoc)
-		c.Tie = m.Tie
-		x.members = append(x.members, m)
+	x.members, x.candidates, x.estimates = e.sources.Members(), x.candidates[:0], x.estimates[:0]
+	for _, m := range x.members {
+		c, est := candidate(now, m)
 		x.candidates = append(x.candidates, c)
 		x.estimates = append(x.estimates, est)
 	}
@@ -123,12 +121,13 @@ func (e *Engine) evaluate(now clock.Reading) {
 }
 
 // candidate describes an association to the selection.
-func candidate(now clock.Reading, s *sources.Source, a *assoc.Assoc) (selection.Candidate, filter.Estimate) {
+func candidate(now clock.Reading, m *sources.Member) (selection.Candidate, filter.Estimate) {
+	s, a := m.Source, m.Assoc
 	last := a.Last().Header
 	est, ready := a.Estimate(now.Mono)
 	c := selection.Candidate{
 		Stratum: last.Stratum, Leap: last.Leap, Reachable: a.Reach() != 0, Lost: s.Cfg.Lost(a.Unreached()), Ready: ready, Synchronised: a.Synchronised(),
-		Authenticated: a.Authenticated(), Reference: s.Ref != nil, Online: a.Online(), Options: s.Cfg.Select,
+		Authenticated: a.Authenticated(), Reference: s.Ref != nil, Online: a.Online(), Options: s.Cfg.Select, Tie: m.Tie,
 		Address: assoc.ReferenceID(a.Addr()), Own: assoc.ReferenceID(a.Last().Local),
 	}
 	if ready {

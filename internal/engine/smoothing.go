@@ -19,7 +19,7 @@ func (e *Engine) followLeap(now clock.Reading) {
 	if by == 0 {
 		return
 	}
-	for m := range e.sources.Members() {
+	for _, m := range e.sources.Members() {
 		m.Assoc.HandleLeap(by)
 	}
 	e.selector.dirty = true

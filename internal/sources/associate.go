@@ -100,7 +100,7 @@ func (set *Set) add(now clock.Reading, s *Source, addr netip.Addr, out []event.A
 	}
 	s.Members = append(s.Members, m)
 	s.trouble = ""
-	set.Changed = true
+	set.changed()
 	return out, m
 }
 
@@ -114,7 +114,7 @@ func (set *Set) remove(m *Member, out []event.Action) []event.Action {
 		}
 		set.Memory.KeepBackoff(netip.AddrPortFrom(m.Assoc.SourceAddr(), s.Cfg.NTSPort), m.Assoc.Backoff())
 	}
-	set.Changed = true
+	set.changed()
 	if s.Ref != nil {
 		out = append(out, event.CloseClock{Source: m.Assoc.ID()})
 	}

@@ -34,6 +34,7 @@ func (set *Set) HandleConfig(cfgs []upstream.Source, out []event.Action) []event
 			m.Assoc.HandleConfig(s.assocConfig(m.Assoc.ID(), m.Assoc.SourceAddr()))
 		}
 	}
+	set.changed()
 	return out
 }
 

@@ -114,7 +114,7 @@ func (set *Set) HandleResolved(now clock.Reading, ev event.Resolved, out []event
 			}
 		}
 	}
-	for _, m := range slices.Collect(set.Members()) {
+	for _, m := range set.members {
 		out = set.DropIfDuplicate(now, m, out)
 	}
 	return out

@@ -160,7 +160,7 @@ func (set *Set) DropIfDuplicate(now clock.Reading, m *Member, out []event.Action
 	if !to.IsValid() || !slices.Contains(m.Source.Members, m) {
 		return out
 	}
-	for o := range set.Members() {
+	for _, o := range set.members {
 		if o == m || o.Assoc.NTPAddr() != to {
 			continue
 		}

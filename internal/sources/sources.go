@@ -11,7 +11,6 @@
 package sources
 
 import (
-	"iter"
 	"net/netip"
 
 	"ntsd/internal/assoc"
@@ -31,6 +30,7 @@ type Set struct {
 	Found   names.Hosts
 	Changed bool // associations came or went; the caller takes it back
 
+	members []*Member // of all sources, in their order
 	env     *assoc.Env
 	held    func(name string) bool
 	lookups []*names.Lookup
@@ -93,22 +93,23 @@ func (m *Member) At(target string) bool {
 	return err == nil && (m.Assoc.Addr() == a.Unmap() || m.Assoc.SourceAddr() == a.Unmap())
 }
 
-// Members returns all associations, none of which may be made or ended meanwhile.
-func (set *Set) Members() iter.Seq[*Member] {
-	return func(yield func(*Member) bool) {
-		for _, s := range set.All {
-			for _, m := range s.Members {
-				if !yield(m) {
-					return
-				}
-			}
-		}
+// Members returns all associations. The list stays as it is when some are made or
+// ended: there is another one then.
+func (set *Set) Members() []*Member { return set.members }
+
+// changed notes that associations came or went, or that the sources have another
+// order.
+func (set *Set) changed() {
+	set.Changed = true
+	set.members = nil
+	for _, s := range set.All {
+		set.members = append(set.members, s.Members...)
 	}
 }
 
 // Find returns the association of that identity, nil when there is none.
 func (set *Set) Find(id event.SourceID) *Member {
-	for m := range set.Members() {
+	for _, m := range set.members {
 		if m.Assoc.ID() == id {
 			return m
 		}
@@ -128,9 +129,9 @@ func (set *Set) NextDeadline() clock.Mono {
 		if s.Ref != nil {
 			next = min(next, s.Ref.NextDeadline())
 		}
-		for _, m := range s.Members {
-			next = min(next, m.Assoc.NextDeadline())
-		}
+	}
+	for _, m := range set.members {
+		next = min(next, m.Assoc.NextDeadline())
 	}
 	return next
 }
@@ -138,14 +139,14 @@ func (set *Set) NextDeadline() clock.Mono {
 // HandleStep tells that the clock was stepped.
 func (set *Set) HandleStep(now clock.Reading) {
 	set.Memory.HandleStep(now)
-	for m := range set.Members() {
+	for _, m := range set.members {
 		m.Assoc.HandleStep(now)
 	}
 }
 
 // Save asks for all keys to be kept for the next start.
 func (set *Set) Save(out []event.Action) []event.Action {
-	for m := range set.Members() {
+	for _, m := range set.members {
 		out = m.Assoc.Save(out)
 	}
 	return out

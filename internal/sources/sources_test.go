@@ -20,7 +20,7 @@ func newSet(cfgs ...upstream.Source) *Set {
 
 // ids are the identities of all associations.
 func (set *Set) ids() (all []event.SourceID) {
-	for m := range set.Members() {
+	for _, m := range set.Members() {
 		all = append(all, m.Assoc.ID())
 	}
 	return all
