@@ -255,11 +255,11 @@ func headline(r *status.Report) string {
 // clockLines tell how far off the clock is, now and lately.
 func (t *top) clockLines(cols int) string {
 	k := &t.report.Tracking
-	bound := "unknown"
+	bound := "not known"
 	if k.Synchronised {
-		bound = strings.TrimPrefix(plain(math.Abs(k.CorrectionS)+k.RootDispersionS+k.RootDelayS/2), "+")
+		bound = "at most " + strings.TrimPrefix(plain(math.Abs(k.CorrectionS)+k.RootDispersionS+k.RootDelayS/2), "+")
 	}
-	text := wrap(fmt.Sprintf("left to correct %s, error at most %s, oscillator %+.3f ppm (+/- %.3f)",
+	text := wrap(fmt.Sprintf("left to correct %s, error %s, oscillator %+.3f ppm (+/- %.3f)",
 		plain(k.CorrectionS), bound, k.FreqPPM, k.SkewPPM), cols)
 	lately := t.history
 	if cols > 0 {

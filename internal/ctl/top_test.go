@@ -122,7 +122,7 @@ func TestTopSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"NOT SYNCHRONISED for 5s  ntsd 1.0  up 1d 2h\nall 2 sources: certificate expired\n",
+		"NOT SYNCHRONISED for 5s  ntsd 1.0  up 1d 2h\neach of 2 sources: certificate expired\n",
 		"\n\n1m 1s ago: WARN NTS key establishment failed | warning: /etc/config/ntsd:7: something\n",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -51,7 +51,7 @@ func (r *Report) Troubles() []string {
 		who := names[why][0]
 		switch n := len(names[why]); {
 		case n == len(r.Sources) && n > 1:
-			who = fmt.Sprintf("all %d sources", n)
+			who = fmt.Sprintf("each of %d sources", n)
 		case n > 1:
 			who = fmt.Sprintf("%d of %d sources", n, len(r.Sources))
 		}

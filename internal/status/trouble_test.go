@@ -53,7 +53,7 @@ func TestTrouble(t *testing.T) {
 	}{
 		{nil, "no sources are configured"},
 		{[]Source{source("a", "S", "")}, "a: does not answer"},
-		{[]Source{source("a", "M", "certificate expired"), source("b", "M", "certificate expired")}, "all 2 sources: certificate expired"},
+		{[]Source{source("a", "M", "certificate expired"), source("b", "M", "certificate expired")}, "each of 2 sources: certificate expired"},
 		{[]Source{source("a", "S", "x"), source("b", "M", "y"), source("c", "M", "y")}, "2 of 3 sources: y; a: x"},
 		{[]Source{source("a", "S", "x"), source("b", "M", "y"), source("c", "M", "z"), source("d", "M", "u"), source("e", "M", "v")}, "a: x; b: y; c: z; and 2 more"},
 		{[]Source{ignored, ignored, source("a", "S", "x")}, "a: x; 2 of 3 sources: not to be selected: option noselect"},
