@@ -37,7 +37,8 @@ func spoken() []place {
 		{folder: "config", in: messages},
 		{folder: "config/value", in: []string{"Want", "letters"}, prefix: "must be "},
 		{folder: "daemon", files: "clocks|settings", in: []string{"Reason", "Floor", "FloorFrom"}},
-		{folder: "engine", in: []string{"Why", "trouble"}},
+		{folder: "engine", in: []string{"Text"}},
+		{folder: "sources", in: []string{"Why", "trouble"}},
 		{folder: "linux/refclock", in: []string{"reason"}},
 		{folder: "linux/udp", files: "udp", in: []string{"New"}},
 		{folder: "mac", in: []string{"New", "Errorf"}},
@@ -56,7 +57,7 @@ func internal() []string {
 	return slices.Concat(
 		[]string{ // not for people
 			"remote error", "selected unsupported protocol version", "2006-01-02 15:04 MST", "server %s nts %s", "interval %s burst %s leak %s",
-			"no randomness: %s", "cipher of key %s: %s", "key %s (%s)", "random generator failed: %s", "and others", "(not shown)",
+			"no randomness: %s", "cipher of key %s: %s", "key %s (%s)", "random generator failed: %s", "and others", "(not shown)", "trust in %s was revoked",
 			"verdict %s", "class %s", "stage %s", "remote error:", "not a bound UDP socket of one family", "datagram too long",
 		},
 		[]string{ // put together again by words.js: "%w (%w)", "a: b", and lists of words
