@@ -371,18 +371,18 @@ func TestSchema(t *testing.T) {
 		types[s.Type] = true
 		names := map[string]bool{}
 		target := s.open(Default())
-		for _, o := range s.Options {
+		for _, o := range s.bind(target) {
 			if names[o.Name] || o.Name == "" || o.Doc == "" || o.Allowed == "" {
 				t.Errorf("%s.%s: twice, or without name, documentation or what is allowed", s.Type, o.Name)
 			}
 			names[o.Name] = true
 			if o.Default == "" {
-				if got := o.get(target); !o.List && len(got) > 0 && o.Name != "hostname" {
+				if got := o.get(); !o.List && len(got) > 0 && o.Name != "hostname" {
 					t.Errorf("%s.%s: got %q without a default, want nothing", s.Type, o.Name, got)
 				}
 				continue
 			}
-			if bad, ok := o.set(target, o.split(o.Default)); !ok {
+			if bad, ok := o.set(o.split(o.Default)); !ok {
 				t.Errorf("%s.%s: default %q is not allowed: must be %s", s.Type, o.Name, bad, o.Allowed)
 			}
 			if o.Acted && !s.Acted && s.Type != string(Peer) && s.Type != string(DHCP) {

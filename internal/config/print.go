@@ -26,8 +26,7 @@ func (c *Config) AppendUCI(dst []byte) []byte {
 	for _, d := range Schema() {
 		for _, target := range d.each(c) {
 			s := uci.Section{Type: d.Type, Name: d.Name}
-			usual := d.open(standard)
-			s.Options = d.print(target, usual)
+			s.Options = d.print(d.bind(target), d.bind(d.open(standard)))
 			if len(s.Options) > 0 || d.Many || d.Type == string(DHCP) {
 				p.Sections = append(p.Sections, s)
 			}
@@ -36,12 +35,12 @@ func (c *Config) AppendUCI(dst []byte) []byte {
 	return p.AppendExport(dst)
 }
 
-// print returns the options of target that are worth printing: those that differ from
-// usual and, where the section stands once, those acted on.
-func (d *Section) print(target, usual any) []uci.Option {
+// print returns the options of a section that are worth printing: those that differ
+// from the usual ones and, where the section stands once, those acted on.
+func (d *Section) print(given, usual []Option) []uci.Option {
 	var options []uci.Option
-	for _, o := range d.Options {
-		values := o.get(target)
+	for i, o := range given {
+		values := o.get()
 		if o.Name == "disabled" || len(values) == 0 {
 			continue
 		}
@@ -49,7 +48,7 @@ func (d *Section) print(target, usual any) []uci.Option {
 			values = []string{notShown}
 		}
 		spell := d.Acted && o.Acted && !d.Many
-		if spell || !slices.Equal(values, o.get(usual)) {
+		if spell || !slices.Equal(values, usual[i].get()) {
 			options = append(options, uci.Option{Name: o.Name, List: o.List, Values: values})
 		}
 	}

@@ -190,8 +190,9 @@ func (s *section) value(name string) string {
 func (s *section) readInto(c *Config, d *Section) bool {
 	target := d.open(c)
 	first := len(s.reader.diagnostics)
+	options := d.bind(target)
 	for i := range s.Options {
-		s.readOption(d, &s.Options[i], target)
+		s.readOption(d, &s.Options[i], options)
 	}
 	if !s.failed && d.check != nil {
 		d.check(s, target)
@@ -214,25 +215,26 @@ func (s *section) readInto(c *Config, d *Section) bool {
 	return true
 }
 
-// readOption reads one option into target.
-func (s *section) readOption(d *Section, u *uci.Option, target any) {
-	o := d.Option(u.Name)
-	if o == nil {
+// readOption reads one option into the field of options that it names.
+func (s *section) readOption(d *Section, u *uci.Option, options []Option) {
+	i := slices.IndexFunc(options, func(o Option) bool { return o.Name == u.Name })
+	if i < 0 {
 		s.reader.unknown(s, u, d)
 		return
 	}
+	o := &options[i]
 	values, ok := o.values(u)
 	if !ok {
 		s.note(Error, u, "takes one value, not a list")
 		return
 	}
-	before := o.get(target)
-	if bad, ok := o.set(target, values); !ok {
+	before := o.get()
+	if bad, ok := o.set(values); !ok {
 		s.note(Error, &uci.Option{Name: u.Name, Values: []string{bad}, Line: u.Line}, "must be "+o.Allowed)
 		return
 	}
 	// Written out, but as it would be anyway: nothing is missing.
-	if d.Acted && !o.Acted && !slices.Equal(before, o.get(target)) {
+	if d.Acted && !o.Acted && !slices.Equal(before, o.get()) {
 		s.note(Warning, u, "is not acted on by this version")
 	}
 }

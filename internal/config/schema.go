@@ -21,10 +21,12 @@ type Section struct {
 	open   func(*Config) any
 	commit func(*Config, any)
 	each   func(*Config) []any
-	check  func(*section, any) // what no option can see alone; may be nil
+	// bind returns Options once more, with the fields of one of these.
+	bind  func(target any) []Option
+	check func(*section, any) // what no option can see alone; may be nil
 }
 
-// Option describes one option of a section.
+// Option describes one option of a section, and the field that it fills.
 type Option struct {
 	Name    string
 	Default string // as it would be written; empty: not set
@@ -34,8 +36,8 @@ type Option struct {
 	Flag    bool   // a truth value, which chrony's directives write as a bare word
 	Acted   bool   // whether this version acts on it
 
-	set func(target any, values []string) (bad string, ok bool)
-	get func(target any) []string
+	set func(values []string) (bad string, ok bool)
+	get func() []string
 }
 
 // status says whether this version acts on a section or an option. To put one
@@ -44,80 +46,70 @@ type status bool
 
 const acted status = true // false: it is read, and a warning says that it changes nothing yet
 
-// option returns the description of an option with one value in a field of S.
-// What it does is done by valueOption and listOption, which the sections share:
-// code for each option of each section would be 150 kB of the binary.
-func option[S, T any](st status, name string, k value.Kind[T], standard, doc string, field func(*S) *T) Option {
-	return valueOption(Option{Name: name, Default: standard, Doc: doc, Acted: bool(st)}, k,
-		func(target any) *T { return field(target.(*S)) })
+// option returns the description of an option with one value.
+func option[T any](st status, name string, k value.Kind[T], standard, doc string, field *T) Option {
+	_, flag := any(field).(*bool)
+	return Option{
+		Name: name, Default: standard, Allowed: k.Want, Doc: doc, Flag: flag, Acted: bool(st),
+		set: func(values []string) (string, bool) {
+			v, ok := k.Parse(values[0])
+			if ok {
+				*field = v
+			}
+			return values[0], ok
+		},
+		get: func() []string {
+			if s := k.Print(*field); s != "" {
+				return []string{s}
+			}
+			return nil
+		},
+	}
 }
 
 // list returns the description of an option with any number of values.
-func list[S, T any](st status, name string, k value.Kind[T], standard, doc string, field func(*S) *[]T) Option {
-	return listOption(Option{Name: name, Default: standard, Doc: doc, List: true, Acted: bool(st)}, k,
-		func(target any) *[]T { return field(target.(*S)) })
-}
-
-//go:noinline
-func valueOption[T any](o Option, k value.Kind[T], field func(target any) *T) Option {
-	_, o.Flag = any(*new(T)).(bool)
-	o.Allowed = k.Want
-	o.set = func(target any, values []string) (string, bool) {
-		v, ok := k.Parse(values[0])
-		if ok {
-			*field(target) = v
-		}
-		return values[0], ok
-	}
-	o.get = func(target any) []string {
-		if s := k.Print(*field(target)); s != "" {
-			return []string{s}
-		}
-		return nil
-	}
-	return o
-}
-
-//go:noinline
-func listOption[T any](o Option, k value.Kind[T], field func(target any) *[]T) Option {
-	o.Allowed = k.Want
-	o.set = func(target any, values []string) (string, bool) {
-		var vs []T
-		for _, s := range values {
-			v, ok := k.Parse(s)
-			if !ok {
-				return s, false
+func list[T any](st status, name string, k value.Kind[T], standard, doc string, field *[]T) Option {
+	return Option{
+		Name: name, Default: standard, Allowed: k.Want, Doc: doc, List: true, Acted: bool(st),
+		set: func(values []string) (string, bool) {
+			var vs []T
+			for _, s := range values {
+				v, ok := k.Parse(s)
+				if !ok {
+					return s, false
+				}
+				vs = append(vs, v)
 			}
-			vs = append(vs, v)
-		}
-		*field(target) = vs
-		return "", true
+			*field = vs
+			return "", true
+		},
+		get: func() []string {
+			var values []string
+			for _, v := range *field {
+				values = append(values, k.Print(v))
+			}
+			return values
+		},
 	}
-	o.get = func(target any) []string {
-		var values []string
-		for _, v := range *field(target) {
-			values = append(values, k.Print(v))
-		}
-		return values
-	}
-	return o
 }
 
-// single returns the description of a section that is one field of Config.
-func single[S any](st status, typ, doc string, field func(*Config) *S, options ...Option) Section {
+// single returns the description of a section that is a part of Config. It is
+// filled in a copy of the whole.
+func single(st status, typ, doc string, options func(*Config) []Option) Section {
 	return Section{
-		Type: typ, Doc: doc, Acted: bool(st), Options: options,
-		open:   func(c *Config) any { s := *field(c); return &s },
-		commit: func(c *Config, s any) { *field(c) = *s.(*S) },
-		each:   func(c *Config) []any { return []any{field(c)} },
+		Type: typ, Doc: doc, Acted: bool(st), Options: options(new(Config)),
+		open:   func(c *Config) any { copied := *c; return &copied },
+		commit: func(c *Config, filled any) { *c = *filled.(*Config) },
+		each:   func(c *Config) []any { return []any{c} },
+		bind:   func(target any) []Option { return options(target.(*Config)) },
 	}
 }
 
 // many returns the description of a section that is one element of a list.
-func many[S any](st status, typ, doc string, field func(*Config) *[]S, options ...Option) Section {
+func many[S any](st status, typ, doc string, field func(*Config) *[]S, options func(*S) []Option) Section {
 	return Section{
-		Type: typ, Doc: doc, Many: true, Acted: bool(st), Options: options,
-		open: func(*Config) any { s := new(S); setDefaults(options, s); return s },
+		Type: typ, Doc: doc, Many: true, Acted: bool(st), Options: options(new(S)),
+		open: func(*Config) any { s := new(S); setDefaults(options(s)); return s },
 		commit: func(c *Config, s any) {
 			all := field(c)
 			*all = append(*all, *s.(*S))
@@ -129,15 +121,16 @@ func many[S any](st status, typ, doc string, field func(*Config) *[]S, options .
 			}
 			return targets
 		},
+		bind: func(target any) []Option { return options(target.(*S)) },
 	}
 }
 
-// setDefaults fills target with the defaults of its options. That they are
-// all valid is a test's affair.
-func setDefaults(options []Option, target any) {
+// setDefaults fills the fields of options. That the defaults are all valid is a
+// test's affair.
+func setDefaults(options []Option) {
 	for _, o := range options {
 		if o.Default != "" {
-			o.set(target, o.split(o.Default))
+			o.set(o.split(o.Default))
 		}
 	}
 }
@@ -182,9 +175,7 @@ func Default() *Config {
 	c := new(Config)
 	for _, s := range Schema() {
 		if !s.Many && s.Type != string(DHCP) {
-			target := s.open(c)
-			setDefaults(s.Options, target)
-			s.commit(c, target)
+			setDefaults(s.bind(c))
 		}
 	}
 	return c

@@ -5,13 +5,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"ntsd/internal/config/value"
 	"ntsd/internal/event"
 	"ntsd/internal/hostname"
 	"ntsd/internal/ntptime"
-	"ntsd/internal/siv"
 )
 
 // Implementation limits.
@@ -33,12 +31,12 @@ type draft struct {
 // sourceSection describes the sections that are sources: server, pool, peer,
 // and the pattern for servers from DHCP.
 func sourceSection(k Kind) Section {
-	options := sourceOptions(k)
+	bind := func(target any) []Option { return sourceOptions(k, target.(*draft)) }
 	s := Section{
-		Type: string(k), Many: true, Acted: true, Options: options,
+		Type: string(k), Many: true, Acted: true, Options: bind(new(draft)), bind: bind,
 		open: func(*Config) any {
 			d := &draft{Source: Source{Kind: k}}
-			setDefaults(options, d)
+			setDefaults(bind(d))
 			return d
 		},
 		commit: func(c *Config, target any) { target.(*draft).commit(c) },
@@ -89,85 +87,73 @@ func drafts(c *Config, k Kind) []any {
 	return targets
 }
 
-func sourceOptions(k Kind) []Option {
+func sourceOptions(k Kind, d *draft) []Option {
 	var options []Option
 	if k != DHCP {
-		options = append(options, option(acted, "hostname", value.Host(), "", "name or address, perhaps with the port of NTS-KE (of NTP without nts)",
-			func(d *draft) *string { return &d.Name }))
+		options = append(options, option(acted, "hostname", value.Host(), "", "name or address, perhaps with the port of NTS-KE (of NTP without nts)", &d.Name))
 	}
-	options = append(options, option(acted, "disabled", value.Boolean(), "0", "leave this section out", func(d *draft) *bool { return &d.Disabled }))
-	options = append(options, ntsOptions(k)...)
-	options = append(options, pollOptions()...)
-	options = append(options, sampleOptions()...)
+	options = append(options, option(acted, "disabled", value.Boolean(), "0", "leave this section out", &d.Disabled))
+	options = append(options, ntsOptions(k, d)...)
+	options = append(options, pollOptions(d)...)
+	options = append(options, sampleOptions(d)...)
 	if k == Pool {
-		options = append(options, option(acted, "maxsources", value.Integer(1, 16), "4", "addresses used at once",
-			func(d *draft) *int { return &d.MaxSources }))
+		options = append(options, option(acted, "maxsources", value.Integer(1, 16), "4", "addresses used at once", &d.MaxSources))
 	}
-	return append(options, trustOptions()...)
+	return append(options, trustOptions(d)...)
 }
 
-func ntsOptions(k Kind) []Option {
+func ntsOptions(k Kind, d *draft) []Option {
 	options := []Option{
-		option(acted, "nts", value.Boolean(), "0", "authenticate with NTS; never falls back to plain NTP", func(d *draft) *bool { return &d.NTS }),
-		option(acted, "ntsport", value.Port(), "4460", "TCP port of NTS-KE", func(d *draft) *uint16 { return &d.NTSPort }),
-		option(acted, "port", value.Port(), "123", "UDP port of NTP, where NTS-KE names no other", func(d *draft) *uint16 { return &d.Port }),
-		list(acted, "trustedcerts", value.Path(), "", "further CA certificates for this source: files or folders",
-			func(d *draft) *[]string { return &d.TrustedCerts }),
-		list(acted, "aead", value.AEAD(), "30 15 17 16", "algorithms offered, in order of preference",
-			func(d *draft) *[]siv.Algorithm { return &d.AEADs }),
-		option(acted, "noval", value.Boolean(), "0", "do not check the server's name; such a source never counts as authenticated",
-			func(d *draft) *bool { return &d.NoVal }),
+		option(acted, "nts", value.Boolean(), "0", "authenticate with NTS; never falls back to plain NTP", &d.NTS),
+		option(acted, "ntsport", value.Port(), "4460", "TCP port of NTS-KE", &d.NTSPort),
+		option(acted, "port", value.Port(), "123", "UDP port of NTP, where NTS-KE names no other", &d.Port),
+		list(acted, "trustedcerts", value.Path(), "", "further CA certificates for this source: files or folders", &d.TrustedCerts),
+		list(acted, "aead", value.AEAD(), "30 15 17 16", "algorithms offered, in order of preference", &d.AEADs),
+		option(acted, "noval", value.Boolean(), "0", "do not check the server's name; such a source never counts as authenticated", &d.NoVal),
 	}
 	if k != DHCP {
 		options = append(options, option(acted, "operator", value.Optional(value.Name()), "",
-			"who runs it, for counting independent sources; by default the registrable domain",
-			func(d *draft) *string { return &d.Operator }))
+			"who runs it, for counting independent sources; by default the registrable domain", &d.Operator))
 	}
 	return append(options,
-		option(acted, "key", value.Optional(value.Integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", func(d *draft) *uint32 { return &d.Key }))
+		option(acted, "key", value.Optional(value.Integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", &d.Key))
 }
 
-func pollOptions() []Option {
+func pollOptions(d *draft) []Option {
 	poll := value.Integer[ntptime.Exponent](-7, 24)
 	return []Option{
-		option(acted, "minpoll", poll, "6", "shortest polling interval, as a power of two of seconds", func(d *draft) *ntptime.Exponent { return &d.MinPoll }),
-		option(acted, "maxpoll", poll, "10", "longest polling interval, likewise", func(d *draft) *ntptime.Exponent { return &d.MaxPoll }),
-		option(acted, "iburst", value.Boolean(), "0", "start with a few requests two seconds apart", func(d *draft) *bool { return &d.IBurst }),
-		option(acted, "xleave", value.Boolean(), "0", "interleaved mode where the server has it: its transmit timestamps come from its kernel",
-			func(d *draft) *bool { return &d.XLeave }),
-		option(acted, "family", value.Family(), "any", "addresses to use", func(d *draft) *event.Family { return &d.Family }),
-		option(acted, "interface", value.Optional(value.InterfaceName()), "", "send through this interface only", func(d *draft) *string { return &d.Interface }),
-		option(acted, "offline", value.Boolean(), "0", "do not poll until told to", func(d *draft) *bool { return &d.Offline }),
+		option(acted, "minpoll", poll, "6", "shortest polling interval, as a power of two of seconds", &d.MinPoll),
+		option(acted, "maxpoll", poll, "10", "longest polling interval, likewise", &d.MaxPoll),
+		option(acted, "iburst", value.Boolean(), "0", "start with a few requests two seconds apart", &d.IBurst),
+		option(acted, "xleave", value.Boolean(), "0", "interleaved mode where the server has it: its transmit timestamps come from its kernel", &d.XLeave),
+		option(acted, "family", value.Family(), "any", "addresses to use", &d.Family),
+		option(acted, "interface", value.Optional(value.InterfaceName()), "", "send through this interface only", &d.Interface),
+		option(acted, "offline", value.Boolean(), "0", "do not poll until told to", &d.Offline),
 	}
 }
 
-func sampleOptions() []Option {
+func sampleOptions(d *draft) []Option {
 	return []Option{
-		option(acted, "maxdelay", value.Seconds(), "3", "longest round trip of a sample that counts", func(d *draft) *time.Duration { return &d.MaxDelay }),
-		option(acted, "mindelay", value.Optional(value.Seconds()), "", "round trip of the path, where it is known to be constant",
-			func(d *draft) *time.Duration { return &d.MinDelay }),
-		option(acted, "maxdelayratio", value.Optional(value.Ratio(1e6)), "", "longest round trip against the shortest seen",
-			func(d *draft) *float64 { return &d.MaxDelayRatio }),
-		option(acted, "maxdelaydevratio", value.Optional(value.Ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets",
-			func(d *draft) *float64 { return &d.MaxDelayDevRatio }),
-		option(acted, "minsamples", value.Optional(value.Integer(0, maxSamples)), "", "fewest samples that an estimate begins anew with", func(d *draft) *int { return &d.MinSamples }),
-		option(acted, "maxsamples", value.Optional(value.Integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one",
-			func(d *draft) *int { return &d.MaxSamples }),
-		option(acted, "filter", value.Optional(value.Integer(0, maxSamples)), "", "polls whose samples make one: that in the middle", func(d *draft) *int { return &d.Filter }),
+		option(acted, "maxdelay", value.Seconds(), "3", "longest round trip of a sample that counts", &d.MaxDelay),
+		option(acted, "mindelay", value.Optional(value.Seconds()), "", "round trip of the path, where it is known to be constant", &d.MinDelay),
+		option(acted, "maxdelayratio", value.Optional(value.Ratio(1e6)), "", "longest round trip against the shortest seen", &d.MaxDelayRatio),
+		option(acted, "maxdelaydevratio", value.Optional(value.Ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets", &d.MaxDelayDevRatio),
+		option(acted, "minsamples", value.Optional(value.Integer(0, maxSamples)), "", "fewest samples that an estimate begins anew with", &d.MinSamples),
+		option(acted, "maxsamples", value.Optional(value.Integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one", &d.MaxSamples),
+		option(acted, "filter", value.Optional(value.Integer(0, maxSamples)), "", "polls whose samples make one: that in the middle", &d.Filter),
 	}
 }
 
 // defaultMaxUnreach is chrony's: no limit, but for the error that grows.
 const defaultMaxUnreach = "100000"
 
-func trustOptions() []Option {
+func trustOptions(d *draft) []Option {
 	return []Option{
-		option(acted, "maxunreach", value.Integer(0, math.MaxInt32), defaultMaxUnreach, "polls for which it is used while it is unreachable and no other answers",
-			func(d *draft) *int { return &d.MaxUnreach }),
-		option(acted, "prefer", value.Boolean(), "0", "select it before others that are as good", func(d *draft) *bool { return &d.Prefer }),
-		option(acted, "trust", value.Boolean(), "0", "take it for right where sources contradict each other", func(d *draft) *bool { return &d.Trust }),
-		option(acted, "require", value.Boolean(), "0", "no synchronisation without it, or another required one", func(d *draft) *bool { return &d.Require }),
-		option(acted, "noselect", value.Boolean(), "0", "measure it only", func(d *draft) *bool { return &d.NoSelect }),
+		option(acted, "maxunreach", value.Integer(0, math.MaxInt32), defaultMaxUnreach, "polls for which it is used while it is unreachable and no other answers", &d.MaxUnreach),
+		option(acted, "prefer", value.Boolean(), "0", "select it before others that are as good", &d.Prefer),
+		option(acted, "trust", value.Boolean(), "0", "take it for right where sources contradict each other", &d.Trust),
+		option(acted, "require", value.Boolean(), "0", "no synchronisation without it, or another required one", &d.Require),
+		option(acted, "noselect", value.Boolean(), "0", "measure it only", &d.NoSelect),
 	}
 }
 
