@@ -168,6 +168,53 @@ func TestPlugin(t *testing.T) {
 	}
 }
 
+// TestPluginHide: keys go out of the configuration into files of the daemon's user;
+// what cannot be a file, or is another one's, stays, and so does what somebody has
+// not committed.
+func TestPluginHide(t *testing.T) {
+	r := luciRoot(t)
+	ntpUser(t, r)
+	config := "config ntsd 'main'\n"
+	for id, secret := range map[string]string{"1": "HEX:00112233", "2": "ASCII:a$b`c\"d", "3": "two words", "4": "HEX:44", "../5": "HEX:55", "6": "HEX:66"} {
+		config += "\nconfig key 'k" + strings.Trim(id, "./") + "'\n\toption id '" + id + "'\n\toption secret '" + secret + "'\n"
+	}
+	config += "\nconfig key 'k7'\n\toption id '7'\n\toption secret_file '/etc/k7'\n"
+	r.config(config)
+	r.write("etc/ntsd/keys/4", "another\n", 0o600)
+	r.write("etc/ntsd/keys/6", "HEX:66\n", 0o600) // moved before a power cut
+	r.write("changes", "ntsd.k1.id='8'\n", 0o644)
+	if got := r.plugin("{}", "call", "hide"); !strings.Contains(got, `"code":"pending"`) {
+		t.Errorf("with changes of others: got %q", got)
+	}
+	_ = os.Remove(r.path("changes"))
+	if got := r.plugin("{}", "call", "hide"); got != "{\"moved\":3,\"left\":3}\n" {
+		t.Errorf("got %q", got)
+	}
+	for id, want := range map[string]string{"1": "HEX:00112233\n", "2": "ASCII:a$b`c\"d\n", "4": "another\n", "6": "HEX:66\n"} {
+		text, err := os.ReadFile(r.path("etc/ntsd/keys/" + id))
+		if err != nil || string(text) != want {
+			t.Errorf("key %s: got %q, %v, want %q", id, text, err, want)
+		}
+		if uid, _, mode := r.owner("etc/ntsd/keys/" + id); id != "4" && (uid != 123 || mode != 0o600) {
+			t.Errorf("key %s: belongs to %d with mode %o, want 123, 600", id, uid, mode)
+		}
+	}
+	if uid, _, mode := r.owner("etc/ntsd/keys"); uid != 0 || mode != 0o755 {
+		t.Errorf("the folder: belongs to %d with mode %o, want root's, 755", uid, mode)
+	}
+	left, _ := os.ReadFile(r.path("etc/config/ntsd"))
+	for text, want := range map[string]int{"option secret ": 3, "secret_file '/etc/ntsd/keys/": 3, "two words": 1, "HEX:44": 1, "HEX:55": 1, "/etc/k7": 1} {
+		if got := strings.Count(string(left), text); got != want {
+			t.Errorf("%q stands there %d times, want %d:\n%s", text, got, want, left)
+		}
+	}
+	calls, _ := os.ReadFile(r.path("calls"))
+	has(t, string(calls), "uci commit ntsd", "procd_send_signal ntsd * HUP")
+	if got := r.plugin("{}", "call", "hide"); got != "{\"moved\":0,\"left\":3}\n" {
+		t.Errorf("again: got %q", got)
+	}
+}
+
 // TestPluginReal: the same with the real ntsctl, and no daemon.
 func TestPluginReal(t *testing.T) {
 	r := luciRoot(t)

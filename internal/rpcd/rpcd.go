@@ -100,7 +100,8 @@ func parameters() map[string]map[string]any {
 		"ca":          {},
 		"action":      {"command": "burst", "argument": "4/8"},
 		"test":        {"server": "time.example", "id": 0},
-		"start":       {}, // by the plugin itself
+		"start":       {}, // by the plugin itself, as the next
+		"hide":        {},
 		"check":       {"config": "text"},
 		"import":      {"from": "chrony", "text": "text"},
 	}

@@ -85,6 +85,8 @@ func edit(args []string) (status int) {
 	switch {
 	case verb == "delete" && parts[2] == "":
 		p.Sections = slices.Delete(p.Sections, i, i+1)
+	case verb == "delete":
+		s.Options = slices.DeleteFunc(s.Options, func(o uci.Option) bool { return o.Name == parts[2] })
 	case verb == "set" && parts[2] != "":
 		s.Options = append(s.Options, uci.Option{Name: parts[2], Values: []string{value}})
 	case verb == "add_list" && o != nil:

@@ -178,6 +178,11 @@ export class Bus {
 			await router.world.startDaemon();
 			return [OK, { ok: true }];
 		}
+		if (method === 'hide') {
+			const answer = router.hide();
+			await router.world.ask('reload');
+			return [OK, answer];
+		}
 		// What reads /etc/config must read the world's: the same code, other files.
 		const [program, ...line] = ['check', 'import'].includes(method)
 			? [path.join(root, 'build', 'luci-world'), '-dir', router.world.dir, '-call', method]

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { chromium } from 'playwright-core';
 import { Server, app, luciDir } from './server.mjs';
-import { UCI } from './uci.mjs';
+import { UCI, format } from './uci.mjs';
 import { World, root, until } from './world.mjs';
 
 export { until, luciDir, app, root };
@@ -52,6 +52,21 @@ class Harness {
 		if (!executablePath) throw new Error('no chromium here; install it, or name one in CHROMIUM');
 		h.browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--force-color-profile=srgb'] });
 		return h;
+	}
+
+	/** Keys into files, as the plugin's script does; internal/router tests that. */
+	hide() {
+		const sections = this.uci.sections('ntsd');
+		let moved = 0;
+		for (const s of sections.filter((e) => e.type === 'key' && e.options.secret)) {
+			const name = path.join(this.world.dir, `key-${s.options.id}`);
+			fs.writeFileSync(name, `${s.options.secret}\n`, { mode: 0o600 });
+			s.options.secret_file = name;
+			delete s.options.secret;
+			moved++;
+		}
+		fs.writeFileSync(this.uci.file('ntsd'), format(sections));
+		return { moved, left: 0 };
 	}
 
 	/** A program of the router that a page may start; "file exec". */

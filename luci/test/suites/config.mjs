@@ -268,6 +268,65 @@ test('sections that may occur many times are added, with every option, edited an
 	await page.close();
 });
 
+test('a key in the configuration is never shown, can be replaced, and goes into a file by one button', async () => {
+	const secret = 'HEX:00112233445566778899aabbccddeeff', other = 'HEX:ffeeddccbbaa99887766554433221100';
+	await configure(`${original}\nconfig key 'k'\n\toption id '7'\n\toption secret '${secret}'\n`);
+	const key = () => Object.values(h.uci.values('ntsd')).find((s) => s['.type'] === 'key');
+	const edit = async (page) => {
+		await page.evaluate(() => document.querySelector('#cbi-ntsd-key tr[data-sid] .cbi-button-edit').click());
+		await modal(page).locator('.cbi-map').waitFor();
+	};
+	const done = async (page) => {
+		await modal(page).locator('.cbi-button-positive').click();
+		await page.waitForFunction(() => !document.body.classList.contains('modal-overlay-active'));
+	};
+	const page = await open();
+	await inForce(page);
+	await edit(page);
+	const input = modal(page).locator('[data-field="cbid.ntsd.k.secret"] input[type=password]');
+	assert.equal(await input.inputValue(), '');
+	assert.equal(await input.getAttribute('placeholder'), 'set, not shown');
+	const shown = () => page.evaluate((s) => document.documentElement.outerHTML.includes(s) || [...document.querySelectorAll('input')].some((i) => i.value === s), secret);
+	assert.equal(await shown(), false);
+	await set(page, 'cbid.ntsd.k.type', 'SHA256');
+	await done(page);
+	await until('the type', () => key().type === 'SHA256');
+	assert.equal(key().secret, secret, 'what nobody typed stays');
+	await edit(page);
+	await set(page, 'cbid.ntsd.k.secret', other);
+	await done(page);
+	await until('the new key', () => key().secret === other);
+	const mover = page.locator('.ntsd-advice').getByText('Move it to a file…');
+	await mover.click();
+	await modal(page).getByText('Move', { exact: true }).click();
+	await page.getByText('Save and apply your changes first.').waitFor();
+	assert.equal(parse(fs.readFileSync(file, 'utf8')).find((s) => s.type === 'key').options.secret, secret, 'nothing was moved');
+	await apply(page);
+	await page.close();
+	// Who only looks cannot.
+	const reader = await open({ user: 'reader' });
+	await reader.locator('.ntsd-advice').getByText('Move it to a file…').waitFor();
+	assert.equal(await reader.locator('.ntsd-advice').getByText('Move it to a file…').isDisabled(), true);
+	await reader.close();
+	const again = await open();
+	await again.locator('.ntsd-advice').getByText('Move it to a file…').click();
+	await h.shot(again, 'config-move-keys');
+	await Promise.all([again.waitForNavigation(), modal(again).getByText('Move', { exact: true }).click()]);
+	await inForce(again);
+	const options = parse(fs.readFileSync(file, 'utf8')).find((s) => s.type === 'key').options;
+	assert.equal(options.secret, undefined);
+	assert.equal(fs.readFileSync(options.secret_file, 'utf8').trim(), other);
+	await again.close();
+	// A file that takes its place takes it out.
+	await configure(`${original}\nconfig key 'k'\n\toption id '7'\n\toption secret '${secret}'\n`);
+	const last = await open();
+	await edit(last);
+	await set(last, 'cbid.ntsd.k.secret_file', '/etc/ntsd/keys/7');
+	await done(last);
+	await until('the file', () => key().secret_file && key().secret === undefined);
+	await last.close();
+});
+
 test('bad values are refused while they are typed, in the daemon\'s words', async () => {
 	const page = await open();
 	await tabs(page).nth(3).locator('a').click();
@@ -502,8 +561,8 @@ test('who may only read sees everything and changes nothing', async () => {
 	const page = await open({ user: 'reader' });
 	await page.locator('.ntsd-inforce').waitFor();
 	const able = await page.evaluate(() => [...document.querySelectorAll('.cbi-map input:not([type=hidden]), .cbi-map select, .cbi-map button')]
-		.filter((e) => !e.disabled && !e.matches('.cbi-button-edit, .drag-handle, .cbi-dropdown[disabled] *')).map((e) => e.outerHTML.slice(0, 120)));
-	assert.deepEqual(able, []);
+		.filter((e) => !e.disabled && !e.matches('.cbi-button-edit, .drag-handle, .cbi-dropdown[disabled] *')).map((e) => e.innerText || e.outerHTML.slice(0, 120)));
+	assert.deepEqual(able, ['Show and download…'], 'only what is public may be taken');
 	assert.equal(await page.locator('.cbi-page-actions .cbi-button-save:enabled').count(), 0);
 	await close(page);
 });

@@ -73,6 +73,20 @@ function dress(f, o) {
 	return f;
 }
 
+/* Makes f a field that takes a secret and never shows one. What is there stays
+ * until another one is typed, or a file takes its place. */
+function hidden(f, name, o) {
+	f.load = function(section_id) {
+		this.placeholder = uci.get('ntsd', section_id, name) ? _('set, not shown') : null;
+		return null;
+	};
+	f.remove = function(section_id) {
+		if (o.instead && uci.get('ntsd', section_id, o.instead))
+			uci.unset('ntsd', section_id, name);
+	};
+	return f;
+}
+
 /* The sections of a type that stands once; written again they add up. */
 function all(type) {
 	return uci.sections('ntsd', type).map(function(s) { return s['.name']; });
@@ -117,7 +131,7 @@ return baseclass.extend({
 		var o = options.find(type, name), args = [ fieldClass(o), name, o.title, o.descr ];
 		var f = tab ? section.taboption.apply(section, [ tab ].concat(args)) : section.option.apply(section, args);
 		f.load = function(section_id) { return normal(o, uci.get('ntsd', section_id, name)); };
-		return dress(f, o);
+		return o.password ? hidden(dress(f, o), name, o) : dress(f, o);
 	},
 
 	/* A field for an option of a section type that stands once, wherever the file

@@ -2,6 +2,7 @@
 'require baseclass';
 'require dom';
 'require poll';
+'require rpc';
 'require uci';
 'require ui';
 'require ntsd.fields as fields';
@@ -22,6 +23,8 @@ function clock(text) {
 	return today ? format.clock(text, undefined, true) : format.date(text);
 }
 
+var callHide = rpc.declare({ object: 'luci.ntsd', method: 'hide', reject: true });
+
 /* How long a configuration may take to come into force, in ms, before a button is offered. */
 var patience = 6000;
 
@@ -39,6 +42,38 @@ function link(message, go) {
 		ev.preventDefault();
 		go(message);
 	} }, [ _('Show') ]);
+}
+
+/* Takes the keys out of the configuration, which everybody reads who may look at
+ * this page. */
+function move() {
+	return uci.changes().then(function(changes) {
+		if (L.toArray((changes || {}).ntsd).length)
+			throw new Error(_('Save and apply your changes first.'));
+		return callHide();
+	}).then(function(answer) {
+		if (answer.error)
+			throw new Error(answer.error);
+		if (answer.left)
+			throw new Error(N_(answer.left, '%d key could not be moved.', '%d keys could not be moved.').format(answer.left));
+		window.location.reload();
+	}).catch(function(e) {
+		ui.hideModal();
+		ui.addNotification(null, E('p', [ messages.say(e.message) ]), 'error');
+	});
+}
+
+function mover(writable) {
+	return E('button', { 'class': 'btn cbi-button', 'disabled': writable ? null : '', 'click': function() {
+		ui.showModal(_('Move keys to files'), [
+			E('p', [ _('The keys that stand in the configuration go into files below %s that only the daemon reads. Who may look at these settings in LuCI sees them no more, and new backups do not hold them.').format('/etc/ntsd/keys') ]),
+			E('p', [ _('A firmware upgrade does not keep these files, unless you add the folder on the page System > Backup. Keep a copy of the keys.') ]),
+			E('div', { 'class': 'right button-row' }, [
+				E('button', { 'class': 'btn cbi-button', 'click': ui.hideModal }, [ _('Cancel') ]), ' ',
+				E('button', { 'class': 'btn cbi-button cbi-button-apply important', 'click': ui.createHandlerFn(null, move) }, [ _('Move') ])
+			])
+		]);
+	} }, [ _('Move it to a file…') ]);
 }
 
 return baseclass.extend({
@@ -160,7 +195,7 @@ return baseclass.extend({
 	/* Says what is wrong and what is advised of what the page edits; go is called
 	 * with a message whose field is wanted. */
 	show: function(verdict, go) {
-		var nodes = [];
+		var nodes = [], writable = this.writable;
 		this.page = verdict;
 		if (this.daemon)
 			dom.content(this.state, this.describe(this.daemon));
@@ -172,7 +207,7 @@ return baseclass.extend({
 			var found = verdict.messages.filter(function(m) { return m.severity == kind[0]; });
 			if (found.length)
 				nodes.push(box(kind[1] + ' ntsd-' + kind[0], [ E('strong', [ kind[2] ]), E('ul', found.map(function(m) {
-					return E('li', [ review.words(m), ' ', m.section ? link(m, go) : '' ]);
+					return E('li', [ review.words(m), ' ', m.section ? link(m, go) : '', ' ', m.type == 'key' && m.option == 'secret' && m.severity == 'warning' ? mover(writable) : '' ]);
 				})) ]));
 		});
 		var advice = L.toArray(verdict.advice);

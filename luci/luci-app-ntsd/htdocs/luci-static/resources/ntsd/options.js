@@ -187,7 +187,7 @@ var sections = {
 		option('id', v.integer(1, 4294967295), null, _('Number'), _('By which servers name it.')),
 		option('type', v.choice([ 'MD5', 'SHA1', 'SHA256', 'SHA384', 'SHA512', 'AES128', 'AES256' ]), 'AES128', _('Algorithm'), _('Both ends must have the same.')),
 		option('secret_file', v.path(), null, _('File with the key'), _('Readable for the daemon only (mode 0600).')),
-		option('secret', v.text(), null, _('The key itself'), _('Ends up in every backup of the configuration: a file is better.'), { password: true })
+		option('secret', v.text(), null, _('The key itself'), _('Ends up in every backup of the configuration: a file is better.'), { password: true, instead: 'secret_file' })
 	],
 
 	keyfile: [
