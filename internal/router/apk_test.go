@@ -10,27 +10,11 @@ import (
 	"testing"
 )
 
-// apkPackages makes packages with a stand-in for apk-tools, which may not be
-// installed here, and returns their folder.
-func apkPackages(t *testing.T) string {
-	t.Helper()
-	tool, err := os.ReadFile("testdata/apktool")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "apk"), tool, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	return filepath.Join(build(t), "mips_24kc")
-}
-
 // TestApk: what apk is told of a package, its files with their modes, its lists
 // and its scripts are what OpenWrt's build system makes of the same Makefile
 // (package-pack.mk of January 2026), but for libc, which our binary does not need.
 func TestApk(t *testing.T) {
-	dir := apkPackages(t)
+	dir := filepath.Join(packages(t), "mips_24kc")
 	got := apkContents(t, filepath.Join(dir, "ntsd-go-1.2.3-r1.apk"), "")
 	// Which files those are tests TestLuCIPackages.
 	got += apkContents(t, filepath.Join(dir, "../all/luci-app-ntsd-1.2.3-r1.apk"), "files luci-app-ntsd.list")

@@ -20,7 +20,7 @@ const luci = "../../luci/luci-app-ntsd"
 // it, readable, the plugin executable; every language is a package of its own;
 // opkg is told what they need; nothing in them is configuration.
 func TestLuCIPackages(t *testing.T) {
-	dir := build(t)
+	dir := packages(t)
 	paths, _ := filepath.Glob(filepath.Join(dir, "mips_24kc/luci-*.ipk"))
 	var names []string
 	for _, path := range paths {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"ntsd/internal/config"
@@ -20,21 +21,44 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/contents anew") //nolint:gochecknoglobals // a flag
 
-// build makes packages of a binary that is none and returns their folder.
-func build(t *testing.T) string {
+// built is the folder of packages that the tests share.
+var built struct { //nolint:gochecknoglobals // made once, by the first test that wants it
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// packages returns a folder of packages that were made of a binary that is none,
+// the .apk by a stand-in for apk-tools, which may not be installed here.
+func packages(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
+	built.once.Do(func() { built.dir, built.err = pack(filepath.Dir(standins)) })
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.dir
+}
+
+func pack(dir string) (string, error) {
 	for _, arch := range []string{"mips", "amd64", "arm64"} {
 		if err := os.WriteFile(filepath.Join(dir, "ntsd-"+arch), []byte("binary for "+arch+"\n"), 0o755); err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 	}
-	cmd := exec.Command("../../scripts/package.sh", "1.2.3-r1", "mips=mips_24kc")
-	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1234567890", "BUILD="+dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	tool, err := os.ReadFile("testdata/apktool")
+	if err != nil {
+		return "", err
 	}
-	return filepath.Join(dir, "packages")
+	bin := filepath.Join(dir, "bin")
+	if err := errors.Join(os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "apk"), tool, 0o755)); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("../../scripts/package.sh", "1.2.3-r1", "mips=mips_24kc")
+	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1234567890", "BUILD="+dir, "PATH="+bin+":"+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return filepath.Join(dir, "packages"), nil
 }
 
 // members returns the contents of a gzipped tar archive by name, and a line for
@@ -71,7 +95,7 @@ func members(t *testing.T, archive []byte) (contents map[string][]byte, list str
 // TestPackage: what is in the .ipk, who owns it, what opkg is told of it; and
 // the same bytes when it is built again.
 func TestPackage(t *testing.T) {
-	dir := build(t)
+	dir := packages(t)
 	const name = "mips_24kc/ntsd-go_1.2.3-r1_mips_24kc.ipk"
 	ipk, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
@@ -98,7 +122,11 @@ func TestPackage(t *testing.T) {
 	if got != string(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	again, err := os.ReadFile(filepath.Join(build(t), name))
+	second, err := pack(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := os.ReadFile(filepath.Join(second, name))
 	if err != nil || !bytes.Equal(again, ipk) {
 		t.Errorf("built again: %d bytes, %v, want the same %d bytes", len(again), err, len(ipk))
 	}
@@ -106,7 +134,7 @@ func TestPackage(t *testing.T) {
 
 // TestFeed: opkg finds the package by the index, with its size and hash.
 func TestFeed(t *testing.T) {
-	dir := filepath.Join(build(t), "mips_24kc")
+	dir := filepath.Join(packages(t), "mips_24kc")
 	index, err := os.ReadFile(filepath.Join(dir, "Packages"))
 	if err != nil {
 		t.Fatal(err)
