@@ -63,7 +63,10 @@ func printConfig(o options, stdout, stderr io.Writer) int {
 	if cfg != nil {
 		stdout.Write(cfg.AppendUCI(nil))
 	}
-	if config.HasErrors(diagnostics) || !cfg.Usable() {
+	switch {
+	case config.HasErrors(diagnostics) && len(o.directives) > 0:
+		return exitUsage
+	case config.HasErrors(diagnostics) || !cfg.Usable():
 		return exitFailed
 	}
 	return exitDone
@@ -75,7 +78,7 @@ func keepTime(o options, stderr io.Writer) int {
 	level := new(slog.LevelVar)
 	if cfg != nil {
 		if err := changeUser(&o, cfg, true); err != nil {
-			return fail(stderr, exitFailed, "%v", err)
+			return fail(stderr, statusOf(err), "%v", err)
 		}
 	}
 	handler, err := openLog(o.log, stderr, level)

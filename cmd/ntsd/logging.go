@@ -24,7 +24,7 @@ func openLog(to string, stderr io.Writer, level slog.Leveler) (slog.Handler, err
 	}
 	w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "ntsd")
 	if err != nil {
-		return nil, fmt.Errorf("-l syslog: %w", err)
+		return nil, fmt.Errorf("-l syslog: %w: does the system's log run? Without -l the log goes to standard error", err)
 	}
 	return newSyslog(w, level), nil
 }

@@ -22,18 +22,22 @@ const oneShotTimeout = 10 * time.Second
 
 // oneShot measures the clock's error once (-Q), or corrects it once (-q).
 func oneShot(o options, stdout, stderr io.Writer) int {
+	const ask = "what to ask? for example: ntsd -Q -t 3 'server time.cloudflare.com iburst nts'"
 	if len(o.directives) == 0 {
-		return fail(stderr, exitUsage, "what to ask? for example: ntsd -Q -t 3 'server time.cloudflare.com iburst nts'")
+		return fail(stderr, exitUsage, ask)
 	}
 	cfg, diagnostics := o.parseDirectives()
 	for _, d := range diagnostics {
 		fmt.Fprintf(stderr, "ntsd: %s: %s\n", d.Severity, d)
 	}
-	if config.HasErrors(diagnostics) || !cfg.Usable() {
+	switch {
+	case config.HasErrors(diagnostics):
 		return exitUsage
+	case !cfg.Usable():
+		return fail(stderr, exitUsage, ask)
 	}
 	if err := changeUser(&o, cfg, false); err != nil {
-		return fail(stderr, exitFailed, "%v", err)
+		return fail(stderr, statusOf(err), "%v", err)
 	}
 	say := func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%s "+format+"\n", append([]any{time.Now().UTC().Format(time.RFC3339)}, args...)...)

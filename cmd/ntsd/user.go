@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,17 @@ import (
 	"ntsd/internal/linux/sandbox"
 	"ntsd/internal/store"
 )
+
+// misuse is an error of whoever wrote the command line.
+type misuse struct{ error }
+
+// statusOf is the exit status that an error ends with.
+func statusOf(err error) int {
+	if errors.As(err, new(misuse)) {
+		return exitUsage
+	}
+	return exitFailed
+}
 
 // changeUser starts this program again as the user of -u, or else of the
 // configuration, where it does not run as that one already. Where it is going
@@ -26,7 +38,11 @@ func changeUser(o *options, cfg *config.Config, keeps bool) error {
 	}
 	user, err := sandbox.Lookup(name)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", from, name, err)
+		err = fmt.Errorf("%s %s: %s; name one that is in /etc/passwd", from, name, strings.TrimPrefix(err.Error(), "sandbox: "))
+		if o.user != "" {
+			return misuse{err}
+		}
+		return err
 	}
 	switch {
 	case user.Current():

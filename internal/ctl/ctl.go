@@ -154,7 +154,7 @@ func (c *invocation) command(words []string) error {
 		return failf(ExitUsage, "wrong number of arguments; usage: ntsctl %s", cmd.usage())
 	}
 	c.opts.table.Color = Colorful(c.stdout) && !c.opts.table.CSV
-	return cmd.run(c, append([]string{name}, words...))
+	return advised(name, cmd.run(c, append([]string{name}, words...)))
 }
 
 // parse sorts args into flags and words.
@@ -177,12 +177,12 @@ func (o *options) parse(args []string) (words []string, err error) {
 			}
 			if rest == needsValue {
 				if i++; i == len(args) {
-					return nil, failf(ExitUsage, "-h needs the path of the daemon's socket")
+					return nil, failf(ExitUsage, "-h needs the path of the daemon's socket, as in ntsctl -h %s tracking; ntsctl help is the help", defaultSocket)
 				}
 				o.socket = args[i]
 			}
 			if o.socket == "" {
-				return nil, failf(ExitUsage, "-h needs the path of the daemon's socket")
+				return nil, failf(ExitUsage, "-h needs the path of the daemon's socket, as in ntsctl -h %s tracking; ntsctl help is the help", defaultSocket)
 			}
 		default:
 			words = append(words, arg)
@@ -269,9 +269,9 @@ func (c Client) do(ctx context.Context, cmd string, args ...string) (control.Res
 	case errors.Is(err, context.DeadlineExceeded):
 		return resp, failf(ExitUnreachable, "the daemon on %s does not answer: it hangs; restart it with %s", c.Path, service("restart"))
 	case len(c.Path) > maxSocketPath:
-		return resp, failf(ExitUsage, "the path of the socket is longer than %d bytes: %.32s...", maxSocketPath, c.Path)
+		return resp, failf(ExitUsage, "the path of the socket is longer than %d bytes: %.32s...; give ntsctl -h a shorter one, such as a link to it", maxSocketPath, c.Path)
 	case err != nil:
-		return resp, failf(ExitUnreachable, "cannot talk to the daemon on %s: %v", c.Path, err)
+		return resp, failf(ExitUnreachable, "cannot talk to the daemon on %s: %v; restart it with %s", c.Path, err, service("restart"))
 	case resp.OK:
 		return resp, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 
 	"ntsd/internal/config"
 	"ntsd/internal/foreign"
@@ -68,6 +69,8 @@ func cannotImport(file string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		next = "name the file to import, as in ntsctl import /etc/chrony/chrony.conf"
+	case errors.Is(err, syscall.EISDIR):
+		next = "name a file in it"
 	case errors.Is(err, fs.ErrPermission):
 		next = "run ntsctl as root"
 	}

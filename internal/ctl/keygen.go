@@ -25,20 +25,20 @@ func (c *invocation) keygen(words []string) error {
 		case i == 0 && err == nil && n > 0:
 			s.ID = uint32(n)
 		case i == 0:
-			return failf(ExitUsage, "%q: an id is a whole number from 1 to 4294967295", w)
+			return failf(ExitUsage, "keygen: %q: an id is a whole number from 1 to 4294967295", w)
 		case i == 1:
 			if s.Type, err = mac.ParseType(w); err != nil {
-				return failf(ExitUsage, "%q: a type is MD5, SHA1, SHA256, SHA384, SHA512, AES128 or AES256", w)
+				return failf(ExitUsage, "keygen: %q: a type is MD5, SHA1, SHA256, SHA384, SHA512, AES128 or AES256", w)
 			}
 		case err != nil || n < mac.WeakBits || n > mostBits || n%8 != 0:
-			return failf(ExitUsage, "%q: a key has from %d to %d bits, in steps of 8", w, mac.WeakBits, mostBits)
+			return failf(ExitUsage, "keygen: %q: a key has from %d to %d bits, in steps of 8", w, mac.WeakBits, mostBits)
 		default:
 			bits = int(n)
 		}
 	}
 	switch want := s.Type.SecretBits(); {
 	case want != 0 && bits != 0 && bits != want:
-		return failf(ExitUsage, "%v takes %d bits, not %d", s.Type, want, bits)
+		return failf(ExitUsage, "keygen: %v takes %d bits, not %d", s.Type, want, bits)
 	case want != 0:
 		bits = want
 	case bits == 0:

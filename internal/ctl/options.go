@@ -41,7 +41,7 @@ func (c *invocation) options(words []string) error {
 		}
 	}
 	if len(all) == 0 {
-		return failf(ExitUsage, "no section %q%s; there are %s", words[1], config.Nearest(words[1], known), strings.Join(known, ", "))
+		return failf(ExitUsage, "options: no section %q%s; there are %s", words[1], config.Nearest(words[1], known), strings.Join(known, ", "))
 	}
 	if c.opts.json {
 		text, err := json.MarshalIndent(all, "", "  ")

@@ -35,7 +35,7 @@ func (c *invocation) rpcd(words []string) error {
 	case words[1] == "call" && len(words) == 3:
 		err = p.Call(context.Background(), words[2], c.stdin, c.stdout)
 	default:
-		return failf(ExitUsage, "rpcd: usage: ntsctl rpcd list | call METHOD")
+		return failf(ExitUsage, "rpcd: neither list nor call and a method; usage: ntsctl rpcd list | call METHOD")
 	}
 	if err != nil {
 		return writeFailure(err)

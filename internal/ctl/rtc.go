@@ -70,7 +70,7 @@ func (x rtc) text(csv bool) string {
 func (c *invocation) tick(folder string) (second int64, began time.Time, err error) {
 	first, err := readChip(folder)
 	if err != nil {
-		return 0, began, failf(ExitFailed, "513 RTC driver not running: no clock chip can be read in %s", folder)
+		return 0, began, failf(ExitFailed, "513 RTC driver not running: no clock chip can be read in %s; this device has none, or its driver is not loaded", folder)
 	}
 	for start := time.Now(); time.Since(start) < chipPatience; time.Sleep(chipGlance) {
 		began = time.Now()

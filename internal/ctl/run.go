@@ -267,7 +267,7 @@ func (c *invocation) confirm(command, question string) error {
 		return failf(ExitFailed, "%s: %v", command, err)
 	}
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return failf(ExitFailed, "%s: not confirmed, nothing done", command)
+		return failf(ExitFailed, "%s: not confirmed, nothing done; y says yes, and so does -y", command)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (c *invocation) clients(words []string) error {
 				reset = true
 			case 'p':
 				if i++; i == len(words) {
-					return failf(ExitUsage, "-p needs a number of requests")
+					return failf(ExitUsage, "clients: -p needs a number of requests")
 				}
 				least = words[i]
 			}
