@@ -90,7 +90,7 @@ func TestUserThatCannotBe(t *testing.T) {
 		line []string
 		want string
 	}{
-		{[]string{tool("ntsd"), "-x", "-t", "1", "-f", path, "-u", "no-such-user"}, `ntsd: -u no-such-user: sandbox: there is no user "no-such-user"`},
+		{[]string{tool("ntsd"), "-x", "-t", "1", "-f", path, "-u", "no-such-user"}, `ntsd: -u no-such-user: there is no user "no-such-user"; name one`},
 		{[]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", tool("ntsd"), "-x", "-t", "1", "-f", path, "-u", "daemon"}, "only root can change its user"},
 	} {
 		if c.line[0] == "setpriv" && len(powerless()) == 0 {
