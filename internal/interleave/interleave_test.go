@@ -97,6 +97,24 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// One reply in interleaved mode among those in basic mode: the server has it.
+func TestSeldom(t *testing.T) {
+	var s State
+	next := random()
+	for i := range 10 * tries {
+		hdr := wire.Header{Transmit: next()}
+		s.Ask(&hdr, true, next)
+		if i > 0 && hdr.Origin == 0 {
+			t.Fatalf("request %d does not ask", i)
+		}
+		reply := wire.Header{Origin: hdr.Transmit, Receive: next(), Transmit: next()}
+		if i%tries == tries-1 {
+			reply.Origin = hdr.Receive
+		}
+		s.Remember(clock.Reading{}, stamped(0, 1), &reply, true, true)
+	}
+}
+
 // What the server tells of an exchange gets older: after a few losses it begins anew.
 func TestLost(t *testing.T) {
 	var s State

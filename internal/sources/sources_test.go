@@ -61,11 +61,30 @@ func TestMaintain(t *testing.T) {
 	if a, p := set.All[0], set.All[1]; len(a.Members) != 1 || len(p.Members) != 3 || a.Member(addrs[0]) != nil || p.Member(addrs[0]) != nil {
 		t.Errorf("the server has %d associations, the pool %d; want 1 and 3, and none with the address of another source", len(a.Members), len(p.Members))
 	}
+	for i, m := range set.All[1].Members {
+		if got, want := m.Assoc.Addr(), addrs[2+i]; got != want {
+			t.Errorf("association %d of the pool is with %v, want %v", i, got, want)
+		}
+	}
 	if n := count[event.Notice](out); n != 3 { // resolved, and two addresses that others have
 		t.Errorf("%d notices: %+v", n, out)
 	}
 	if m := set.Find(set.ids()[0]); m == nil || m.Source != set.All[0] || set.Find(99) != nil {
 		t.Error("an association is not found, or one that is not there is")
+	}
+}
+
+// TestOrder: the associations stand in the order of the configuration, also after a
+// reload that brings no new one.
+func TestOrder(t *testing.T) {
+	a, b := upstream.Source{Name: "192.0.2.1"}, upstream.Source{Name: "192.0.2.2"}
+	set := newSet(a, b)
+	set.Maintain(clock.Reading{Mono: 1e9}, true, nil)
+	before := set.ids()
+	set.Changed = false
+	set.HandleConfig([]upstream.Source{b, a}, nil)
+	if after := set.ids(); len(after) != 2 || after[0] != before[1] || after[1] != before[0] || !set.Changed {
+		t.Errorf("associations %v, before %v; changed %t", after, before, set.Changed)
 	}
 }
 
