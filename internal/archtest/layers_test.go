@@ -17,7 +17,7 @@ type layer struct {
 // before it compiles.
 func layers() []layer {
 	return []layer{
-		{"L0 the values", []string{"clock", "ntptime"}},
+		{"L0 the values", []string{"clock", "ntptime", "order"}},
 		{"L1 the formats", []string{"cmac", "siv", "wire", "mac", "nts", "uci", "leaplist", "hostname", "refdata"}},
 		{"L2 the decisions", []string{"event", "filter", "selection", "discipline", "refclock", "symmetric", "middlebox", "standing", "backoff", "interleave", "assoc", "upstream", "smooth", "local", "memory", "names", "sources", "bootstrap", "snapshot", "engine", "server"}},
 		{"L3 the daemon", []string{"config/value", "config", "advice", "foreign", "history", "status", "tables", "ntpq", "mode6", "statlog", "control", "rpcd", "probe", "metrics", "ctl", "daemon", "cmdmon", "responder"}},

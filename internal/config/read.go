@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"ntsd/internal/order"
 	"ntsd/internal/uci"
 )
 
@@ -69,7 +70,7 @@ func (r *reader) tell(d Diagnostic) {
 
 // finish returns the diagnostics in the order of the file.
 func (r *reader) finish() []Diagnostic {
-	slices.SortStableFunc(r.diagnostics, func(a, b Diagnostic) int { return a.Line - b.Line })
+	order.Stable(r.diagnostics, func(a, b Diagnostic) int { return a.Line - b.Line })
 	if n := len(r.untold); n > 0 {
 		r.diagnostics = append(r.diagnostics,
 			Diagnostic{Severity: slices.Max(r.untold), File: r.file, Message: fmt.Sprintf("%d more like these", n)})

@@ -171,8 +171,11 @@ func checkSource(s *section, d *draft) {
 	if d.MaxSamples > 0 && d.MinSamples > d.MaxSamples {
 		s.fail("minsamples", "must not be above maxsamples "+s.value("maxsamples"))
 	}
-	if len(d.AEADs) > len(slices.Compact(slices.Sorted(slices.Values(d.AEADs)))) {
-		s.fail("aead", "must not name an algorithm twice")
+	for i, a := range d.AEADs {
+		if slices.Contains(d.AEADs[:i], a) {
+			s.fail("aead", "must not name an algorithm twice")
+			break
+		}
 	}
 	switch {
 	case d.Kind == Peer && d.NTS:

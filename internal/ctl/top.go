@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"ntsd/internal/order"
 	"ntsd/internal/status"
 	"ntsd/internal/tables"
 )
@@ -158,8 +159,8 @@ func (t *top) frame() string {
 	var b strings.Builder
 	r := t.report
 	r.Sources = slices.Clone(r.Sources)
-	order := topOrders()[t.order]
-	slices.SortStableFunc(r.Sources, func(x, y status.Source) int { return order.compare(&x, &y) })
+	by := topOrders()[t.order]
+	order.Stable(r.Sources, func(x, y status.Source) int { return by.compare(&x, &y) })
 	b.WriteString(headline(&r))
 	cols, _ := t.screen.size()
 	for _, line := range r.Troubles() {

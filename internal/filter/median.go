@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/order"
 )
 
 // Median returns the sample in the middle by offset, or between the two there.
@@ -17,7 +18,7 @@ func Median(samples []Sample, rate clock.Rate) Sample {
 		return s.True.Sub(at.True.Add(since).Add(rate.Over(since)))
 	}
 	sorted := slices.Clone(samples)
-	slices.SortStableFunc(sorted, func(x, y Sample) int { return int(max(-1, min(1, offset(x)-offset(y)))) })
+	order.Stable(sorted, func(x, y Sample) int { return int(max(-1, min(1, offset(x)-offset(y)))) })
 	s, t := sorted[(len(sorted)-1)/2], sorted[len(sorted)/2]
 	half := t.At.Sub(s.At) / 2
 	return Sample{

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/order"
 	"ntsd/internal/status"
 )
 
@@ -54,7 +55,7 @@ func (v *View) readClients(r *Request, leap uint8) [][]byte {
 		clients = v.Clients()
 	}
 	clients = slices.DeleteFunc(clients, func(c status.Client) bool { return c.Requests == 0 || c.Requests < least || c.LastS < 0 })
-	slices.SortStableFunc(clients, func(x, y status.Client) int { return cmp.Compare(x.LastS, y.LastS) })
+	order.Stable(clients, func(x, y status.Client) int { return cmp.Compare(x.LastS, y.LastS) })
 	now := clock.Wall(v.Report.Time)
 	end := fmt.Sprintf("now=%s", stamp(v.Report.Time))
 	if len(clients) > 0 {

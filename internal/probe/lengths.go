@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"ntsd/internal/nts"
+	"ntsd/internal/order"
 )
 
 // steps are the placeholders of the requests that are tried, as far as one may
@@ -76,7 +77,7 @@ func (t *test) count(bytes int, answered, secured bool) {
 	if answered {
 		l.Answered++
 	}
-	slices.SortStableFunc(t.result.Lengths, func(a, b Length) int { return a.Bytes - b.Bytes })
+	order.Stable(t.result.Lengths, func(a, b Length) int { return a.Bytes - b.Bytes })
 }
 
 // concludeLengths says what the lengths mean.

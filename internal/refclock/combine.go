@@ -1,11 +1,11 @@
 package refclock
 
 import (
-	"slices"
 	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/order"
 )
 
 // point is a measurement as its distance from a line.
@@ -24,7 +24,7 @@ func (c *Clock) points(rate clock.Rate) []point {
 		m := &c.kept[i]
 		ps[i] = point{m, m.True.Sub(first.WallAt(m.At)).Duration()}
 	}
-	slices.SortStableFunc(ps, func(a, b point) int { return int(max(-1, min(1, a.off-b.off))) })
+	order.Stable(ps, func(a, b point) int { return int(max(-1, min(1, a.off-b.off))) })
 	return ps
 }
 

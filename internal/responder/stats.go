@@ -1,11 +1,13 @@
 package responder
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/order"
 	"ntsd/internal/server"
 	"ntsd/internal/status"
 )
@@ -65,7 +67,7 @@ func (r *Responder) tally() (t tally, ports []uint16) {
 			ports = append(ports, s.port)
 		}
 	}
-	slices.Sort(ports)
+	order.Stable(ports, cmp.Compare)
 	return t, ports
 }
 
@@ -122,7 +124,7 @@ func (r *Responder) Clients(least uint32, reset bool) []status.Client {
 		}
 	}
 	all = slices.DeleteFunc(all, func(c server.Client) bool { return max(c.Requests, c.KE) < least })
-	slices.SortFunc(all, func(x, y server.Client) int { return x.Addr.Compare(y.Addr) })
+	order.Stable(all, func(x, y server.Client) int { return x.Addr.Compare(y.Addr) })
 	rows := make([]status.Client, 0, len(all))
 	for i := range all {
 		c := &all[i]

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+
+	"ntsd/internal/order"
 )
 
 // maxListed is how many clients an answer has: a page that is drawn anew every
@@ -19,15 +21,15 @@ func Listed(method string, list []any) map[string]any {
 	if len(list) <= maxListed {
 		return map[string]any{method: list}
 	}
-	order := make([]int, len(list))
-	for i := range order {
-		order[i] = i
+	rows := make([]int, len(list))
+	for i := range rows {
+		rows[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(requests(list[j]), requests(list[i])) })
-	order = order[:maxListed]
-	slices.Sort(order)
+	order.Stable(rows, func(i, j int) int { return cmp.Compare(requests(list[j]), requests(list[i])) })
+	rows = rows[:maxListed]
+	slices.Sort(rows)
 	most := make([]any, 0, maxListed)
-	for _, i := range order {
+	for _, i := range rows {
 		most = append(most, list[i])
 	}
 	return map[string]any{method: most, "total": float64(len(list))}

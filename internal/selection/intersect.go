@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/order"
 )
 
 // span is an interval of offsets.
@@ -210,7 +210,7 @@ func edges(voters []voter) []edge {
 	for _, v := range voters {
 		in = append(in, edge{v.lo, true}, edge{v.hi, false})
 	}
-	slices.SortFunc(in, func(a, b edge) int {
+	order.Stable(in, func(a, b edge) int {
 		switch {
 		case a.at != b.at:
 			return cmp.Compare(a.at, b.at)

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+
+	"ntsd/internal/order"
 )
 
 // Rule lets the clients of a prefix in, or keeps them out.
@@ -106,7 +108,7 @@ func NewAccess(rules []Rule) *Access {
 func (a *Access) cut(spans []span) []edge {
 	// Outer ranges stand before the ranges inside them, and of equal ones the
 	// deny stands last: the innermost decides.
-	slices.SortStableFunc(spans, func(x, y span) int {
+	order.Stable(spans, func(x, y span) int {
 		if c := x.first.compare(y.first); c != 0 {
 			return c
 		}

@@ -4,10 +4,10 @@ import (
 	"math"
 	"math/bits"
 	"net/netip"
-	"slices"
 	"time"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/order"
 )
 
 // Implementation constants.
@@ -197,7 +197,7 @@ func (c *Clients) AppendList(dst []Client, now clock.Mono) []Client {
 			c.describeKE(&dst[len(dst)-1], uint64(i), j, now)
 		}
 	}
-	slices.SortFunc(dst[first:], func(x, y Client) int { return x.Addr.Compare(y.Addr) })
+	order.Stable(dst[first:], func(x, y Client) int { return x.Addr.Compare(y.Addr) })
 	return dst
 }
 

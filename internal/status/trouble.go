@@ -2,9 +2,9 @@ package status
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
+	"ntsd/internal/order"
 	"ntsd/internal/selection"
 )
 
@@ -39,7 +39,7 @@ func (r *Report) Troubles() []string {
 			weight[why]++
 		}
 	}
-	slices.SortStableFunc(whys, func(a, b string) int { return weight[b] - weight[a] })
+	order.Stable(whys, func(a, b string) int { return weight[b] - weight[a] })
 	var out []string
 	if r.Bootstrap.Waiting != "" {
 		out = append(out, "the first time: "+r.Bootstrap.Waiting)

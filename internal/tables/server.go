@@ -5,8 +5,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 
+	"ntsd/internal/order"
 	"ntsd/internal/status"
 )
 
@@ -65,7 +65,7 @@ func serverWords(b *bufio.Writer, s *status.ServerStats) {
 			given = append(given, name)
 		}
 	}
-	slices.SortFunc(given, func(x, y string) int {
+	order.Stable(given, func(x, y string) int {
 		return cmp.Or(cmp.Compare(s.Verdicts[y], s.Verdicts[x]), cmp.Compare(x, y))
 	})
 	for _, name := range given {
