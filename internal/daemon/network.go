@@ -40,7 +40,7 @@ func (d *Daemon) NetworkChanged(ctx context.Context, all []Interface) error {
 		// What the configuration wants offline stays so until somebody says
 		// otherwise.
 		d.follow(ctx, func(s *snapshot.Source) bool {
-			return !slices.ContainsFunc(d.applied.Sources, func(o config.Source) bool { return o.Offline && o.Name == s.Name })
+			return !slices.ContainsFunc(d.sources(), func(o config.Source) bool { return o.Offline && o.Name == s.Name })
 		})
 	})
 }

@@ -96,6 +96,27 @@ func TestNoNetworkLeavesClocksAlone(t *testing.T) {
 	})
 }
 
+// TestOfflineStaysOffline: what the configuration, or who added it, wants offline
+// is not switched on by a network that comes up, be it a server or a peer.
+func TestOfflineStaysOffline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		d, stop := w.run(settings(t, "server 192.0.2.1", "server 192.0.2.2 offline", "peer 192.0.2.3 offline"), nil)
+		defer stop()
+		if err := d.Add(t.Context(), settings(t, "server 192.0.2.4 offline").Sources[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.NetworkChanged(t.Context(), []Interface{{Name: "wan", Up: true}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range w.report(d).Sources {
+			if want := s.Name == "192.0.2.1"; s.Online != want {
+				t.Errorf("%s is online: %v, want %v", s.Name, s.Online, want)
+			}
+		}
+	})
+}
+
 // TestAnnouncements: a step, then the stratum once the clock is synchronised,
 // then every eleventh minute; a loss, and the stratum again.
 func TestAnnouncements(t *testing.T) {
