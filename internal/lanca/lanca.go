@@ -57,6 +57,9 @@ const (
 	renewBefore = 60 * 24 * time.Hour
 	// backdated makes it good for clients whose clock is behind.
 	backdated = 24 * time.Hour
+	// flashOfOthers is what the server's certificate leaves of the day's writes to
+	// flash: for the state and the cookie keys.
+	flashOfOthers = 2
 	// saveAgain is how often a flash that could not be written is tried again.
 	saveAgain = time.Hour
 )
@@ -122,7 +125,8 @@ func (a *Authority) Saved() bool {
 //
 // ErrNoTime means that there is no certificate to serve with. Any other error
 // with a certificate at hand is one of saving: it is good until the restart,
-// and saving is tried again now and then.
+// and saving is tried again now and then; store.ErrFlashBudget among them, which
+// passes by itself.
 func (a *Authority) Keep(now clock.Wall, believed bool, names Names) (changed bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -298,8 +302,12 @@ func (a *Authority) write(name string) error {
 		return err
 	}
 	defer clear(b)
-	// What is in use must be what is on flash; there are a few a year.
-	return a.flash.Must(func() error { return store.WriteAtomic(filepath.Join(a.dir, name), perm, b) })
+	write := func() error { return store.WriteAtomic(filepath.Join(a.dir, name), perm, b) }
+	if name == serverName { // there are a few a year, unless addresses come and go
+		return a.flash.Try(flashOfOthers, write)
+	}
+	// The authority in use must be the one on flash.
+	return a.flash.Must(write)
 }
 
 // Info returns what there is to know; ok is false before the first Keep.

@@ -16,6 +16,7 @@ import (
 	"ntsd/internal/nts"
 	"ntsd/internal/responder"
 	"ntsd/internal/status"
+	"ntsd/internal/store"
 )
 
 // lanDomain is where OpenWrt's name server finds the router and its clients.
@@ -68,6 +69,9 @@ func (l *lanServer) keep() error {
 	now, believed := l.grants.Time()
 	names := l.names()
 	changed, err := l.Keep(now, believed, names)
+	if errors.Is(err, store.ErrFlashBudget) {
+		err = nil // it is saved later
+	}
 	if info, _ := l.Info(); changed {
 		l.log.Info("new certificate for the LAN", "names", strings.Join(info.Names, ", "), "not_after", status.Time(info.NotAfter),
 			"authority", info.Subject)
