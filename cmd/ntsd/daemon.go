@@ -74,6 +74,11 @@ func printConfig(o options, stdout, stderr io.Writer) int {
 
 // keepTime runs the daemon until a signal ends it.
 func keepTime(o options, stderr io.Writer) int {
+	// From the first moment on: until it is asked for, a SIGHUP kills.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	o.hangup = hangup
 	cfg, diagnostics := o.load()
 	level := new(slog.LevelVar)
 	if cfg != nil {
@@ -150,10 +155,6 @@ func collect(cfg *config.Config) {
 // serve puts the daemon together, runs it, and takes it apart.
 func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level *slog.LevelVar, journal *daemon.Journal) error {
 	log := slog.New(journal)
-	// From the first moment on: until it is asked for, a SIGHUP kills.
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	collect(cfg)
 	run := cfg.Main.RunDir
 	pid, err := takeRunDir(run)
@@ -196,7 +197,7 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		return err
 	}
 	defer cmdport.Remove(socket)
-	beside := startBeside(ctx, d, served, newDesk(d, clk), out, listener, hangup, log)
+	beside := startBeside(ctx, d, served, newDesk(d, clk), out, listener, o.hangup, log)
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()

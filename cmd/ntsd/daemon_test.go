@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,31 @@ func TestStartWithoutWork(t *testing.T) {
 }
 
 // TestReadLeaps: what is no list is refused, and does not hold anybody up.
+// TestHangupAtTheStart: a SIGHUP that comes while the configuration is read for
+// the first time, as of a reload right behind a start, kills nobody.
+func TestHangupAtTheStart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ntsd")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status := make(chan int)
+	go func() { status <- run([]string{"ntsd", "-x", "-f", path}, nil, io.Discard, io.Discard) }()
+	config, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the reader
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.WriteString("config ntsd\n\toption enabled '0'\n"); err != nil {
+		t.Error(err)
+	}
+	config.Close()
+	if got := <-status; got != exitDone {
+		t.Errorf("got status %d, want %d", got, exitDone)
+	}
+}
+
 func TestReadLeaps(t *testing.T) {
 	const good = "../../internal/leaplist/testdata/leap-seconds.list"
 	if l, err := readLeaps(good); err != nil || l == nil {

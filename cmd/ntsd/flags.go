@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"time"
 
@@ -27,6 +28,7 @@ type options struct {
 	timeout    time.Duration
 	directives []string
 	loader     *foreign.Loader // of the configuration, once it was read
+	hangup     <-chan os.Signal
 }
 
 const usageText = `usage: ntsd [-x] [-d] [-t SEC] [-c DIR | -f FILE]            keep the clock, in the foreground
