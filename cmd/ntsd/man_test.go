@@ -369,7 +369,11 @@ func TestThreatsNameTests(t *testing.T) {
 		t.Error("no test is named")
 	}
 	for _, m := range named {
-		files, err := filepath.Glob(root + m[1] + "/*_test.go")
+		folder := root + m[1]
+		if strings.HasPrefix(m[1], "cmd/") {
+			folder = "../../" + m[1]
+		}
+		files, err := filepath.Glob(folder + "/*_test.go")
 		if err != nil {
 			t.Fatal(err)
 		}
