@@ -74,10 +74,10 @@ func printConfig(o options, stdout, stderr io.Writer) int {
 
 // keepTime runs the daemon until a signal ends it.
 func keepTime(o options, stderr io.Writer) int {
-	// From the first moment on: until it is asked for, a SIGHUP kills.
+	// From the first moment on, and to the last: until it is asked for, a SIGHUP
+	// kills.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	o.hangup = hangup
 	cfg, diagnostics := o.load()
 	level := new(slog.LevelVar)
