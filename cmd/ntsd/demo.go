@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/ctl"
 	"ntsd/internal/demo"
 	"ntsd/internal/tables"
+	"ntsd/internal/terminal"
 )
 
 // demoConfig is the file that the demonstration's daemon reads.
@@ -150,8 +151,8 @@ func watch(ctx context.Context, client ctl.Client, seconds int, stdout io.Writer
 			return fmt.Errorf("the daemon did not answer: %w", err)
 		}
 	}
-	opts := ctl.TopOptions{Table: tables.Options{Color: ctl.Colorful(stdout)}}
-	if ctl.IsTerminal(stdout) {
+	opts := ctl.TopOptions{Table: tables.Options{Color: terminal.Colorful(stdout)}}
+	if terminal.Is(stdout) {
 		opts.Keyboard = os.Stdin
 	}
 	err := ctl.RunTop(ctx, client, stdout, opts)

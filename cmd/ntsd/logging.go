@@ -8,7 +8,7 @@ import (
 	"log/syslog"
 	"sync"
 
-	"ntsd/internal/ctl"
+	"ntsd/internal/terminal"
 )
 
 // toSyslog is the argument of -l for the system's log.
@@ -20,7 +20,7 @@ func openLog(to string, stderr io.Writer, level slog.Leveler) (slog.Handler, err
 	if to != toSyslog {
 		// journald puts the time before each line itself, so it is left out
 		// unless a person is looking.
-		return textHandler(stderr, level, ctl.IsTerminal(stderr), true), nil
+		return textHandler(stderr, level, terminal.Is(stderr), true), nil
 	}
 	w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "ntsd")
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"ntsd/internal/probe"
 	"ntsd/internal/status"
 	"ntsd/internal/tables"
+	"ntsd/internal/terminal"
 )
 
 // Exit statuses, for ntsd and ntsctl alike.
@@ -153,7 +154,7 @@ func (c *invocation) command(words []string) error {
 	case len(words) < cmd.least || len(words) > cmd.most:
 		return failf(ExitUsage, "wrong number of arguments; usage: ntsctl %s", cmd.usage())
 	}
-	c.opts.table.Color = Colorful(c.stdout) && !c.opts.table.CSV
+	c.opts.table.Color = terminal.Colorful(c.stdout) && !c.opts.table.CSV
 	return advised(name, cmd.run(c, append([]string{name}, words...)))
 }
 
@@ -332,10 +333,4 @@ func (c Client) Report(ctx context.Context) (status.Report, error) {
 		return r, failf(ExitFailed, "the daemon's report is not understood: restart ntsd if it was upgraded (%v)", err)
 	}
 	return r, nil
-}
-
-// Colorful reports whether colours suit what is written to w: a terminal, and
-// nobody said otherwise (https://no-color.org).
-func Colorful(w io.Writer) bool {
-	return IsTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -19,6 +19,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/status"
 	"ntsd/internal/tables"
+	"ntsd/internal/terminal"
 )
 
 // table shows one of chronyc's reports.
@@ -274,13 +275,13 @@ func (c *invocation) confirm(command, question string) error {
 
 // interactive reports whether a person sits at both ends.
 func (c *invocation) interactive() bool {
-	return c.typed() && IsTerminal(c.stdout)
+	return c.typed() && terminal.Is(c.stdout)
 }
 
 // typed reports whether standard input is a terminal.
 func (c *invocation) typed() bool {
 	in, ok := c.stdin.(*os.File)
-	return ok && IsTerminal(in)
+	return ok && terminal.Is(in)
 }
 
 // top shows the live view until q, Ctrl-C or a hang-up.

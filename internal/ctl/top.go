@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/order"
 	"ntsd/internal/status"
 	"ntsd/internal/tables"
+	"ntsd/internal/terminal"
 )
 
 // Implementation constants.
@@ -48,7 +49,7 @@ type TopOptions struct {
 type top struct {
 	client  reporter
 	opts    TopOptions
-	screen  *screen
+	screen  *terminal.Screen
 	report  status.Report
 	err     error     // of the last fetch
 	history []float64 // the clock's error in seconds, newest last
@@ -94,13 +95,13 @@ func RunTop(ctx context.Context, client reporter, out io.Writer, o TopOptions) e
 	if t.fetch(ctx); t.err != nil {
 		return t.err
 	}
-	t.screen = openScreen(out, o.Keyboard)
-	defer t.screen.close()
-	t.opts.Table.Color = t.screen.live && Colorful(out)
+	t.screen = terminal.Open(out, o.Keyboard)
+	defer t.screen.Close()
+	t.opts.Table.Color = t.screen.Live && terminal.Colorful(out)
 	tick := time.NewTicker(o.Interval)
 	defer tick.Stop()
 	for frames := 1; ; frames++ {
-		if err := t.screen.draw(t.frame(), t.footer()); err != nil {
+		if err := t.screen.Draw(t.frame(), t.footer()); err != nil {
 			return fmt.Errorf("top: %w", err)
 		}
 		if o.Frames > 0 && frames >= o.Frames {
@@ -117,7 +118,7 @@ func (t *top) wait(ctx context.Context, tick <-chan time.Time) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case key := <-t.screen.keys:
+	case key := <-t.screen.Keys:
 		return t.press(key)
 	case <-tick:
 		t.fetch(ctx)
@@ -162,13 +163,13 @@ func (t *top) frame() string {
 	by := topOrders()[t.order]
 	order.Stable(r.Sources, func(x, y status.Source) int { return by.compare(&x, &y) })
 	b.WriteString(headline(&r))
-	cols, _ := t.screen.size()
+	cols, _ := t.screen.Size()
 	for _, line := range r.Troubles() {
-		b.WriteString(wrap(line, cols))
+		b.WriteString(terminal.Wrap(line, cols))
 	}
 	if t.err != nil {
 		_, clock, _ := strings.Cut(r.Time.String(), "T")
-		b.WriteString(wrap(fmt.Sprintf("! %s; what follows is of %s", status.Printable(t.err.Error()), clock), cols))
+		b.WriteString(terminal.Wrap(fmt.Sprintf("! %s; what follows is of %s", status.Printable(t.err.Error()), clock), cols))
 	}
 	b.WriteString(t.clockLines(cols))
 	o := t.opts.Table
@@ -197,9 +198,9 @@ func (t *top) footer() []string {
 	if text := lastWords(&t.report); text != "" {
 		lines = append(lines, text)
 	}
-	if t.screen.live && t.opts.Keyboard != nil {
+	if t.screen.Live && t.opts.Keyboard != nil {
 		keys := "q quit  n names/addresses  s sort (" + topOrders()[t.order].name + ")  v words"
-		if cols, _ := t.screen.size(); cols > 0 && cols < len(keys) {
+		if cols, _ := t.screen.Size(); cols > 0 && cols < len(keys) {
 			keys = "q quit  n names  s sort  v words"
 		}
 		lines = append(lines, keys)
@@ -260,7 +261,7 @@ func (t *top) clockLines(cols int) string {
 	if k.Synchronised {
 		bound = "at most " + strings.TrimPrefix(plain(math.Abs(k.CorrectionS)+k.RootDispersionS+k.RootDelayS/2), "+")
 	}
-	text := wrap(fmt.Sprintf("left to correct %s, error %s, oscillator %+.3f ppm (+/- %.3f)",
+	text := terminal.Wrap(fmt.Sprintf("left to correct %s, error %s, oscillator %+.3f ppm (+/- %.3f)",
 		plain(k.CorrectionS), bound, k.FreqPPM, k.SkewPPM), cols)
 	lately := t.history
 	if cols > 0 {

@@ -17,14 +17,23 @@ import (
 	"ntsd/internal/tables"
 )
 
-// terminal is a pseudo-terminal: what the program sees, and the person's side
+// What package terminal writes.
+const (
+	screenEnter = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+	screenLeave = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+	screenHome  = "\x1b[H"
+	clearLine   = "\x1b[K"
+	clearBelow  = "\x1b[J"
+)
+
+// pty is a pseudo-terminal: what the program sees, and the person's side
 // of it.
-type terminal struct {
+type pty struct {
 	tty, person *os.File
 }
 
 // openTerminal makes one of rows by cols characters.
-func openTerminal(t *testing.T, rows, cols uint16) terminal {
+func openTerminal(t *testing.T, rows, cols uint16) pty {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -47,11 +56,11 @@ func openTerminal(t *testing.T, rows, cols uint16) terminal {
 	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols}); err != nil {
 		t.Fatal(err)
 	}
-	return terminal{tty: tty, person: person}
+	return pty{tty: tty, person: person}
 }
 
 // readUntil collects what the program shows until it has shown want.
-func (x terminal) readUntil(t *testing.T, want string) string {
+func (x pty) readUntil(t *testing.T, want string) string {
 	t.Helper()
 	var seen bytes.Buffer
 	buf := make([]byte, 4096)

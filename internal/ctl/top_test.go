@@ -9,6 +9,7 @@ import (
 
 	"ntsd/internal/status"
 	"ntsd/internal/tables"
+	"ntsd/internal/terminal"
 )
 
 // reports answers with the canned report, its n-th time changed by change.
@@ -75,8 +76,8 @@ func TestTopEnds(t *testing.T) {
 
 func TestTopKeys(t *testing.T) {
 	var out strings.Builder
-	tp := &top{client: &reports{}, screen: openScreen(&out, nil)}
-	defer tp.screen.close()
+	tp := &top{client: &reports{}, screen: terminal.Open(&out, nil)}
+	defer tp.screen.Close()
 	tp.fetch(t.Context())
 	first := func() string { // the first source's row
 		lines := strings.Split(tp.frame(), "\n")
@@ -135,43 +136,6 @@ func TestTopSaysWhy(t *testing.T) {
 	r := status.Report{Daemon: status.Daemon{Warnings: []string{"a", "b"}, Log: []status.LogLine{{Time: 1, Level: "INFO", Text: "x"}}}}
 	if got, want := lastWords(&r), "INFO x | 2 remarks on the configuration: see ntsctl tracking -v"; got != want {
 		t.Errorf("after a step back: got %q, want %q", got, want)
-	}
-}
-
-func TestFit(t *testing.T) {
-	for _, c := range []struct {
-		line string
-		cols int
-		want string
-	}{
-		{"abc", 0, "abc"},
-		{"abc", 3, "abc"},
-		{"abcd", 3, "abc"},
-		{"▁▃█x", 3, "▁▃█"},
-		{"\x1b[1;32mabcd\x1b[0m", 3, "\x1b[1;32mabc\x1b[0m"},
-	} {
-		if got := fit(c.line, c.cols); got != c.want {
-			t.Errorf("fit(%q, %d) = %q, want %q", c.line, c.cols, got, c.want)
-		}
-	}
-}
-
-func TestWrap(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		cols int
-		want string
-	}{
-		{"", 10, "\n"},
-		{"aa bb cc", 0, "aa bb cc\n"},
-		{"aa bb cc", 8, "aa bb cc\n"},
-		{"aa bb cc", 7, "aa bb\n  cc\n"},
-		{"ää bb cc dd", 6, "ää bb\n  cc\n  dd\n"},
-		{"much-too-long a", 4, "much-too-long\n  a\n"},
-	} {
-		if got := wrap(c.text, c.cols); got != c.want {
-			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.cols, got, c.want)
-		}
 	}
 }
 

@@ -1,4 +1,8 @@
-package ctl
+// Package terminal is the terminal that a person sits at: whether there is one, what
+// suits it, and a screen that is redrawn in place while keys are read. It is layer 3.
+//
+// Non-goals: what is drawn, and what a key means (ctl).
+package terminal
 
 import (
 	"fmt"
@@ -28,29 +32,30 @@ const (
 	keyBuffer = 16
 )
 
-// screen is where frames go: a terminal that is redrawn in place, or a stream.
-// Close it to give the terminal back.
-type screen struct {
+// Screen is where frames go: a terminal that is redrawn in place, or a stream. Make
+// it with Open, close it to give the terminal back.
+type Screen struct {
+	Live bool      // it is redrawn in place
+	Keys chan byte // pressed by the person
+
 	out      io.Writer
 	tty      *os.File // nil when out is no terminal
-	live     bool
 	frames   int
 	keyboard *os.File
 	before   *unix.Termios // the keyboard's state to restore; nil: untouched
-	keys     chan byte
 	stop     chan struct{}
 	reader   sync.WaitGroup
 }
 
-// openScreen takes the terminal over, if out is one that can be redrawn. What
+// Open takes the terminal over, if out is one that can be redrawn. What
 // it cannot have (a keyboard that is no terminal) it does without.
-func openScreen(out io.Writer, keyboard *os.File) *screen {
-	s := &screen{out: out, keys: make(chan byte, keyBuffer), stop: make(chan struct{})}
-	if !IsTerminal(out) || os.Getenv("TERM") == "dumb" {
+func Open(out io.Writer, keyboard *os.File) *Screen {
+	s := &Screen{out: out, Keys: make(chan byte, keyBuffer), stop: make(chan struct{})}
+	if !Is(out) || os.Getenv("TERM") == "dumb" {
 		return s
 	}
 	s.tty, _ = out.(*os.File)
-	s.live = true
+	s.Live = true
 	_, _ = io.WriteString(out, screenEnter)
 	if keyboard != nil {
 		s.openKeyboard(keyboard)
@@ -59,7 +64,7 @@ func openScreen(out io.Writer, keyboard *os.File) *screen {
 }
 
 // openKeyboard has keys arrive at once and unseen. Ctrl-C stays a signal.
-func (s *screen) openKeyboard(f *os.File) {
+func (s *Screen) openKeyboard(f *os.File) {
 	fd := int(f.Fd())
 	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
@@ -76,7 +81,7 @@ func (s *screen) openKeyboard(f *os.File) {
 }
 
 // readKeys passes keys on until the screen closes or the terminal is gone.
-func (s *screen) readKeys(fd int) {
+func (s *Screen) readKeys(fd int) {
 	var buf [8]byte
 	for {
 		select {
@@ -98,30 +103,30 @@ func (s *screen) readKeys(fd int) {
 		}
 		for _, key := range buf[:got] {
 			select {
-			case s.keys <- key:
+			case s.Keys <- key:
 			default: // see keyBuffer
 			}
 		}
 	}
 }
 
-// draw shows one frame: over the last one on a terminal, below it otherwise.
+// Draw shows one frame: over the last one on a terminal, below it otherwise.
 // On a terminal lines are cut to its width; where it is not high enough the
 // footer stays, and the lines before it are cut.
-func (s *screen) draw(frame string, footer []string) error {
+func (s *Screen) Draw(frame string, footer []string) error {
 	s.frames++
 	lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
 	if len(footer) > 0 {
 		lines = append(lines, "")
 	}
-	if !s.live {
+	if !s.Live {
 		if s.frames > 1 {
 			lines = append([]string{""}, lines...)
 		}
 		_, err := io.WriteString(s.out, strings.Join(append(lines, footer...), "\n")+"\n")
-		return wrapDraw(err)
+		return failed(err)
 	}
-	cols, rows := s.size()
+	cols, rows := s.Size()
 	if rows > 0 {
 		footer = footer[max(0, len(footer)-rows+1):] // at least one line of the frame
 		lines = lines[:min(len(lines), rows-len(footer))]
@@ -131,7 +136,7 @@ func (s *screen) draw(frame string, footer []string) error {
 		lines[i] = fit(lines[i], cols)
 	}
 	_, err := io.WriteString(s.out, screenHome+strings.Join(lines, clearLine+"\r\n")+clearLine+clearBelow)
-	return wrapDraw(err)
+	return failed(err)
 }
 
 // fit cuts a line to cols columns, 0 meaning no limit: terminals that do not
@@ -158,9 +163,9 @@ func fit(line string, cols int) string {
 	return b.String()
 }
 
-// wrap breaks a text between words into lines of at most cols columns, 0
+// Wrap breaks a text between words into lines of at most cols columns, 0
 // meaning no limit; those after the first are indented.
-func wrap(text string, cols int) string {
+func Wrap(text string, cols int) string {
 	const indent = "  "
 	var b strings.Builder
 	room := cols
@@ -181,15 +186,15 @@ func wrap(text string, cols int) string {
 	return b.String() + "\n"
 }
 
-func wrapDraw(err error) error {
+func failed(err error) error {
 	if err != nil {
-		return fmt.Errorf("draw: %w", err)
+		return fmt.Errorf("terminal: draw: %w", err)
 	}
 	return nil
 }
 
-// size is the terminal's width and height, 0 where it does not say.
-func (s *screen) size() (cols, rows int) {
+// Size is the terminal's width and height, 0 where it does not say.
+func (s *Screen) Size() (cols, rows int) {
 	if s.tty == nil {
 		return 0, 0
 	}
@@ -200,24 +205,30 @@ func (s *screen) size() (cols, rows int) {
 	return int(size.Col), int(size.Row)
 }
 
-// close gives the terminal back as it was.
-func (s *screen) close() {
+// Close gives the terminal back as it was.
+func (s *Screen) Close() {
 	close(s.stop)
 	s.reader.Wait()
 	if s.before != nil {
 		_ = unix.IoctlSetTermios(int(s.keyboard.Fd()), unix.TCSETS, s.before)
 	}
-	if s.live {
+	if s.Live {
 		_, _ = io.WriteString(s.out, screenLeave)
 	}
 }
 
-// IsTerminal reports whether a person reads what is written to w.
-func IsTerminal(w io.Writer) bool {
+// Is reports whether a person reads what is written to w.
+func Is(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
 	}
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
+}
+
+// Colorful reports whether colours suit what is written to w: a terminal, and
+// nobody said otherwise (https://no-color.org).
+func Colorful(w io.Writer) bool {
+	return Is(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
