@@ -55,10 +55,18 @@ func parseFile(file string, read func(name string) ([]byte, error)) (*uci.Packag
 		d := Diagnostic{Severity: Error, File: file, Message: err.Error()}
 		var syntax *uci.SyntaxError
 		if errors.As(err, &syntax) {
-			d.Line, d.Message = syntax.Line, syntax.Reason
-			// Where one is missing, all that follow change their part.
-			if quote, ok := strings.CutPrefix(syntax.Reason, "EOF with unterminated "); ok {
+			d.Line = syntax.Line
+			// libuci's words are not for people.
+			quote, unterminated := strings.CutPrefix(syntax.Reason, "EOF with unterminated ")
+			switch {
+			case unterminated: // where one is missing, all that follow change their part
 				d.Message = "a quote " + quote + " opens here and never closes, or one is missing on a line before"
+			case syntax.Reason == "invalid command":
+				d.Message = "a line begins with config, option or list"
+			case syntax.Reason == "too many arguments":
+				d.Message = "here stands more than a name and a value; a value with blanks needs quotes"
+			default:
+				d.Message = syntax.Reason
 			}
 		}
 		return nil, []Diagnostic{d}

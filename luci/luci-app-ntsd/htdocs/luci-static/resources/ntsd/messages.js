@@ -61,6 +61,8 @@
 		_('more than %s sections of this type'),
 		_('%s more like these'),
 		_('cannot be read: %s'),
+		_('a line begins with config, option or list'),
+		_('here stands more than a name and a value; a value with blanks needs quotes'),
 		_('a quote %s opens here and never closes, or one is missing on a line before'),
 		_('has no section \'ntp\', so use_system_servers adds none'),
 		_('its clients trust a time that is not authenticated itself: no source has nts or a key'),
