@@ -34,6 +34,12 @@ func parseAddress(b []byte) address {
 	case familyIPv4:
 		return address{ip: netip.AddrFrom4([4]byte(b[:4]))}
 	case familyIPv6:
+		// Programs that know of two families only (Telegraf) give a number back as
+		// such an address. 0::/16 is nobody's (RFC 4291), so they can have their
+		// answer, without which they would show no source at all.
+		if id := binary.BigEndian.Uint32(b); id != 0 && id < 1<<16 && [12]byte(b[4:16]) == [12]byte{} {
+			return address{id: id}
+		}
 		return address{ip: netip.AddrFrom16([16]byte(b[:16]))}
 	case familyID:
 		return address{id: binary.BigEndian.Uint32(b)}

@@ -361,6 +361,10 @@ func TestSourcesByAddress(t *testing.T) {
 		{append(bytes.Clone(make([]byte, 10)), 0xff, 0xff, 192, 0, 2, 9, 0, familyIPv6, 0, 0), "host3.example"},
 		{[]byte{0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, familyID, 0, 0}, "host2.example"},
 		{[]byte{0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, familyID, 0, 0}, ""}, // has an address
+		// As Telegraf, and all that is built on the same library, gives numbers back.
+		{[]byte{0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, familyIPv6, 0, 0}, "host2.example"},
+		{[]byte{0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, familyIPv6, 0, 0}, ""},
+		{[]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, familyIPv6, 0, 0}, ""},
 		{make([]byte, addressLength), ""},
 		{[]byte{192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0}, ""},
 		{wire("192.0.2.2"), ""},
