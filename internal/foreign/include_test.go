@@ -77,7 +77,8 @@ func TestInclude(t *testing.T) {
 	}{
 		{
 			"a file in its place", "/etc/chrony.conf", "server a.example\ninclude /b\nserver c.example minpoll 99\n",
-			disk{"/b": "server b.example\n\nserver x bad\n"}, "a.example b.example",
+			disk{"/b": "server b.example\n\nserver x bad\n"},
+			"a.example b.example",
 			[]string{
 				"error: /b:3: server: the keyword 'bad' is not known",
 				"error: /etc/chrony.conf:3: server: option 'minpoll' '99': must be a whole number from -7 to 24",
@@ -85,7 +86,8 @@ func TestInclude(t *testing.T) {
 		},
 		{
 			"a pattern", "/etc/chrony.conf", "include /c/*.conf\ninclude /none/*.conf\nserver z.example\n",
-			disk{"/c/2.conf": "server b.example", "/c/1.conf": "server a.example", "/c/x": "server x.example"}, "a.example b.example z.example", nil,
+			disk{"/c/2.conf": "server b.example", "/c/1.conf": "server a.example", "/c/x": "server x.example"},
+			"a.example b.example z.example", nil,
 		},
 		{
 			"none", "/etc/chrony.conf", "server a.example\ninclude /none\ninclude\n", nil, "a.example",
@@ -95,15 +97,19 @@ func TestInclude(t *testing.T) {
 			},
 		},
 		{
-			"itself", "/etc/chrony.conf", "server a.example\ninclude /b\n", disk{"/b": "include /c\n", "/c": "server c.example\ninclude /etc/../b\nserver d.example"},
-			"a.example c.example d.example", []string{"error: /c:2: include: '/etc/../b' includes itself"},
+			"itself", "/etc/chrony.conf", "server a.example\ninclude /b\n",
+			disk{"/b": "include /c\n", "/c": "server c.example\ninclude /etc/../b\nserver d.example"},
+			"a.example c.example d.example",
+			[]string{"error: /c:2: include: '/etc/../b' includes itself"},
 		},
 		{
 			"too deep", "/etc/chrony.conf", "include /d0\n", deep, "d0.example d1.example d2.example d3.example d4.example d5.example d6.example d7.example d8.example d9.example",
 			[]string{"error: /d9:2: include: '/d10' is included too deep: the limit is 10"},
 		},
 		{
-			"too much", "/etc/chrony.conf", "include /a\ninclude /b\n", disk{"/a": strings.Repeat("#", maxText-5), "/b": "server b.example"}, "",
+			"too much", "/etc/chrony.conf", "include /a\ninclude /b\n",
+			disk{"/a": strings.Repeat("#", maxText-5), "/b": "server b.example"},
+			"",
 			[]string{"error: /etc/chrony.conf:2: include: '/b' is too much: the limit of all files together is 1048576 bytes"},
 		},
 		{
@@ -123,7 +129,8 @@ func TestInclude(t *testing.T) {
 			disk{
 				"/run/dhcp/eth0.sources": "server d.example iburst\nserver A.example\npool d.example\nserver\n", "/etc/s/eth0.sources": "server x.example\n",
 				"/etc/s/own.sources": "makestep 1 3\n# more\nserver o.example\nserver p.example minpoll 99\nserver q.exam",
-			}, "a.example d.example o.example",
+			},
+			"a.example d.example o.example",
 			[]string{
 				"warning: /run/dhcp/eth0.sources:4: server: option 'hostname' is missing; left out",
 				"warning: /etc/s/own.sources:1: makestep: only server, pool and peer can stand here; left out",
@@ -136,7 +143,8 @@ func TestInclude(t *testing.T) {
 			disk{
 				"/etc/ntpsec/more": "server m.example # here\nincludefile less\n", "/etc/ntpsec/less": "server l.example", "/c/1.conf": "server c.example", "/c/2": "server x.example",
 				"/etc/ntpsec/ntp.d/own.conf": "server o.example\nserver",
-			}, "m.example l.example a.example c.example o.example",
+			},
+			"m.example l.example a.example c.example o.example",
 			[]string{
 				"warning: /etc/ntpsec/ntp.conf:4: includefile: '/etc/ntpsec/none' cannot be read: file does not exist",
 				"error: /etc/ntpsec/ntp.d/own.conf:2: server: names no host",
