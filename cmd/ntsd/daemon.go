@@ -96,7 +96,7 @@ func keepTime(o options, stderr io.Writer) int {
 	log.Info(banner())
 	switch {
 	case cfg == nil: // the one diagnostic is that the file cannot be read or parsed
-		return fail(stderr, exitFailed, "%v; -f and -c say which file to read, -p checks it", diagnostics[0])
+		return fail(stderr, exitFailed, "%v; -f and -c say which file to read, -p checks it; on OpenWrt /etc/init.d/ntsd reload gives user ntp what it may read", diagnostics[0])
 	case !cfg.Main.Enabled:
 		log.Info("switched off by option 'enabled' of section 'ntsd'")
 		return exitDone

@@ -98,6 +98,18 @@ func TestSwitchedOff(t *testing.T) {
 	lacks(t, calls, "procd_open_instance", "nft -f", "add_list")
 }
 
+// TestInvalidOption: a misspelt option costs what the daemon makes of it, not the
+// time.
+func TestInvalidOption(t *testing.T) {
+	r := newRoot(t)
+	r.write("invalid", "", 0o644)
+	for _, action := range []string{"start", "reload"} {
+		has(t, r.run(nil, "/etc/init.d/ntsd", action),
+			"logger -t ntsd -p daemon.err section 'ntsd' of /etc/config/ntsd is not valid and does not count; ntsd -p says why",
+			"procd_set_param command /usr/sbin/ntsd -l syslog", "procd_close_instance ")
+	}
+}
+
 // TestReload: the daemon reads its file again by itself, and finds the folders
 // that it names; what procd knows of it is said again, and procd restarts it when
 // that is something else.

@@ -7,7 +7,8 @@ procd_send_signal() {
 	[ ! -x /signalled ] || /signalled
 }
 procd_running() { [ -e "/running/$1" ]; }
-# uci_load_validate PACKAGE TYPE SECTION FUNCTION NAME:TYPE[:DEFAULT]...
+# uci_load_validate PACKAGE TYPE SECTION FUNCTION NAME:TYPE[:DEFAULT]...; all is
+# valid while there is no file /invalid.
 uci_load_validate() {
 	local section="$3" function="$4" rule name value
 	config_load "$1"
@@ -18,5 +19,5 @@ uci_load_validate() {
 		case "$rule" in *:*:*) value="${rule##*:}" ;; esac
 		config_get "$name" "$section" "$name" "$value"
 	done
-	$function "$section" 0
+	$function "$section" "$([ -e /invalid ] && echo 255 || echo 0)"
 }
