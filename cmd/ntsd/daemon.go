@@ -247,16 +247,16 @@ func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.
 	out.last = append(out.last, clocks.CloseAll)
 	parts.Store, parts.Flash = &files{dir: cfg.Main.RunDir}, &flashFiles{dir: cfg.Main.StateDir, count: out.flash}
 	parts.Restore, parts.Leaps = o.restore, readLeaps
-	parts.Announce, parts.Applied = out.router.Announce, out.tell
+	parts.Announce = out.router.Announce
+	parts.Applied = func(cfg *config.Config) { // not before: it may be refused
+		setLevel(level, o, cfg)
+		collect(cfg)
+		out.tell()
+	}
 	parts.Journal, parts.DryRun = journal, dry
 	out.stats = statlog.New(openFolder, log)
 	parts.Stats = out.stats
-	parts.Load = func() (*config.Config, []config.Diagnostic) {
-		next, diags := o.load()
-		setLevel(level, o, next)
-		collect(next)
-		return next, diags
-	}
+	parts.Load = o.load
 	parts.Sources = o.loadSources
 	o.loader.Keep()
 	out.applied = append(out.applied, o.loader.Keep)

@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"ntsd/internal/daemon"
+	"ntsd/internal/linux/sysclock"
 )
 
 // What a person reads who starts the daemon on a configuration that leaves it
@@ -66,6 +70,35 @@ func TestHangupAtTheStart(t *testing.T) {
 	config.Close()
 	if got := <-status; got != exitDone {
 		t.Errorf("got status %d, want %d", got, exitDone)
+	}
+}
+
+// TestRefusedConfiguration: a configuration that is read changes nothing before it
+// is in force: it may be refused.
+func TestRefusedConfiguration(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ntsd")
+	if err := os.WriteFile(path, []byte("config ntsd\n\toption log_level 'debug'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	clk, err := sysclock.OpenDryRun(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := new(slog.LevelVar)
+	o := options{file: path}
+	before, _ := o.load()
+	before.Main.LogLevel = slog.LevelInfo
+	parts, _ := assemble(o, before, clk, true, level, daemon.NewJournal(slog.DiscardHandler))
+	cfg, diagnostics := parts.Load()
+	if cfg == nil || cfg.Main.LogLevel != slog.LevelDebug {
+		t.Fatalf("got %v, %v", cfg, diagnostics)
+	}
+	if level.Level() != slog.LevelInfo {
+		t.Errorf("read: level %v, want it as it was", level)
+	}
+	parts.Applied(cfg)
+	if level.Level() != slog.LevelDebug {
+		t.Errorf("in force: level %v, want debug", level)
 	}
 }
 

@@ -206,7 +206,7 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, diagnostics []co
 	d.readLeaps()
 	d.perform(ctx, d.engine.HandleConfig(d.opt.Clock.Read(), d.engineConfig(), nil))
 	if d.opt.Applied != nil {
-		d.opt.Applied()
+		d.opt.Applied(cfg)
 	}
 	d.opt.Log.Info("configuration reloaded", "sources", len(cfg.Sources))
 	return nil

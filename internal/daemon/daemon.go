@@ -34,9 +34,9 @@ type Options struct {
 	Stats    Statistics // is told of measurements and updates; nil: nobody
 	Rand     io.Reader
 	Log      *slog.Logger
-	Journal  *Journal           // what of the log the status repeats; nil: nothing
-	Applied  func()             // called when a new configuration is in force; nil: nothing
-	Announce func(Announcement) // tells others how the clock is, without waiting; nil: nobody
+	Journal  *Journal             // what of the log the status repeats; nil: nothing
+	Applied  func(*config.Config) // called with a new configuration when it is in force; nil: nothing
+	Announce func(Announcement)   // tells others how the clock is, without waiting; nil: nobody
 	Version  string
 	Floor    clock.Wall // no true time lies before it: the time of the build
 	DryRun   bool       // for the status: the clock is not the kernel's
