@@ -7,16 +7,23 @@ import (
 	"ntsd/internal/event"
 )
 
-// maxLookups bounds the key establishments and name look-ups that run at once:
-// each holds a connection and, for a while, the certificate authorities. What
-// is over it waits its turn.
-const maxLookups = 4
+// Bounds of what runs at once. What is over them waits its turn; neither kind
+// waits for the other: where no name server answers, the saved addresses shall
+// do, and a server that hangs holds up no other's name.
+const (
+	// maxExchanges bounds key establishments: each holds a connection and, for a
+	// while, the certificate authorities.
+	maxExchanges = 4
+	// maxLookups bounds name look-ups, which hold a socket for each family.
+	maxLookups = 4
+)
 
 // lookups runs key establishments and name look-ups beside the loop.
 type lookups struct {
 	ke          KeyExchanger
 	resolver    Resolver
-	slots       chan struct{}
+	exchanges   chan struct{} // one token for each that runs
+	lookups     chan struct{} // likewise
 	established chan event.KEDone
 	resolved    chan event.Resolved
 	running     sync.WaitGroup
@@ -24,7 +31,7 @@ type lookups struct {
 
 func newLookups(ke KeyExchanger, r Resolver) *lookups {
 	return &lookups{
-		ke: ke, resolver: r, slots: make(chan struct{}, maxLookups),
+		ke: ke, resolver: r, exchanges: make(chan struct{}, maxExchanges), lookups: make(chan struct{}, maxLookups),
 		// Unbuffered: an answer waits for the loop or for the context's end.
 		established: make(chan event.KEDone), resolved: make(chan event.Resolved),
 	}
@@ -32,11 +39,11 @@ func newLookups(ke KeyExchanger, r Resolver) *lookups {
 
 func (l *lookups) startKE(ctx context.Context, ke event.StartKE, trust Trust) {
 	l.running.Go(func() {
-		if !l.acquire(ctx) {
+		if !acquire(ctx, l.exchanges) {
 			return
 		}
 		done := l.ke.Exchange(ctx, ke, trust)
-		<-l.slots
+		<-l.exchanges
 		select {
 		case l.established <- done:
 		case <-ctx.Done():
@@ -46,11 +53,11 @@ func (l *lookups) startKE(ctx context.Context, ke event.StartKE, trust Trust) {
 
 func (l *lookups) resolve(ctx context.Context, r event.Resolve) {
 	l.running.Go(func() {
-		if !l.acquire(ctx) {
+		if !acquire(ctx, l.lookups) {
 			return
 		}
 		done := l.resolver.Resolve(ctx, r)
-		<-l.slots
+		<-l.lookups
 		select {
 		case l.resolved <- done:
 		case <-ctx.Done():
@@ -58,9 +65,9 @@ func (l *lookups) resolve(ctx context.Context, r event.Resolve) {
 	})
 }
 
-func (l *lookups) acquire(ctx context.Context) bool {
+func acquire(ctx context.Context, slots chan<- struct{}) bool {
 	select {
-	case l.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return true
 	case <-ctx.Done():
 		return false
