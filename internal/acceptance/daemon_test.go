@@ -248,16 +248,10 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// find returns the source of that name or address.
+// find is interop's Source, by a short name.
 func find(t *testing.T, r *status.Report, name string) *status.Source {
 	t.Helper()
-	for i := range r.Sources {
-		if r.Sources[i].Is(name) {
-			return &r.Sources[i]
-		}
-	}
-	t.Fatalf("no source %s in the report", name)
-	return nil
+	return interop.Source(t, r, name)
 }
 
 // row returns the line of a table that has name as a word, split into words.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ntsd/internal/demo"
+	"ntsd/internal/interop"
 )
 
 // kePort is the port of key establishment that RFC 8915 assigns.
@@ -122,15 +123,8 @@ func (w *world) serve(cfg demo.ServerConfig) *demo.Server {
 // host returns the address of a server as one writes it.
 func host(s *demo.Server) string { return s.NTPAddr().Addr().String() }
 
-// section returns the text of one UCI section.
-func section(typ string, pairs ...string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\nconfig %s\n", typ)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		fmt.Fprintf(&b, "\toption %s '%s'\n", pairs[i], pairs[i+1])
-	}
-	return b.String()
-}
+// section is interop's, by a short name.
+func section(typ string, pairs ...string) string { return interop.Section(typ, pairs...) }
 
 // quick are options of a source that is polled four times a second.
 func quick(more ...string) []string {

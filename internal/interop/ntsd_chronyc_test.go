@@ -74,9 +74,9 @@ func TestNtsdChronyc(t *testing.T) {
 			source("chrony.example", poll, "family", "ipv4", "operator", "one"), source(srv.IPv6.String(), poll, "trust", "yes"),
 			source(gcm.IPv4.String(), poll, "prefer", "yes"), plainSource(liar.IPv4.String(), poll), plainSource(plain.IPv6.String(), poll, "key", "1"), key,
 			plainSource(dead.IPv6.String(), poll, "noselect", "yes"), peerSection(dead.IPv4.String(), poll), plainSource("nobody.invalid", poll),
-			section("allow") + "\tlist subnet '192.0.2.0/24'\n", section("nts_server", "enabled", "yes", "selfsigned", "yes"),
-			section("smoothtime", "maxppm", "400"), section("refclock", "driver", "SOCK", "parameter", filepath.Join(router.Dir, "gps.sock"), "refid", "GPS"),
-			section("monitor", "chrony_port", "323"),
+			Section("allow") + "\tlist subnet '192.0.2.0/24'\n", Section("nts_server", "enabled", "yes", "selfsigned", "yes"),
+			Section("smoothtime", "maxppm", "400"), Section("refclock", "driver", "SOCK", "parameter", filepath.Join(router.Dir, "gps.sock"), "refid", "GPS"),
+			Section("monitor", "chrony_port", "323"),
 		}
 	}
 	a.daemon = l.configure(router, sections(quickly)...)
@@ -319,7 +319,7 @@ func (a *asked) order(want string, words ...string) {
 func (a *asked) orders(srv, dead *Host) {
 	a.t.Helper()
 	online := func(name string) bool {
-		return find(a.t, a.until("a report", func(*status.Report) bool { return true }), name).Online
+		return Source(a.t, a.until("a report", func(*status.Report) bool { return true }), name).Online
 	}
 	do := a.order
 	do("200 OK", "offline", srv.IPv4.String())
@@ -339,7 +339,7 @@ func (a *asked) orders(srv, dead *Host) {
 	if !online(dead.IPv6.String()) {
 		a.t.Error("onoffline: the dead one is offline although there is a route")
 	}
-	good := find(a.t, a.until("a report", func(*status.Report) bool { return true }), srv.IPv4.String()).Counters.Good
+	good := Source(a.t, a.until("a report", func(*status.Report) bool { return true }), srv.IPv4.String()).Counters.Good
 	do("200 OK", "burst", "2/4", srv.IPv4.String())
 	a.untilSource(srv.IPv4.String(), "a burst", func(s *status.Source) bool { return s.Counters.Good >= good+2 })
 	for _, words := range []string{"refresh", "dump", "rekey", "reload sources", "makestep", "smoothtime reset"} {
@@ -356,7 +356,7 @@ func (a *asked) orders(srv, dead *Host) {
 func (a *asked) moves(sections []string) {
 	a.t.Helper()
 	before, after := filepath.Join(a.host.Dir, "run", "chronyd.sock"), filepath.Join(a.host.Dir, "other", "chronyd.sock")
-	a.l.configure(a.host, append(sections[:len(sections)-1], section("monitor", "chrony_socket", after))...)
+	a.l.configure(a.host, append(sections[:len(sections)-1], Section("monitor", "chrony_socket", after))...)
 	a.ask("reload")
 	gone := func(path string) bool { _, err := os.Lstat(path); return err != nil }
 	a.host.waitFor("other socket", func() bool { return gone(before) && !gone(after) && !a.host.listening("udp", 323) })
@@ -379,8 +379,8 @@ func TestNtsdChronycAsUser(t *testing.T) {
 	srv.StartChronyd(l.peers, "local stratum 2", "allow all")
 	// In a world of its own, where /run is empty.
 	a := &asked{l: l, host: router}
-	a.daemon = l.configure(router, plainSource(srv.IPv4.String(), quickly), section("ntsd", "user", "nobody"),
-		section("monitor", "chrony_socket", "/run/chrony/chronyd.sock"))
+	a.daemon = l.configure(router, plainSource(srv.IPv4.String(), quickly), Section("ntsd", "user", "nobody"),
+		Section("monitor", "chrony_socket", "/run/chrony/chronyd.sock"))
 	a.mounts = "mount -t tmpfs none /run\n"
 	for _, dir := range []string{router.Dir, filepath.Dir(router.Dir)} { // of this test alone
 		if err := os.Chmod(dir, 0o711); err != nil {

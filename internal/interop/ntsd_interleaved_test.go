@@ -17,8 +17,8 @@ func TestInterleavedClient(t *testing.T) {
 	line, _ := up.commandSocket()
 	up.StartChronyServer(l.peers, up.Certificate(l.ca), line)
 	certFile, keyFile := router.writeKeyPair(router.Certificate(l.ca))
-	r := l.ntsd("router", plainSource(up.IPv4.String(), quickly), section("allow")+"\tlist subnet '0.0.0.0/0'\n\tlist subnet '::/0'\n",
-		section("nts_server", "enabled", "yes", "cert", certFile, "key", keyFile))
+	r := l.ntsd("router", plainSource(up.IPv4.String(), quickly), Section("allow")+"\tlist subnet '0.0.0.0/0'\n\tlist subnet '::/0'\n",
+		Section("nts_server", "enabled", "yes", "cert", certFile, "key", keyFile))
 	r.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	old.StartNTPsecServer(l.peers, old.Certificate(l.ca))
 

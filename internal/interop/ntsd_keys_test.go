@@ -53,7 +53,7 @@ func (h *Host) keySection(id int, kind mac.Type, digits string) string {
 	if err := os.Chmod(path, 0o600); err != nil {
 		h.t.Fatal(err)
 	}
-	return section("key", "id", fmt.Sprint(id), "type", kind.String(), "secret_file", path)
+	return Section("key", "id", fmt.Sprint(id), "type", kind.String(), "secret_file", path)
 }
 
 // keySections returns those of all keys.
@@ -79,7 +79,7 @@ func (h *Host) associations(p Peers) string {
 
 // allowTest lets the hosts of the segment ask.
 func allowTest() string {
-	return section("allow") + "\tlist subnet '192.0.2.0/24'\n\tlist subnet '2001:db8::/64'\n"
+	return Section("allow") + "\tlist subnet '192.0.2.0/24'\n\tlist subnet '2001:db8::/64'\n"
 }
 
 // TestNtsdSymmetricKeys: ntsd takes its time from chronyd and ntpsec with
@@ -96,7 +96,7 @@ func TestNtsdSymmetricKeys(t *testing.T) {
 		plainSource(chrony.IPv6.String(), quickly, "key", "3"),
 		plainSource(ntpsec.IPv4.String(), quickly, "key", "2"),
 		plainSource(ntpsec.IPv6.String(), quickly, "key", "5"),
-		section("selection", "authselectmode", "require"))
+		Section("selection", "authselectmode", "require"))
 	d := l.ntsd("router", sections...)
 	for host, want := range map[string]string{
 		chrony.IPv4.String(): "SK 1 13 128 - 0 0 0 0", chrony.IPv6.String(): "SK 3 3 128 - 0 0 0 0",
@@ -158,7 +158,7 @@ func TestNtsdSymmetricKeysWrong(t *testing.T) {
 	chrony.WaitListen("udp", ntpPort)
 	ntpsec.WaitListen("udp", ntpPort)
 	wrong := "00" + good[2:]
-	d := l.ntsd("router", allowTest(), section("local", "enabled", "yes"),
+	d := l.ntsd("router", allowTest(), Section("local", "enabled", "yes"),
 		router.keySection(1, mac.AES128, wrong), // another secret
 		router.keySection(2, mac.SHA256, good),  // another type
 		router.keySection(9, mac.AES128, good),  // another id

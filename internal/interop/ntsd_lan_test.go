@@ -16,8 +16,8 @@ func TestNtsdLANAuthority(t *testing.T) {
 	up, router := l.Host("upstream"), l.Host("router")
 	chrony, ntpsec, client := l.Host("chrony"), l.Host("ntpsec"), l.Host("client")
 	up.StartChronyServer(l.peers, up.Certificate(l.ca))
-	d := l.ntsd("router", source(up.IPv4.String(), quickly), section("allow")+"\tlist subnet '192.0.2.0/24'\n\tlist subnet '2001:db8::/64'\n",
-		section("nts_server", "enabled", "yes", "selfsigned", "yes"))
+	d := l.ntsd("router", source(up.IPv4.String(), quickly), Section("allow")+"\tlist subnet '192.0.2.0/24'\n\tlist subnet '2001:db8::/64'\n",
+		Section("nts_server", "enabled", "yes", "selfsigned", "yes"))
 	d.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	router.WaitListen("tcp", nts.DefaultPort)
 	pem := d.ask("ca", "export")

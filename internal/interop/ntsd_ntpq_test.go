@@ -41,7 +41,7 @@ func TestNtsdAnswersNtpq(t *testing.T) {
 	secure.StartChronyServer(l.peers, secure.Certificate(l.ca))
 	plain.StartChronyd(l.peers, "local stratum 3", "allow all")
 	d := l.ntsd("router", source(secure.IPv4.String(), 0), plainSource(plain.IPv6.String(), 0),
-		plainSource("nobody.invalid", 6), section("monitor", "ntpq", "yes"), section("selection", "authselectmode", "ignore"))
+		plainSource("nobody.invalid", 6), Section("monitor", "ntpq", "yes"), Section("selection", "authselectmode", "ignore"))
 	d.until("two good sources", func(r *status.Report) bool {
 		return r.Tracking.Synchronised && !slices.ContainsFunc(r.Sources[:2], func(s status.Source) bool {
 			return s.Reach&7 != 7 || !strings.Contains("*+-", s.Mark)
@@ -193,8 +193,8 @@ func TestNtpqOfNTPsecAgrees(t *testing.T) {
 	l := newLab(t)
 	up, router, other := l.Host("upstream"), l.Host("router"), l.Host("ntpsec")
 	up.StartChronyServer(l.peers, up.Certificate(l.ca))
-	d := l.ntsd("router", source(up.IPv4.String(), 3, "iburst", "yes"), section("monitor", "ntpq", "yes"),
-		section("allow")+"\tlist subnet '192.0.2.0/24'\n")
+	d := l.ntsd("router", source(up.IPv4.String(), 3, "iburst", "yes"), Section("monitor", "ntpq", "yes"),
+		Section("allow")+"\tlist subnet '192.0.2.0/24'\n")
 	ntp := other.StartNTPsec(l.peers, "server "+up.IPv4.String()+" nts iburst minpoll 3 maxpoll 3 ca "+other.writeCA(l.ca))
 	ntp.WaitLog("NTSc: Got 8 cookies")
 	d.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })

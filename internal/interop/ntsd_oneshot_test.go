@@ -36,7 +36,7 @@ func TestNtsdServesOneShotClients(t *testing.T) {
 	up, router, host := l.Host("upstream"), l.Host("router"), l.Host("host")
 	up.StartChronyServer(l.peers, up.Certificate(l.ca))
 	d := l.ntsd("router", source(up.IPv4.String(), quickly),
-		section("allow")+"\tlist subnet '192.0.2.0/24'\n\tlist subnet '2001:db8::/64'\n")
+		Section("allow")+"\tlist subnet '192.0.2.0/24'\n\tlist subnet '2001:db8::/64'\n")
 	d.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	host.waitFor("time", func() bool { // the server hears of it once a second
 		return host.Do(func() error {

@@ -14,8 +14,8 @@ import (
 // nobody else.
 func orphanage(others ...*Host) []string {
 	sections := []string{
-		section("allow") + "\tlist subnet '192.0.2.0/24'\n",
-		section("local", "enabled", "1", "stratum", "10", "orphan", "1", "distance", "0", "waitsynced", "3", "waitunsynced", "0"),
+		Section("allow") + "\tlist subnet '192.0.2.0/24'\n",
+		Section("local", "enabled", "1", "stratum", "10", "orphan", "1", "distance", "0", "waitsynced", "3", "waitunsynced", "0"),
 	}
 	for _, h := range others {
 		sections = append(sections, plainSource(h.IPv4.String(), quickly))

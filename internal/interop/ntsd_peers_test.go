@@ -18,7 +18,7 @@ import (
 // peerSection returns the section of a peer that is polled every 2^poll seconds.
 func peerSection(name string, poll int, more ...string) string {
 	p := strconv.Itoa(poll)
-	return section("peer", append([]string{"hostname", name, "minpoll", p, "maxpoll", p}, more...)...)
+	return Section("peer", append([]string{"hostname", name, "minpoll", p, "maxpoll", p}, more...)...)
 }
 
 // measured reports whether a peer has been measured a few times. Packets a second

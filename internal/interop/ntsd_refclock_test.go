@@ -124,7 +124,7 @@ func TestNtsdRefClocks(t *testing.T) {
 	options := " poll 0 dpoll -3 noselect precision 1e-6 refid "
 	peer.StartChronyd(l.peers, line, "refclock SHM "+strconv.Itoa(chronyUnit)+options+"SHM", "refclock SOCK "+theirs+options+"SOCK")
 	clockOf := func(driver, parameter string) string {
-		return section("refclock", "driver", driver, "parameter", parameter, "refid", driver, "poll", "0", "dpoll", "-3",
+		return Section("refclock", "driver", driver, "parameter", parameter, "refid", driver, "poll", "0", "dpoll", "-3",
 			"noselect", "1", "precision", "1us")
 	}
 	d := l.ntsd("router", clockOf("SHM", strconv.Itoa(ntsdUnit)), clockOf("SOCK", ours))
@@ -167,8 +167,8 @@ func TestNtsdStratumOne(t *testing.T) {
 	l := newLab(t)
 	router, client := l.Host("router"), l.Host("client")
 	r := &receiver{sockets: []string{filepath.Join(router.Dir, "gps.sock")}}
-	d := l.ntsd("router", section("refclock", "driver", "SOCK", "parameter", r.sockets[0], "refid", "GPS", "poll", "0", "dpoll", "-3"),
-		section("allow")+"\tlist subnet '0.0.0.0/0'\n")
+	d := l.ntsd("router", Section("refclock", "driver", "SOCK", "parameter", r.sockets[0], "refid", "GPS", "poll", "0", "dpoll", "-3"),
+		Section("allow")+"\tlist subnet '0.0.0.0/0'\n")
 	r.run(t, 8, 0, time.Microsecond)
 	report := d.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	if tr := report.Tracking; tr.Stratum != 1 || tr.ReferenceName != "GPS" || tr.ReferenceID != "47505300" {

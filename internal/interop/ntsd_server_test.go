@@ -39,7 +39,7 @@ func (d *daemon) checkFollowed(addr netip.Addr, name string, stratum int, nts bo
 	}
 	// Both read the same clock, which our dry run steers a copy of: what the
 	// source and the clock claim about the difference must be possible at once.
-	s = find(d.t, r, name)
+	s = Source(d.t, r, name)
 	bound := s.ErrorBoundS + math.Abs(tr.CorrectionS) + tr.RootDispersionS + tr.RootDelayS/2
 	if math.Abs(s.AdjustedOffsetS) > bound || math.Abs(tr.CorrectionS) > 1e-3 {
 		d.t.Errorf("got offset %g +/- %g s, tracking %+v; want an offset within %g, a correction below 1 ms", s.AdjustedOffsetS, s.ErrorBoundS, tr, bound)

@@ -22,7 +22,7 @@ func TestNtsdServesChronyAndNTPsec(t *testing.T) {
 	chrony, ntpsec := l.Host("chrony"), l.Host("ntpsec")
 	up.StartChronyServer(l.peers, up.Certificate(l.ca))
 	d := l.ntsd("router", source(up.IPv4.String(), quickly),
-		section("allow")+"\tlist subnet '192.0.2.0/24'\n\tlist subnet '2001:db8::/64'\n")
+		Section("allow")+"\tlist subnet '192.0.2.0/24'\n\tlist subnet '2001:db8::/64'\n")
 	d.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	line, _ := chrony.commandSocket()
 	chrony.StartChronyd(l.peers, line,
@@ -68,8 +68,8 @@ func TestNtsdServesNTS(t *testing.T) {
 	chrony, ntpsec := l.Host("chrony"), l.Host("ntpsec")
 	up.StartChronyServer(l.peers, up.Certificate(l.ca))
 	certFile, keyFile := router.writeKeyPair(router.Certificate(l.ca))
-	d := l.ntsd("router", source(up.IPv4.String(), quickly), section("allow")+"\tlist subnet '192.0.2.0/24'\n",
-		section("nts_server", "enabled", "yes", "cert", certFile, "key", keyFile))
+	d := l.ntsd("router", source(up.IPv4.String(), quickly), Section("allow")+"\tlist subnet '192.0.2.0/24'\n",
+		Section("nts_server", "enabled", "yes", "cert", certFile, "key", keyFile))
 	d.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	router.WaitListen("tcp", nts.DefaultPort)
 	line, _ := chrony.commandSocket()

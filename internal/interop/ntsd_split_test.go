@@ -35,12 +35,12 @@ func TestNtsdSplit(t *testing.T) {
 		return path
 	}
 	certFile, keyFile := ke.writeKeyPair(ke.Certificate(l.ca))
-	clients := section("allow") + "\tlist subnet '192.0.2.0/24'\n"
-	k := l.ntsd("ke", source(up.IPv4.String(), quickly), clients, section("serve", "enabled", "no"),
-		section("nts_server", "enabled", "yes", "cert", certFile, "key", keyFile, "ntp_server", ntp.IPv4.String(),
+	clients := Section("allow") + "\tlist subnet '192.0.2.0/24'\n"
+	k := l.ntsd("ke", source(up.IPv4.String(), quickly), clients, Section("serve", "enabled", "no"),
+		Section("nts_server", "enabled", "yes", "cert", certFile, "key", keyFile, "ntp_server", ntp.IPv4.String(),
 			"keys_file", share(ke), "rotate", "600"))
 	n := l.ntsd("ntp", source(up.IPv4.String(), quickly), clients,
-		section("nts_server", "enabled", "no", "keys_file", share(ntp), "rotate", "600"))
+		Section("nts_server", "enabled", "no", "keys_file", share(ntp), "rotate", "600"))
 	for _, d := range []*daemon{k, n} {
 		d.until("synchronisation", func(r *status.Report) bool { return r.Tracking.Synchronised })
 	}

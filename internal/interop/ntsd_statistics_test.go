@@ -69,11 +69,11 @@ func TestNtsdStatisticsLikeOthers(t *testing.T) {
 	ntpsec.StartNTPsec(l.peers, "server "+up.IPv4.String()+" iburst minpoll 3 maxpoll 3", "statsdir "+old+"/",
 		"statistics loopstats peerstats rawstats", "filegen loopstats file loopstats type day enable",
 		"filegen peerstats file peerstats type day enable", "filegen rawstats file rawstats type day enable")
-	log := section("statistics", "dir", ours)
+	log := Section("statistics", "dir", ours)
 	for _, name := range []string{"loopstats", "peerstats", "rawstats", "measurements", "statistics", "tracking"} {
 		log += "\tlist log '" + name + "'\n"
 	}
-	l.ntsd("router", plainSource(up.IPv4.String(), 0), section("makestep", "threshold", "10", "limit", "0"), log)
+	l.ntsd("router", plainSource(up.IPv4.String(), 0), Section("makestep", "threshold", "10", "limit", "0"), log)
 
 	for _, c := range []struct {
 		dir, file string

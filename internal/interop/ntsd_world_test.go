@@ -85,8 +85,8 @@ func (l *lab) ntsd(host string, sections ...string) *daemon {
 func (l *lab) configure(h *Host, sections ...string) *daemon {
 	l.t.Helper()
 	run := filepath.Join(h.Dir, "run")
-	head := section("ntsd 'main'", "run_dir", run, "state_dir", filepath.Join(h.Dir, "state")) +
-		section("nts", "systemcerts", "no", "trustedcerts", h.writeCA(l.ca))
+	head := Section("ntsd 'main'", "run_dir", run, "state_dir", filepath.Join(h.Dir, "state")) +
+		Section("nts", "systemcerts", "no", "trustedcerts", h.writeCA(l.ca))
 	return &daemon{
 		t: l.t, socket: filepath.Join(run, "ntsd.sock"),
 		config: h.writeFile("ntsd.uci", append([]string{head}, sections...)),
@@ -124,8 +124,8 @@ func (d *daemon) until(what string, ok func(*status.Report) bool) *status.Report
 // untilSource waits for a source to be as ok wants it.
 func (d *daemon) untilSource(name, what string, ok func(*status.Source) bool) *status.Source {
 	d.t.Helper()
-	r := d.until(what+" of "+name, func(r *status.Report) bool { return ok(find(d.t, r, name)) })
-	return find(d.t, r, name)
+	r := d.until(what+" of "+name, func(r *status.Report) bool { return ok(Source(d.t, r, name)) })
+	return Source(d.t, r, name)
 }
 
 // ask runs ntsctl, wants it to do what it is asked, and returns what it prints.
@@ -137,18 +137,6 @@ func (d *daemon) ask(args ...string) string {
 		d.t.Errorf("ntsctl %v: %v: %s", args, err, out)
 	}
 	return string(out)
-}
-
-// find returns the source of that name or address.
-func find(t *testing.T, r *status.Report, name string) *status.Source {
-	t.Helper()
-	for i := range r.Sources {
-		if r.Sources[i].Is(name) {
-			return &r.Sources[i]
-		}
-	}
-	t.Fatalf("no source %s in the report", name)
-	return nil
 }
 
 // row returns the line of a table that has name among its first two words.
@@ -176,16 +164,6 @@ func verdict(s *status.Source, name string) uint64 {
 	return 0
 }
 
-// section returns the text of one UCI section.
-func section(typ string, pairs ...string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\nconfig %s\n", typ)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		fmt.Fprintf(&b, "\toption %s '%s'\n", pairs[i], pairs[i+1])
-	}
-	return b.String()
-}
-
 // source returns the section of a server with NTS that is polled every
 // 2^poll seconds.
 func source(name string, poll int, more ...string) string {
@@ -195,7 +173,7 @@ func source(name string, poll int, more ...string) string {
 // plainSource returns the section of a server without NTS.
 func plainSource(name string, poll int, more ...string) string {
 	p := strconv.Itoa(poll)
-	return section("server", append([]string{"hostname", name, "minpoll", p, "maxpoll", p}, more...)...)
+	return Section("server", append([]string{"hostname", name, "minpoll", p, "maxpoll", p}, more...)...)
 }
 
 // keys are what an NTS server of a make gives to ntsd.

@@ -47,3 +47,15 @@ func AwaitReport(t *testing.T, socket, what string, limit time.Duration, ended <
 		}
 	}
 }
+
+// Source returns the source of that name or address; without it the test fails.
+func Source(t *testing.T, r *status.Report, name string) *status.Source {
+	t.Helper()
+	for i := range r.Sources {
+		if r.Sources[i].Is(name) {
+			return &r.Sources[i]
+		}
+	}
+	t.Fatalf("no source %s in the report", name)
+	return nil
+}

@@ -1,6 +1,9 @@
 package interop
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // ShellWords parts a command line at blanks, but for those in single quotes.
 func ShellWords(line string) (words []string) {
@@ -12,4 +15,15 @@ func ShellWords(line string) (words []string) {
 		}
 	}
 	return words
+}
+
+// Section returns the text of one UCI section with options, given as names and
+// values.
+func Section(typ string, pairs ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nconfig %s\n", typ)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fmt.Fprintf(&b, "\toption %s '%s'\n", pairs[i], pairs[i+1])
+	}
+	return b.String()
 }

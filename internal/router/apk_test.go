@@ -18,19 +18,7 @@ func TestApk(t *testing.T) {
 	got := apkContents(t, filepath.Join(dir, "ntsd-go-1.2.3-r1.apk"), "")
 	// Which files those are tests TestLuCIPackages.
 	got += apkContents(t, filepath.Join(dir, "../all/luci-app-ntsd-1.2.3-r1.apk"), "files luci-app-ntsd.list")
-	const golden = "testdata/apk"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	compare(t, "testdata/apk", got)
 	index, err := os.ReadFile(filepath.Join(dir, "packages.adb"))
 	if err != nil {
 		t.Fatal(err)

@@ -109,19 +109,7 @@ func TestPackage(t *testing.T) {
 	}
 	control, _ := members(t, outer["./control.tar.gz"])
 	got += "\n" + string(control["./control"])
-	const golden = "testdata/contents"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	compare(t, "testdata/contents", got)
 	second, err := pack(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -179,5 +167,22 @@ func TestShippedConfig(t *testing.T) {
 	}
 	if len(c.Allow) != 1 || len(c.Allow[0].Interfaces) != 1 || c.Allow[0].Interfaces[0] != "lan" {
 		t.Errorf("got allow %v, want the LAN", c.Allow)
+	}
+}
+
+// compare holds a text against a golden file.
+func compare(t *testing.T, golden, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", golden, got, want)
 	}
 }
