@@ -1,7 +1,7 @@
 package foreign
 
 import (
-	"strings"
+	"strconv"
 
 	"ntsd/internal/config"
 )
@@ -37,6 +37,7 @@ func chrony(file string, lines []string, from, fresh Files) *translator {
 	t.text(file, lines)
 	t.from = fresh
 	t.sources()
+	t.spread()
 	return t
 }
 
@@ -58,12 +59,7 @@ func (t *translator) translate(name string, args []string) {
 	case "allow", "deny":
 		t.translateAccess(name, args)
 	case "ntstrustedcerts":
-		// The number of a set of certificates may come first.
-		if len(args) == 2 {
-			t.note(config.Warning, name, "sets of certificates are not known: trusted for all sources")
-			args = args[1:]
-		}
-		t.translateSimple(name, simpleDirective{section: "nts", options: "trustedcerts"}, args)
+		t.trust(name, args)
 	case "hwtimestamp":
 		if len(args) == 0 || args[0] == "*" {
 			t.note(config.Warning, name, "must name a network card and is ignored")
@@ -78,9 +74,16 @@ func (t *translator) translate(name string, args []string) {
 	case "log":
 		t.translateLog(args)
 	case "ratelimit":
-		t.add(t.once("serve"), name, orOn(strings.Join(args, " ")))
+		t.add(t.once("serve"), name, t.rateLimit(name, args))
 	case "ntsratelimit":
-		t.add(t.once("nts_server"), "ratelimit", orOn(strings.Join(args, " ")))
+		t.add(t.once("nts_server"), "ratelimit", t.rateLimit(name, args))
+	case "binddevice":
+		if len(args) != 1 {
+			t.note(config.Error, name, "takes 1 argument, not "+strconv.Itoa(len(args)))
+			return
+		}
+		t.all.server = args[0]
+		t.once("serve")
 	case "keyfile":
 		t.keyFile(name, args)
 	case "broadcast":
@@ -97,6 +100,9 @@ func (t *translator) translate(name string, args []string) {
 	case "bindcmdaddress":
 		t.commandAddress(name, args)
 	default:
+		if t.sayOfAll(name, args) {
+			return
+		}
 		if irrelevant(name) {
 			t.ignored(name)
 			return

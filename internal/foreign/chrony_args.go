@@ -83,6 +83,8 @@ func (t *translator) keyword(i int, d *config.Section, word string, after []stri
 	case name == "family":
 		t.add(i, name, word)
 		return 0, ""
+	case name == "certset" && len(after) > 0:
+		return 1, t.certSet(i, after[0])
 	case o == nil, name == "disabled", name == "enabled", name == "hostname":
 		n, known := unusedKeyword(word)
 		switch {
@@ -125,7 +127,7 @@ func unusedKeyword(word string) (args int, known bool) {
 	switch word {
 	case "burst", "auto_offline", "copy":
 		return 0, true
-	case "presend", "polltarget", "minstratum", "version", "certset", "asymmetry", "offset", "maxdelayquant", "extfield":
+	case "presend", "polltarget", "minstratum", "version", "asymmetry", "offset", "maxdelayquant", "extfield":
 		return 1, true
 	}
 	return 0, false
@@ -141,10 +143,8 @@ func (t *translator) translateAccess(name string, args []string) {
 	switch {
 	case len(args) == 0:
 		t.add(i, "subnet", "0.0.0.0/0", "::/0")
-	case len(args) == 1 && strings.HasPrefix("0/0", args[0]):
-		t.add(i, "subnet", "0.0.0.0/0")
 	case len(args) == 1:
-		t.add(i, "subnet", args[0])
+		t.add(i, "subnet", subnet(args[0]))
 	default:
 		t.note(config.Error, name, "takes one subnet")
 		t.drop(i)
@@ -188,11 +188,11 @@ func (t *translator) translateLog(args []string) {
 // irrelevant reports whether name is a directive of chrony, be it of old releases,
 // that this daemon has no use for.
 func irrelevant(name string) bool {
-	const names = " acquisitionport bindacqaddress bindacqdevice bindaddress bindcmddevice binddevice" +
+	const names = " acquisitionport bindacqaddress bindaddress bindcmddevice" +
 		" clientloglimit cmdallow cmddeny cmdratelimit commandkey corrtimeratio dscp dumpdir dumponexit" +
 		" fallbackdrift generatecommandkey hwclockfile hwtstimeout initstepslew linux_freq_scale linux_hz" +
-		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter maxsamples maxslewrate" +
-		" maxstratum maxtxbuffers maxupdateskew minsamples minstratum ntpsigndsocket ntsaeads ntsprocesses ntsrefresh" +
+		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter maxslewrate" +
+		" maxstratum maxtxbuffers maxupdateskew minstratum ntpsigndsocket ntsprocesses ntsrefresh" +
 		" opencommands pidfile ptpdomain ptpport refresh rtcautotrim rtcdevice rtcfile rtconutc sched_priority smoothtime" +
 		" tempcomp "
 	return strings.Contains(names, " "+name+" ")

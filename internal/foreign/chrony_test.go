@@ -123,7 +123,14 @@ func TestDirectiveDiagnostics(t *testing.T) {
 		{"frobnicate", []string{"error: directive:1: frobnicate: is not a directive"}, 0},
 		{"driftfile /var/lib/drift", nil, 0},
 		{"dumpdir /var/lib", []string{"warning: directive:1: dumpdir: has no equivalent and is ignored"}, 0},
-		{"maxsamples 16", []string{"warning: directive:1: maxsamples: has no equivalent and is ignored"}, 0},
+		{"maxsamples 16", nil, 0},
+		{"maxsamples", []string{"error: directive:1: maxsamples: takes 1 argument, not 0"}, 0},
+		{"ntsaeads 1 2", []string{"error: directive:1: ntsaeads: names no algorithm that is known: there are 15, 16, 17 and 30"}, 0},
+		{"binddevice", []string{"error: directive:1: binddevice: takes 1 argument, not 0"}, 0},
+		{"server a.example certset x", []string{"error: directive:1: server: the keyword 'certset' takes a number"}, 0},
+		{"server a.example nts certset 1", []string{"warning: directive:1: server: the set of certificates 1 is empty: no ntstrustedcerts names it"}, 1},
+		{"ntstrustedcerts x /a", []string{"error: directive:1: ntstrustedcerts: takes the number of a set, and a file or folder"}, 0},
+		{"ratelimit interval 3 kod 2", []string{"warning: directive:1: ratelimit: the keyword 'kod' has no equivalent and is ignored"}, 0},
 		{"linux_hz 100", []string{"warning: directive:1: linux_hz: has no equivalent and is ignored"}, 0},
 		{"ntscachedir /var/lib/chrony", nil, 0},
 		{"server", []string{"error: directive:1: server: option 'hostname' is missing"}, 0},
@@ -154,7 +161,7 @@ func TestDirectiveDiagnostics(t *testing.T) {
 		{"nosystemcert 1", []string{"error: directive:1: nosystemcert: takes no argument"}, 0},
 		{"nocerttimecheck x", []string{"error: directive:1: nocerttimecheck: takes a number of clock updates"}, 0},
 		{"nocerttimecheck 0", nil, 0},
-		{"ntstrustedcerts 1 /a", []string{"warning: directive:1: ntstrustedcerts: sets of certificates are not known: trusted for all sources"}, 0},
+		{"ntstrustedcerts 1 /a", nil, 0},
 		{"allow a b", []string{"error: directive:1: allow: takes one subnet"}, 0},
 		{strings.Repeat("x ", maxWords+1), []string{"error: directive:1: is too long"}, 0},
 	}
@@ -180,4 +187,58 @@ func FuzzParseDirectives(f *testing.F) {
 		}
 		checkPrint(t, c)
 	})
+}
+
+// TestOfAllSources: what chrony says once holds for every source that does not say
+// otherwise, before and after it, and for no other kind of section.
+func TestOfAllSources(t *testing.T) {
+	c, ds := ParseDirectives([]string{
+		"server a.example nts", "maxsamples 9", "ntsaeads 30 99 15", "bindacqdevice eth1", "binddevice eth0", "ntstrustedcerts 1 /one",
+		"local stratum 5", "server b.example nts certset 1 maxsamples 5 interface eth2", "local nonsense", "pool c.example certset 2", "ntstrustedcerts /all",
+		"ntstrustedcerts 2 /two", "ntstrustedcerts 2 /three", "peer d.example", "refclock SHM 0", "ntsserverkey /k", "ntsservercert /c",
+	}, nil)
+	if len(ds) != 3 || ds[0].Section != "local" || len(c.Sources) != 3 || len(c.Peers) != 1 || len(c.RefClocks) != 1 {
+		t.Fatalf("got %s, %+v", strings.Join(lines(ds), "\n"), c)
+	}
+	both := []siv.Algorithm{siv.AES128GCMSIV, siv.AESSIVCMAC256}
+	a, b, p := c.Sources[0], c.Sources[1], c.Sources[2]
+	for _, x := range []struct {
+		what      string
+		got, want any
+	}{
+		{"a's samples", a.MaxSamples, 9},
+		{"b's samples", b.MaxSamples, 5},
+		{"c's samples", p.MaxSamples, 9},
+		{"the peer's samples", c.Peers[0].MaxSamples, 9},
+		{"the clock's samples", c.RefClocks[0].MaxSamples, 9},
+		{"a's algorithms", a.AEADs, both},
+		{"b's algorithms", b.AEADs, both},
+		{"c's algorithms", len(p.AEADs), 4},
+		{"a's interface", a.Interface, "eth1"},
+		{"b's interface", b.Interface, "eth2"},
+		{"the peer's interface", c.Peers[0].Interface, ""},
+		{"a's certificates", len(a.TrustedCerts), 0},
+		{"b's certificates", b.TrustedCerts, []string{"/one"}},
+		{"c's certificates", p.TrustedCerts, []string{"/two", "/three"}},
+		{"all certificates", c.NTS.TrustedCerts, []string{"/all"}},
+		{"where is served", c.Serve.Interfaces, []string{"eth0"}},
+		{"where keys are served", c.NTSServer.Interfaces, []string{"eth0"}},
+	} {
+		if !reflect.DeepEqual(x.got, x.want) {
+			t.Errorf("%s: got %v, want %v", x.what, x.got, x.want)
+		}
+	}
+	checkPrint(t, c)
+}
+
+// TestShortSubnets: chrony's short forms of a network.
+func TestShortSubnets(t *testing.T) {
+	for text, want := range map[string]string{
+		"192.168": "192.168.0.0/16", "10": "10.0.0.0/8", "1.2.3": "1.2.3.0/24", "0/0": "0.0.0.0/0", "1.2/12": "1.2.0.0/12",
+		"1.2.3.4": "1.2.3.4", "1.2.3.4/24": "1.2.3.4/24", "2001:db8::/32": "2001:db8::/32", "host": "host", "1.300": "1.300", "1.2.": "1.2.", "": "",
+	} {
+		if got := subnet(text); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
 }

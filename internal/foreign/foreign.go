@@ -28,6 +28,7 @@ type translator struct {
 	pkg    *uci.Package
 	told   []config.Diagnostic
 	line   int // of the directive, counted through all files
+	all    everywhere
 	pieces
 }
 
@@ -106,7 +107,10 @@ func (t *translator) once(typ string) int {
 }
 
 // drop leaves out a section that a directive began.
-func (t *translator) drop(i int) { t.pkg.Sections = slices.Delete(t.pkg.Sections, i, i+1) }
+func (t *translator) drop(i int) {
+	t.pkg.Sections = slices.Delete(t.pkg.Sections, i, i+1)
+	t.all.dropped(i)
+}
 
 // add puts an option into section i. Repeated, a list grows and anything else
 // is replaced.
