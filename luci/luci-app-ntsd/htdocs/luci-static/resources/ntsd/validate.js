@@ -2,7 +2,7 @@
 'require baseclass';
 
 /*
- * What a value may be, as the daemon has it: internal/config/kind.go. Each kind
+ * What a value may be, as the daemon has it: internal/config/value. Each kind
  * has the daemon's own words for what is allowed and a function that says whether
  * a text is. The daemon has the last word, before anything is saved; this answers
  * while one types, and a test gives both the same values.
