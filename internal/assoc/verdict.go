@@ -1,6 +1,10 @@
 package assoc
 
-import "strconv"
+import (
+	"strconv"
+
+	"ntsd/internal/standing"
+)
 
 // Verdict is the fate of one received datagram. Every one but VerdictAccepted
 // means that it told no time.
@@ -53,7 +57,7 @@ func (v Verdict) measured() bool { return v == VerdictAccepted || v >= VerdictCo
 // String says the verdict in words.
 func (v Verdict) String() string {
 	names := [numVerdicts]string{
-		VerdictAccepted:       "accepted",
+		VerdictAccepted:       standing.Accepted,
 		VerdictStale:          "reply to an older request",
 		VerdictAddress:        "reply from another address",
 		VerdictDuplicate:      "second reply",

@@ -60,6 +60,9 @@ func (n *NTSCounts) Count(f nts.FailureClass) {
 	}
 }
 
+// Accepted is the name of the verdict on replies that told the time.
+const Accepted = "accepted"
+
 // VerdictCount is how often replies met one fate.
 type VerdictCount struct {
 	Name  string

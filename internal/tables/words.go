@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"ntsd/internal/assoc"
 	"ntsd/internal/clock"
+	"ntsd/internal/standing"
 	"ntsd/internal/status"
 )
 
@@ -200,7 +200,7 @@ func trackingWords(r *status.Report) []string {
 func ntpWords(r *status.Report, s *status.Source) []string {
 	var out []string
 	for _, v := range s.Counters.Verdicts {
-		if v.Name != assoc.VerdictAccepted.String() { // Total good RX has them
+		if v.Name != standing.Accepted { // Total good RX has them
 			out = append(out, fmt.Sprintf("%-16s: %d %s", "Discarded RX", v.Count, v.Name))
 		}
 	}
