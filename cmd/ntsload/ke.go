@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"time"
 
 	"ntsd/internal/nts"
@@ -29,36 +28,21 @@ func loadKE(o *options, stdout io.Writer) error {
 	if _, err := keOnce(o, config); err != nil { // also warms up
 		return err
 	}
-	before, err := cpuTime(o.pid)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	tallies := make([]tally, o.inflight)
-	var wg sync.WaitGroup
-	for i := range tallies {
-		wg.Go(func() {
-			for time.Since(start) < o.duration {
-				if took, err := keOnce(o, config); err != nil {
-					tallies[i].lost++
-				} else {
-					tallies[i].reply(took)
-				}
+	all, err := measure(o, stdout, o.inflight, func(_ int, start time.Time) *tally {
+		var t tally
+		for time.Since(start) < o.duration {
+			if took, err := keOnce(o, config); err != nil {
+				t.lost++
+			} else {
+				t.reply(took)
 			}
-		})
-	}
-	wg.Wait()
-	took := time.Since(start)
-	after, err := cpuTime(o.pid)
-	if err != nil {
+		}
+		return &t
+	})
+	switch {
+	case err != nil:
 		return err
-	}
-	var all tally
-	for i := range tallies {
-		all.add(&tallies[i])
-	}
-	all.print(stdout, took, o.pid != 0, after.minus(before))
-	if all.replies == 0 {
+	case all.replies == 0:
 		return errors.New("no key establishment")
 	}
 	return nil

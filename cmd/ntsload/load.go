@@ -56,27 +56,13 @@ func load(o *options, stdout io.Writer) error {
 		defer g.socket.close()
 		generators[i] = g
 	}
-	before, err := cpuTime(o.pid)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	var wg sync.WaitGroup
-	for _, g := range generators {
-		wg.Go(func() { g.run(start, start.Add(o.duration)) })
-	}
-	wg.Wait()
-	took := time.Since(start)
-	after, err := cpuTime(o.pid)
-	if err != nil {
-		return err
-	}
-	var all tally
-	for _, g := range generators {
-		all.add(&g.tally)
-	}
-	all.print(stdout, took, o.pid != 0, after.minus(before))
+	all, err := measure(o, stdout, len(generators), func(i int, start time.Time) *tally {
+		generators[i].run(start, start.Add(o.duration))
+		return &generators[i].tally
+	})
 	switch {
+	case err != nil:
+		return err
 	case all.replies == 0:
 		return errors.New("no reply")
 	case all.wrong > 0:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -43,6 +44,31 @@ func (t *tally) add(u *tally) {
 	t.unsent += u.unsent
 	t.interleaved += u.interleaved
 	t.latencies = append(t.latencies, u.latencies...)
+}
+
+// measure runs n generators at once, prints what they found together, and what that
+// cost the server, and returns it.
+func measure(o *options, stdout io.Writer, n int, run func(i int, start time.Time) *tally) (all tally, _ error) {
+	before, err := cpuTime(o.pid)
+	if err != nil {
+		return all, err
+	}
+	start, tallies := time.Now(), make([]*tally, n)
+	var wg sync.WaitGroup
+	for i := range tallies {
+		wg.Go(func() { tallies[i] = run(i, start) })
+	}
+	wg.Wait()
+	took := time.Since(start)
+	after, err := cpuTime(o.pid)
+	if err != nil {
+		return all, err
+	}
+	for _, t := range tallies {
+		all.add(t)
+	}
+	all.print(stdout, took, o.pid != 0, after.minus(before))
+	return all, nil
 }
 
 // print writes one line of names and values: replies per second, what was
