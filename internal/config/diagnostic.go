@@ -46,11 +46,12 @@ const maxQuoted = 80
 //	/etc/config/ntsd:12: server 'near': option 'minpoll' '99': must be a whole number from -7 to 24
 func (d Diagnostic) String() string {
 	var b strings.Builder
+	file := oneLine(d.File)
 	switch {
-	case d.File != "" && d.Line > 0:
-		fmt.Fprintf(&b, "%s:%d: ", d.File, d.Line)
-	case d.File != "":
-		b.WriteString(d.File + ": ")
+	case file != "" && d.Line > 0:
+		fmt.Fprintf(&b, "%s:%d: ", file, d.Line)
+	case file != "":
+		b.WriteString(file + ": ")
 	}
 	if d.Section != "" {
 		b.WriteString(d.Section + ": ")
@@ -74,6 +75,17 @@ func (d Diagnostic) String() string {
 func Quote(s string) string {
 	q := strconv.Quote(clip(s))
 	return "'" + strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`) + "'"
+}
+
+// oneLine returns the name of a file without what would end a line: whoever may
+// write a configuration can include a file of any name.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // clip cuts s to a readable length.

@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -82,7 +83,12 @@ func translate(file string, text []byte, from, fresh Files) *translator {
 func importUCI(file string, text []byte) (*uci.Package, []config.Diagnostic) {
 	p, err := uci.Parse(file, text)
 	if err != nil {
-		return nil, []config.Diagnostic{{Severity: config.Error, File: file, Message: err.Error()}}
+		d := config.Diagnostic{Severity: config.Error, File: file, Message: err.Error()}
+		var syntax *uci.SyntaxError
+		if errors.As(err, &syntax) {
+			d.Line, d.Message = syntax.Line, syntax.Reason
+		}
+		return nil, []config.Diagnostic{d}
 	}
 	t := newTranslator(file, nil)
 	for _, s := range p.Sections {

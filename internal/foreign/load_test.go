@@ -234,6 +234,8 @@ func TestQuoted(t *testing.T) {
 func FuzzImport(f *testing.F) {
 	f.Add("chrony.conf", guideChrony)
 	f.Add("ntp.conf", guideNTP)
+	f.Add("\n", "0")
+	f.Add("chrony.conf", "include /i\nsourcedir /s\nntstrustedcerts 1 /a\nserver a certset 1\nallow 10/8\nmaxsamples 3\n")
 	f.Add("x", "config timeserver ntp\n\tlist server a\n")
 	f.Fuzz(func(t *testing.T, file, text string) {
 		p, ds := Import(file, []byte(text), nil)
@@ -246,6 +248,6 @@ func FuzzImport(f *testing.F) {
 			return
 		}
 		AppendBatch(nil, p)
-		load(file, given(text))
+		NewLoader(file, given(text), disk{"/i": text, "/c/a.conf": text, "/s/a.sources": text}).Load()
 	})
 }
