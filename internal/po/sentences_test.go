@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -178,24 +177,29 @@ type sentence struct {
 
 // sentences returns what a place says in more than one word.
 func (p place) sentences() ([]sentence, error) {
+	names, err := filepath.Glob(filepath.Join("..", p.folder, "*.go"))
+	if err != nil {
+		return nil, err
+	}
 	files := token.NewFileSet()
 	wanted := regexp.MustCompile(`^(` + p.files + `)(_\w+)?\.go$`)
-	only := func(i fs.FileInfo) bool {
-		return !strings.HasSuffix(i.Name(), "_test.go") && (p.files == "" || wanted.MatchString(i.Name()))
-	}
-	packages, err := parser.ParseDir(files, filepath.Join("..", p.folder), only, 0)
 	var found []sentence
-	for _, pkg := range packages {
-		for _, f := range pkg.Files {
-			p.walk(f, len(p.in) == 0, func(e ast.Expr, text string) {
-				texts := p.variants(text)
-				if bare := strings.ReplaceAll(texts[0][min(len(p.prefix), len(texts[0])):], "%s", ""); word.MatchString(bare) && strings.Contains(texts[0], " ") {
-					found = append(found, sentence{texts, files.Position(e.Pos()).String()})
-				}
-			})
+	for _, name := range names {
+		if base := filepath.Base(name); strings.HasSuffix(base, "_test.go") || p.files != "" && !wanted.MatchString(base) {
+			continue
 		}
+		f, err := parser.ParseFile(files, name, nil, 0)
+		if err != nil {
+			return nil, err
+		}
+		p.walk(f, len(p.in) == 0, func(e ast.Expr, text string) {
+			texts := p.variants(text)
+			if bare := strings.ReplaceAll(texts[0][min(len(p.prefix), len(texts[0])):], "%s", ""); word.MatchString(bare) && strings.Contains(texts[0], " ") {
+				found = append(found, sentence{texts, files.Position(e.Pos()).String()})
+			}
+		})
 	}
-	return found, err
+	return found, nil
 }
 
 // variants are a text with and without what may stand before it: words.js takes

@@ -152,15 +152,17 @@ func (set *Set) Awaited(s *Source) bool {
 
 // Lacks says in words why a source has no association.
 func (set *Set) Lacks(s *Source) string {
-	switch {
-	case s.literal:
-		return s.trouble
-	case set.lookup(s.Cfg.Name, s.Cfg.Family).Reason != "":
-		return set.lookup(s.Cfg.Name, s.Cfg.Family).Reason
-	case s.trouble == "":
-		return "name not resolved yet"
+	trouble := s.trouble
+	if s.literal {
+		return trouble
 	}
-	return s.trouble
+	if reason := set.lookup(s.Cfg.Name, s.Cfg.Family).Reason; reason != "" {
+		return reason
+	}
+	if trouble == "" {
+		trouble = "name not resolved yet"
+	}
+	return trouble
 }
 
 // Offer adds an address that the source's name had.
