@@ -3,8 +3,9 @@
 // Security behind them. It is layer 2 and sans-IO: events go in, actions come
 // out, the filter inside collects the samples.
 //
-// Non-goals: choosing addresses and replacing dead ones, and judging servers
-// against each other (package engine).
+// Non-goals: choosing addresses and replacing dead ones (sources), judging servers
+// against each other (selection), which exchange an interleaved request asks about
+// (interleave), how long key establishment is left alone (backoff).
 package assoc
 
 import (

@@ -1,6 +1,6 @@
-// Package engine joins the deciding parts: it turns configured sources into
-// associations, selects among them and feeds the discipline. It is layer 2 and
-// sans-IO: events go in through the HandleX methods, actions come out appended
+// Package engine joins the deciding parts: it hands events to the sources, has the
+// best of them selected, feeds the discipline and climbs the ladder of bootstrap. It
+// is layer 2 and sans-IO: events go in through the HandleX methods, actions come out appended
 // to the caller's slice and are to be carried out in their order; the world
 // then sleeps until NextDeadline or the next event.
 //

@@ -2,7 +2,7 @@
 // server, and how long its key establishment must be left alone. It is layer 2
 // and sans-IO.
 //
-// Non-goals: what is on disk (the daemon's), and which server is used (engine).
+// Non-goals: what is on disk (the daemon's), and which server is used (sources).
 package memory
 
 import (

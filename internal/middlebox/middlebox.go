@@ -13,7 +13,7 @@
 // come (Ville's inequality). A capital beyond all doubt is the finding.
 //
 // Non-goals: what is in a request (package nts), which replies count (assoc),
-// and other servers to ask (engine).
+// and other servers to ask (sources).
 package middlebox
 
 import (

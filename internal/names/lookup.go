@@ -1,7 +1,7 @@
 // Package names is what is known of the resolution of names: when one is asked
 // for again, and where it was found before. It is layer 2 and sans-IO.
 //
-// Non-goals: asking (resolve), and which address is used (engine).
+// Non-goals: asking (resolve), and which address is used (sources).
 package names
 
 import (

@@ -1,7 +1,7 @@
 // Package upstream describes one configured source of time to the deciding core:
 // a server, a pool, a peer or a reference clock. It is layer 2 and holds no state.
 //
-// Non-goals: sections and options (config), and what becomes of a source (engine).
+// Non-goals: sections and options (config), and what becomes of a source (sources).
 package upstream
 
 import (
