@@ -215,13 +215,16 @@ func (d *Daemon) drift() (rate, skew clock.Rate, known bool) {
 	return rate, skew, true
 }
 
+// maxInForce is more than an oscillator is off: a correction above it is what a
+// daemon left that was killed while it slewed.
+const maxInForce clock.Rate = 500e-6
+
 // inForce is the correction that another daemon, or an earlier run, left the clock
 // with: to begin without it would let a clock run away that is nearly right. How
-// good it is nobody says, and a run that was killed while it slewed left more than
-// the oscillator's error.
+// good it is nobody says.
 func (d *Daemon) inForce() clock.Rate {
 	rate, err := d.opt.Clock.Rate()
-	if err != nil || rate == 0 {
+	if err != nil || rate == 0 || rate > maxInForce || rate < -maxInForce {
 		return 0
 	}
 	d.opt.Log.Info("frequency taken over from the clock: there is no drift file", "freq_ppm", round(-rate.PPM()))

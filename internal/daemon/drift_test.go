@@ -26,7 +26,8 @@ func TestFrequencyInForce(t *testing.T) {
 	}{
 		{"another daemon's", right, nil, false, right, "frequency taken over from the clock: there is no drift file freq_ppm=30"},
 		{"none", 0, nil, false, 0, ""},
-		{"of a slew", 5000e-6, nil, false, 500e-6, "freq_ppm=-5000"},
+		{"of a slew", 5000e-6, nil, false, 0, ""},
+		{"of a bad crystal", -490e-6, nil, false, -490e-6, "freq_ppm=490"},
 		{"not readable", right, failure, false, 0, ""},
 		{"beside a drift file", 90e-6, nil, true, right, "frequency read from drift file freq_ppm=30"},
 	} {

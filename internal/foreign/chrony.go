@@ -24,18 +24,17 @@ const chronyComments = "!;#%"
 // such a run differ they hold: no steps but by makestep, no rtcsync. Files that
 // are named are read from there; nil: none are.
 func ParseDirectives(lines []string, from Files) (*config.Config, []config.Diagnostic) {
-	return chrony(directiveFile, lines, from, from).finish()
+	return chrony(directiveFile, lines, disks{main: from, sources: from}).finish()
 }
 
-// chrony translates a chrony.conf. Sources that other programs write are read
-// from fresh, all other files from from.
-func chrony(file string, lines []string, from, fresh Files) *translator {
-	t := newTranslator(file, from)
+// chrony translates a chrony.conf.
+func chrony(file string, lines []string, d disks) *translator {
+	t := newTranslator(file, d.main)
 	t.dialect = dialect{comments: chronyComments, directive: t.translate}
 	t.add(t.once("makestep"), "limit", "0")
 	t.add(t.once("ntsd"), "rtcsync", "0")
 	t.text(file, lines)
-	t.from = fresh
+	t.from, t.lasting = d.sources, d.lasting
 	t.sources()
 	t.spread()
 	return t

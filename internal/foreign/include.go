@@ -23,6 +23,13 @@ type Files interface {
 	Glob(pattern string) ([]string, error)
 }
 
+// disks are where a configuration's files are read.
+type disks struct {
+	main    Files // those that it includes
+	sources Files // those in its folders of sources, which other programs write
+	lasting bool  // what comes out is to be written down for good
+}
+
 // Implementation limits of a configuration that names further files. Depth and
 // folders are chrony's.
 const (
@@ -45,6 +52,7 @@ type pieces struct {
 	path     []string      // those that are being read, the outermost first
 	turned   bool          // the next line begins a place
 	optional bool          // as in config.Place
+	lasting  bool          // as in disks
 	lines    int           // read so far
 	files    int
 	size     int      // bytes
@@ -213,8 +221,28 @@ func (t *translator) sources() {
 	}
 	for _, f := range t.folders {
 		t.line = f.line
+		if t.lasting {
+			if f.dirs = slices.DeleteFunc(slices.Clone(f.dirs), t.passing); len(f.dirs) == 0 {
+				continue
+			}
+		}
 		t.include("sourcedir", config.Warning, t.search("sourcedir", f.dirs, sourcesSuffix)...)
 	}
+}
+
+// passing reports whether a folder is gone with the next start: what stands there
+// is not to be written down for good. Where DHCP's servers are meant they are used
+// as our own configuration says it.
+func (t *translator) passing(dir string) bool {
+	if !strings.HasPrefix(dir, "/run/") && !strings.HasPrefix(dir, "/var/run/") {
+		return false
+	}
+	if strings.Contains(dir, "dhcp") {
+		t.add(t.once(string(config.DHCP)), "iburst", "1")
+	} else {
+		t.note(config.Warning, "sourcedir", config.Quote(dir)+" lasts until the next start only: what stands there is left out")
+	}
+	return true
 }
 
 // names reports whether the host is a source already: DHCP names servers that the

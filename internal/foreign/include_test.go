@@ -233,6 +233,21 @@ func TestLoader(t *testing.T) {
 	step("no folder", sources(), "none")
 }
 
+// TestImportOfFolders: sources for good are taken over, those of DHCP become the
+// section for them, and others that pass are named.
+func TestImportOfFolders(t *testing.T) {
+	d := disk{"/run/chrony-dhcp/e.sources": "server d.example\n", "/etc/s/o.sources": "server o.example\n", "/var/run/x/p.sources": "server p.example\n"}
+	p, ds := Import("chrony.conf", []byte("sourcedir /run/chrony-dhcp /etc/s\nserver a.example\nsourcedir /var/run/x\n"), d)
+	c, _ := config.FromTranslation(p, nil, nil)
+	if got := names(c); got != "a.example o.example" || c.DHCP == nil || !c.DHCP.IBurst {
+		t.Errorf("got sources %s, DHCP %+v", got, c.DHCP)
+	}
+	diff(t, "diagnostics", lines(ds), []string{"warning: chrony.conf:3: sourcedir: '/var/run/x' lasts until the next start only: what stands there is left out"})
+	if _, ds := Import("chrony.conf", []byte("sourcedir /run/x\n"), nil); len(ds) != 1 {
+		t.Errorf("of a text: got %v", ds)
+	}
+}
+
 // TestUsableWithoutSources: at boot DHCP has named none yet.
 func TestUsableWithoutSources(t *testing.T) {
 	c, ds := load("/etc/chrony.conf", given("sourcedir /run/chrony-dhcp\n"))

@@ -55,9 +55,10 @@ func detect(file string, lines []string) format {
 // Import reads the configuration of another daemon and returns it as ours: a
 // chrony.conf, an ntp.conf, the file of OpenWrt's chrony package, or OpenWrt's
 // own time settings. Files that it names are read from there; nil: none are. What
-// has no equivalent is in the diagnostics.
+// has no equivalent is in the diagnostics. The result is to last: sources that are
+// gone with the next start are left out.
 func Import(file string, text []byte, from Files) (*uci.Package, []config.Diagnostic) {
-	t := translate(file, text, from, from)
+	t := translate(file, text, disks{main: from, sources: from, lasting: true})
 	if t == nil {
 		return importUCI(file, text)
 	}
@@ -67,13 +68,13 @@ func Import(file string, text []byte, from Files) (*uci.Package, []config.Diagno
 
 // translate returns what another daemon's configuration means, nil where it is
 // none.
-func translate(file string, text []byte, from, fresh Files) *translator {
+func translate(file string, text []byte, d disks) *translator {
 	lines := strings.Split(string(text), "\n")
 	switch detect(file, lines) {
 	case formatChrony:
-		return chrony(file, lines, from, fresh)
+		return chrony(file, lines, d)
 	case formatNTP:
-		return ntp(file, lines, from)
+		return ntp(file, lines, d.main)
 	}
 	return nil
 }
