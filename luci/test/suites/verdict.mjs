@@ -43,11 +43,13 @@ const cases = [
 	['on trial', (r) => { r.bootstrap.phase = 'confirming'; }, 'wait', /^The clock is set on trial/, []],
 	['refused settings', (r) => { r.daemon.config.refused = true; r.daemon.config_warnings = ['line 7: x']; }, 'good', /by 3/, [/^The saved settings have an error/, /^line 7: x$/]],
 	['nothing configured', (r) => { silent(r); r.sources = []; }, 'bad', /^No time server is configured\.$/, [/at least three/]],
-	['no route', (r) => { silent(r); r.activity = { online: 0, offline: 3, burst_online: 0, burst_offline: 0, unresolved: 0 }; }, 'wait', /^Waiting for the network\.$/, [/without a route/]],
-	['no names', (r) => { silent(r); r.activity = { online: 0, offline: 0, burst_online: 0, burst_offline: 0, unresolved: 3 }; }, 'wait', /^Waiting for the network\.$/, [/names of the servers/]],
+	['no route', (r) => { silent(r); r.activity = { online: 0, offline: 3, burst_online: 0, burst_offline: 0, unresolved: 0 }; }, 'wait', /^Waiting for the network\.$/, [/^Is the connection/, /without a route/]],
+	['no names', (r) => { silent(r); r.activity = { online: 0, offline: 0, burst_online: 0, burst_offline: 0, unresolved: 3 }; }, 'wait', /^Waiting for the network\.$/, [/^Is the connection/, /names of the servers/]],
 	['no answers', (r) => silent(r), 'bad', /^None of the 3 time servers answers\.$/, [/has no sample yet/, /has no sample yet/, /has no sample yet/, /UDP port 123/]],
 	['no keys', (r) => silent(r, 'certificate is not yet valid'), 'bad', /^None of the 3 servers gives keys\.$/, [/^time\.north\.example: certificate is not yet valid/, /south/, /east/, /TCP port 4460/]],
 	['disagreement', (r) => { r.tracking.synchronised = false; for (const s of r.sources) s.mark = 'x'; }, 'bad', /^The servers disagree/, [/north/, /south/, /east/, /Add servers of other operators/]],
+	['searching, and nobody answers', (r) => { silent(r); r.bootstrap.phase = 'searching'; r.daemon.uptime_s = 30; }, 'bad', /^None of the 3 time servers answers\.$/, [/has no sample/, /has no sample/, /has no sample/, /UDP port 123/]],
+	['searching, and nobody has answered yet', (r) => { silent(r); Object.assign(r.bootstrap, { phase: 'searching', operators: ['a', 'b', 'c'], agreeing: [], needed: 2 }); r.daemon.uptime_s = 3; }, 'wait', /^Finding the time: 0 of 3 operators/, [/^No usable time yet from a, b, c\.$/]],
 	['just started', (r) => { silent(r); r.daemon.uptime_s = 3; }, 'wait', /^Measuring/, []],
 	['its own reference', (r) => { silent(r); r.tracking.local = true; }, 'warning', /serves as its own reference/, [/north/, /south/, /east/]],
 	['left out sources do not count', (r) => { r.sources[0].selection.configured_options.noselect = true; r.sources[0].mark = 'x'; }, 'good', /by 2 servers/, []],
@@ -67,7 +69,7 @@ for (const [name, change, level, text, notes] of cases) {
 test('verdict: the ladder', () => {
 	const v = verdict.of(read('bootstrap'));
 	assert.deepEqual([v.level, v.text], ['wait', 'Finding the time: 1 of 3 operators agree, 2 must.']);
-	assert.match(v.notes[0], /no usable time from/);
+	assert.match(v.notes[0], /^No usable time yet from /);
 });
 
 test('verdict: stopped', () => {
@@ -77,7 +79,7 @@ test('verdict: stopped', () => {
 
 test('verdict: not allowed to ask', () => {
 	const v = verdict.of(null, true);
-	assert.deepEqual([v.level, v.text, v.action], ['warning', 'You may not ask the time daemon.', undefined]);
+	assert.deepEqual([v.level, v.text, v.action], ['warning', 'You may not ask the time daemon.', 'login']);
 });
 
 test('format: numbers and times by language', () => {

@@ -96,6 +96,17 @@ function sectionRow(s, i, names) {
 }
 
 return baseclass.extend({
+	/* A server that is being added begins with this switch on: without a name yet,
+	 * it is nobody's choice that it is off. */
+	recommend: function(f) {
+		var load = f.load, name = f.option;
+		f.load = function(sid) {
+			if (/^new/.test(sid) && uci.get('ntsd', sid, 'hostname') == null && uci.get('ntsd', sid, name) == null)
+				uci.set('ntsd', sid, name, '1');
+			return load.call(this, sid);
+		};
+	},
+
 	/* The list of public servers; done is called with what adds those chosen. */
 	presets: function(done) {
 		var names = known(), add, list;

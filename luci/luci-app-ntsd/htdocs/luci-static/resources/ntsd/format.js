@@ -84,7 +84,7 @@ return baseclass.extend({
 	signed: function(seconds) {
 		if (seconds == null || !isFinite(seconds))
 			return '–';
-		return (seconds < 0 ? MINUS : '+') + this.time(seconds);
+		return (seconds < 0 ? MINUS : seconds > 0 ? '+' : '') + this.time(seconds);
 	},
 
 	/* Two units at most: "3 days 4 hr". */

@@ -152,7 +152,7 @@ var Graph = baseclass.extend({
 	summarise: function() {
 		var o = this.options, lo = Infinity, hi = -Infinity, n = this.points.length;
 		this.points.forEach(function(p) { lo = Math.min(lo, p.lo); hi = Math.max(hi, p.hi); });
-		this.span.textContent = n > 1 ? _('between %s and %s').format(o.text(lo), o.text(hi)) : '';
+		this.span.textContent = n > 1 && o.text(lo) != o.text(hi) ? _('between %s and %s').format(o.text(lo), o.text(hi)) : '';
 		this.svg.setAttribute('aria-label', n
 			? _('%s: now %s, between %s and %s in this time').format(o.title, o.text(this.points[n - 1].mid), o.text(lo), o.text(hi))
 			: _('%s: no data yet').format(o.title));

@@ -138,7 +138,7 @@ return baseclass.extend({
 		var c = daemon.config || {}, warnings = this.fresh(L.toArray(daemon.config_warnings)), same = !this.saved || !this.saved.digest || this.saved.digest == c.digest;
 		if (same && !(c.refused && !c.digest)) {
 			this.waiting = null;
-			var nodes = [ E('span', { 'class': 'ntsd-inforce' }, [
+			var nodes = [ E('div', { 'class': 'cbi-map-descr ntsd-inforce' }, [
 				E('strong', [ '✓ ' + _('The applied settings are in force') ]), ' ', c.since ? _('since %s').format(clock(c.since)) : ''
 			]) ];
 			if (warnings.length)

@@ -31,10 +31,11 @@ var css = [
 	'@media (min-width:761px){.ntsd-table{display:table!important}.ntsd-table>.tr,.ntsd-table>tbody>.tr{display:table-row!important}.ntsd-table .td,.ntsd-table .th{display:table-cell!important}.ntsd-table .td::before,.ntsd-table .td::after{display:none!important}}',
 	'@media (max-width:760px){.ntsd-table,.ntsd-table tbody{display:block!important;width:100%}.ntsd-table .tr.table-titles{display:none!important}.ntsd-table .tr{display:grid!important;grid-template-columns:1fr 1fr;gap:.5em .8em;padding:.7em 0;border:0;border-top:1px solid rgba(128,128,128,.35);background:none}' +
 	'.ntsd-table .td{display:block!important;width:auto;min-width:0!important;padding:0;border:0;text-align:left;background:none}.ntsd-table .td:first-child{grid-column:1/-1;font-size:110%}.ntsd-table .td[data-title]::before{content:attr(data-title);display:block;font-weight:normal;font-size:85%;opacity:.8;text-align:left;position:static;width:auto;padding:0}.ntsd-table .td:first-child::before,.ntsd-table .td::after{display:none!important}}',
-	'.ntsd-push{display:inline-flex;align-items:center;gap:.4em;width:auto}label.ntsd-push input{position:relative;margin:0;flex:none}.ntsd-table .th{text-align:left}',
+	'.ntsd-body{padding:calc(var(--ntsd-pad,0px)*.4) var(--ntsd-pad,0px) calc(var(--ntsd-pad,0px)*.6)}.ntsd-push{display:inline-flex;align-items:center;gap:.4em;width:auto}label.ntsd-push input{position:relative;top:0;right:0;margin:0;flex:none}.ntsd-table .th{text-align:left}',
 	'.ntsd summary{display:list-item;list-style:disclosure-closed inside;cursor:pointer}.ntsd details[open]>summary{list-style-type:disclosure-open}',
 	'.ntsd-table .tr.placeholder{height:auto}.ntsd-table .tr.placeholder>.td{position:static;line-height:1.4;padding:1em}',
 	'.ntsd-heard{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}',
+	'.ntsd-mini a,.ntsd p a:not(.btn){color:inherit;text-decoration:underline}',
 	'.ntsd-hide{display:none!important}'
 ].join('\n');
 

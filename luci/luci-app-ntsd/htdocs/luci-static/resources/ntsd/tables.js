@@ -56,8 +56,13 @@ function state(s, zone) {
 	return [ E('span', { 'class': 'ntsd-mark', 'aria-hidden': 'true' }, [ m[0] ]), text, sub(words.say(why, zone)) ];
 }
 
+/* A name that may be broken at its dots, and only if it must anywhere else. */
+function host(name) {
+	return E('strong', name.split(/(?=\.)/).reduce(function(parts, label) { return parts.concat(parts.length ? E('wbr') : [], label); }, []));
+}
+
 function who(s) {
-	return [ E('strong', [ s.name ]), sub(s.address && s.address != s.name ? s.address : ''), sub(s.operator && s.operator != s.name ? s.operator : '') ];
+	return [ host(s.name), sub(s.address && s.address != s.name ? s.address : ''), sub(s.operator && s.operator != s.name ? s.operator : '') ];
 }
 
 function offset(s) {
@@ -115,7 +120,7 @@ return baseclass.extend({
 			with_nts.map(function(s) {
 				var a = s.auth, t = a.tls;
 				return [
-					E('strong', [ s.name ]),
+					host(s.name),
 					[ a.aead || '–', sub(a.key_bits ? _('%d bits').format(a.key_bits) : '') ],
 					[ a.key_bits ? _('%d of 8').format(a.cookies) : '–',
 						sub(a.path ? _('requests over %d bytes get lost on the way').format(a.path.longest_answered) : '') ],

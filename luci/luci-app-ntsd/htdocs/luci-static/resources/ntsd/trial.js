@@ -75,7 +75,7 @@ function rows(r) {
 	if (ke && ke.tls_version) {
 		add(_('Key establishment'), _('%s, port %d, in %s').format(ke.tls_version, ke.port, format.time(ke.duration_s)));
 		add(_('Algorithm (AEAD)'), ke.aead);
-		add(_('Cookies'), ke.cookies ? _('%d of %d bytes').format(ke.cookies, ke.cookie_bytes) : null);
+		add(_('Cookies'), ke.cookies ? _('%d, each of %d bytes').format(ke.cookies, ke.cookie_bytes) : null);
 		add(_('Post-quantum'), ke.post_quantum ? _('yes (%s)').format(ke.group) : _('no'));
 	}
 	if (ntp) {

@@ -8,6 +8,9 @@
  * know first, and what to do if it is not well. Nothing else happens here.
  */
 
+/* After so many seconds without any answer something is wrong. */
+var PATIENCE = 15;
+
 /* A source that says the same time as the others. One that is too far away to
  * improve it (-) has a vote in it, too. */
 function agrees(s) { return s.mark == '*' || s.mark == '+' || s.mark == '-'; }
@@ -103,10 +106,16 @@ function unsynchronised(r, sources) {
 	if (r.activity.online + r.activity.burst_online == 0)
 		return {
 			level: 'wait', text: _('Waiting for the network.'),
-			notes: [ r.activity.unresolved ? _('The names of the servers cannot be looked up yet.') : _('No server can be reached without a route to it.') ]
+			notes: (r.daemon.uptime_s > 60 ? [ _('Is the connection to the Internet up? See the page Network > Interfaces.') ] : []).concat([ r.activity.unresolved ? _('The names of the servers cannot be looked up yet.') : _('No server can be reached without a route to it.') ])
 		};
-	if (b.phase == 'searching')
-		return { level: 'wait', text: _('Finding the time: %d of %d operators agree, %d must.').format(L.toArray(b.agreeing).length, L.toArray(b.operators).length, b.needed), notes: b.waiting_for ? [ words.say(b.waiting_for) ] : [] };
+	/* Where nobody answers, it is better to say that, and what to do. */
+	if (b.phase == 'searching' && (heard > 0 || r.daemon.uptime_s <= PATIENCE)) {
+		var agreeing = L.toArray(b.agreeing), missing = L.toArray(b.operators).filter(function(o) { return agreeing.indexOf(o) < 0; });
+		return {
+			level: 'wait', text: _('Finding the time: %d of %d operators agree, %d must.').format(agreeing.length, L.toArray(b.operators).length, b.needed),
+			notes: missing.length ? [ _('No usable time yet from %s.').format(format.names(missing)) ] : []
+		};
+	}
 	if (liars.length && liars.length >= heard - liars.length)
 		return {
 			level: 'bad', text: _('The servers disagree about the time, so none is believed.'),
@@ -117,7 +126,7 @@ function unsynchronised(r, sources) {
 			level: 'bad', text: N_(failing.length, 'The server gives no keys.', 'None of the %d servers gives keys.').format(failing.length),
 			notes: because(failing).slice(0, 3).concat([ _('Key establishment (NTS) uses TCP port 4460; certificates need a clock that is about right.') ])
 		};
-	if (heard == 0 && r.daemon.uptime_s > 15)
+	if (heard == 0 && r.daemon.uptime_s > PATIENCE)
 		return {
 			level: 'bad', text: N_(sources.length, 'The time server does not answer.', 'None of the %d time servers answers.').format(sources.length),
 			notes: because(silent).slice(0, 3).concat([ _('Check the connection to the Internet; time servers are asked over UDP port 123.') ])
@@ -132,11 +141,11 @@ return baseclass.extend({
 	 * report is the daemon's, null while it does not answer; denied, that nobody
 	 * would let us ask. The verdict: level is
 	 * good, notice, wait, warning or bad; text one sentence; notes what else to
-	 * know or to do; action, if any, is start or settings.
+	 * know or to do; action, if any, is start, login or settings.
 	 */
 	of: function(report, denied) {
 		if (!report && denied)
-			return { level: 'warning', text: _('You may not ask the time daemon.'), notes: [ _('Log in again, or as somebody with the right to.') ] };
+			return { level: 'warning', text: _('You may not ask the time daemon.'), notes: [ _('Log in again, or as somebody with the right to.') ], action: 'login' };
 		if (!report)
 			return {
 				level: 'bad', text: _('The time daemon is not running.'), action: 'start',

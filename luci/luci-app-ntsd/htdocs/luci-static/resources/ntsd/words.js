@@ -218,6 +218,9 @@ function say(text, zone) {
 
 	/* What the network and the system say. */
 	learn([
+		_('open %s: %s'),
+		_('send to %s: %s'),
+		_('receive from %s: %s'),
 		_('no such host'),
 		_('no such host of that family'),
 		_('no such host (unusable addresses only)'),
@@ -256,7 +259,7 @@ function say(text, zone) {
 /* The rungs of the ladder. */
 function rung(word) {
 	return {
-		floor: _('Not before'), reserve: _('Saved cookies'), keys: _('Keys'), reply: _('Reply'),
+		floor: _('Earliest possible time'), reserve: _('Saved cookies'), keys: _('Keys'), reply: _('Reply'),
 		agreement: _('Agreement'), step: _('Clock set'), trust: _('Trust')
 	}[word] || word;
 }

@@ -42,6 +42,21 @@ function mainSection() {
 	return first ? first['.name'] : uci.add('ntsd', 'ntsd', 'main');
 }
 
+/* LuCI's switches have an empty label: screen readers would say "checkbox". The
+ * name is that of the field, in a row with the row's. */
+function nameSwitches() {
+	document.querySelectorAll('.cbi-value input[type=checkbox]:not([aria-label])').forEach(function(box) {
+		if (box.closest('label, .cbi-dropdown'))
+			return;
+		var cell = box.closest('.td'), row = cell && cell.closest('.tr'), field = box.closest('.cbi-value');
+		var title = cell ? cell.getAttribute('data-title') : field && field.querySelector('.cbi-value-title');
+		if (cell && title)
+			box.setAttribute('aria-label', [ title, row && row.firstElementChild != cell ? row.firstElementChild.innerText.trim() : '' ].join(' ').trim());
+		else if (title && title.innerText)
+			box.setAttribute('aria-label', title.innerText.trim());
+	});
+}
+
 function truth(sid, name, standard) {
 	var value = uci.get('ntsd', sid, name), b = value == null ? null : validate.bool(value);
 	return b == null ? standard : b;
@@ -95,6 +110,8 @@ return view.extend({
 			/* Only now it is known whether the user may write. */
 			return self.notes.watch(!m.readonly).then(function() { return node; });
 		}).then(function(node) {
+			/* Windows and what is drawn again after saving, too. */
+			new MutationObserver(nameSwitches).observe(document.body, { childList: true, subtree: true });
 			return E([], [
 				E('style', [ self.css ]),
 				E('h2', { 'name': 'content' }, [ _('Time') ]),
@@ -103,7 +120,7 @@ return view.extend({
 		});
 	},
 
-	css: '.ntsd-hosts{display:flex;flex-wrap:wrap;gap:.3em 1.2em;margin:.4em 0}.ntsd-host{white-space:nowrap}' +
+	css: '.ntsd-hosts{display:flex;flex-wrap:wrap;gap:.3em 1.2em;margin:.4em 0}.ntsd-host{white-space:nowrap}label.ntsd-host input{top:0;vertical-align:middle}' +
 		'.ntsd-operator{border:0;border-top:1px solid rgba(128,128,128,.4);margin:0;padding:.6em 0}.ntsd-operator legend{width:auto;border:0;margin:0;padding:0 .5em 0 0;font-size:1em}' +
 		'.ntsd-presets{max-height:55vh;overflow:auto}.ntsd-state{margin:.5em 0}.ntsd-advice ul,.ntsd-state ul{margin:.3em 0 0 1.2em}' +
 		'.ntsd-fault{margin:.3em 0 0}.ntsd-advice a{color:inherit;text-decoration:underline}.modal .alert-message ul{margin-left:1.2em}.ntsd-test th{width:11em}.ntsd-create{display:inline-block;margin:.3em .5em .3em 0}',
@@ -291,6 +308,8 @@ return view.extend({
 				f.rmempty = false;
 			if (d.name == 'disabled')
 				f.editable = true;
+			if (type == 'server' && (d.name == 'nts' || d.name == 'iburst'))
+				adding.recommend(f);
 			if (d.name == 'nts')
 				f.textvalue = function(section_id) { return self.authText(section_id); };
 		});

@@ -143,8 +143,8 @@ return view.extend({
 		]);
 		self.graphs = self.makeGraphs();
 		self.pictures = E('div', [ self.renderSpans(), self.graphs.offset.node, self.graphs.frequency.node ]);
-		self.authority = E('p', [ E('button', { 'class': 'btn cbi-button', 'click': ui.createHandlerFn(authority, 'show') }, [ _('CA certificate for devices…') ]) ]);
-		self.more = E('button', { 'class': 'btn cbi-button', 'click': function() { self.allClients = !self.allClients; self.show(self.last); } }, [ '' ]);
+		self.authority = E('p', [ E('button', { 'class': 'btn cbi-button cbi-button-action', 'click': ui.createHandlerFn(authority, 'show') }, [ _('CA certificate for devices…') ]) ]);
+		self.more = E('button', { 'class': 'btn cbi-button cbi-button-neutral', 'click': function() { self.allClients = !self.allClients; self.show(self.last); } }, [ '' ]);
 		self.log = E('pre', { 'class': 'ntsd-log' });
 		self.way = E('details', [ E('summary', [ _('How the time was found at the start') ]), E('div') ]);
 		self.running = E('div', [
@@ -161,7 +161,10 @@ return view.extend({
 		window.addEventListener('resize', function() { self.draw(); });
 		window.setInterval(function() { self.tick(); }, 1000);
 		/* The graphs need their width: once they are in the page. */
-		window.requestAnimationFrame(function() { self.draw(); });
+		window.requestAnimationFrame(function() {
+			self.align();
+			self.draw();
+		});
 		return E('div', { 'class': 'ntsd' }, [ style.node(), E('h2', [ _('Time') ]), self.news, self.parts.verdict, self.running ]);
 	},
 
@@ -177,10 +180,16 @@ return view.extend({
 	},
 
 	section: function(title, content, hideable) {
-		var node = E('div', { 'class': 'cbi-section' }, [ E('h3', [ title ]) ].concat(content));
+		var node = E('div', { 'class': 'cbi-section' }, [ E('h3', [ title ]), E('div', { 'class': 'ntsd-body' }, content) ]);
 		if (hideable)
 			this.parts[hideable].section = node;
 		return node;
+	},
+
+	/* Some themes indent the heading of a section and leave its content to itself. */
+	align: function() {
+		var heading = this.running.querySelector('h3');
+		this.running.style.setProperty('--ntsd-pad', window.getComputedStyle(heading).paddingLeft);
 	},
 
 	hide: function(name, hidden) {
@@ -233,6 +242,8 @@ return view.extend({
 			notes.push(E('p', { 'class': 'ntsd-sub' }, [ why ]));
 		if (v.action == 'settings')
 			notes.push(E('p', [ E('a', { 'class': 'btn cbi-button', 'href': L.url('admin/services/ntsd') }, [ _('Settings') ]) ]));
+		if (v.action == 'login')
+			notes.push(E('p', [ E('a', { 'class': 'btn cbi-button', 'href': L.url('admin/logout') }, [ _('Log in') ]) ]));
 		if (v.action == 'start' && L.hasViewPermission() !== false)
 			notes.push(E('p', [ E('button', { 'class': 'btn cbi-button cbi-button-apply', 'click': ui.createHandlerFn(self, 'handleStart') }, [ _('Start it') ]) ]));
 		dom.content(self.parts.verdict, E('div', { 'class': 'ntsd-verdict ntsd-' + v.level }, [
@@ -250,9 +261,9 @@ return view.extend({
 		var agreeing = L.toArray(b.agreeing);
 		dom.content(this.parts.ladder, [
 			E('dl', { 'class': 'ntsd-tiles' }, [
-				tile(_('Operators that agree'), _('%d of %d').format(agreeing.length, b.needed), format.names(agreeing)),
+				tile(_('Operators that agree'), String(agreeing.length), [ _('%d of %d must').format(b.needed, L.toArray(b.operators).length) ].concat(agreeing.length ? format.names(agreeing) : []).join(': ')),
 				tile(_('Confirmed'), String(b.confirmed), _('by certificates checked at the new time')),
-				tile(_('Not before'), format.date(b.floor, this.zone), words.say(b.floor_from))
+				tile(_('Earliest possible time'), format.date(b.floor, this.zone), words.say(b.floor_from))
 			]),
 			this.renderRungs(b)
 		]);
@@ -349,7 +360,7 @@ return view.extend({
 	renderSpans: function() {
 		var self = this, choices = SPANS.map(function(span) {
 			return E('button', {
-				'class': 'btn cbi-button', 'type': 'button', 'aria-pressed': String(span === self.span),
+				'class': 'btn cbi-button cbi-button-neutral', 'type': 'button', 'aria-pressed': String(span === self.span),
 				'click': function(ev) {
 					self.span = span;
 					choices.forEach(function(b) { b.setAttribute('aria-pressed', String(b === ev.currentTarget)); });
@@ -393,7 +404,7 @@ return view.extend({
 	renderActions: function() {
 		var self = this;
 		return actions(null).map(function(a, i) {
-			return E('button', { 'class': 'btn cbi-button', 'type': 'button', 'click': function() { self.confirm(actions(self.last.report)[i]); } }, [ a.text + '…' ]);
+			return E('button', { 'class': 'btn cbi-button cbi-button-action', 'type': 'button', 'click': function() { self.confirm(actions(self.last.report)[i]); } }, [ a.text + '…' ]);
 		});
 	},
 
