@@ -135,6 +135,7 @@ func TestNetworkDownIsToldOnce(t *testing.T) {
 		told := d.ctl("sources").stderr
 		return strings.Contains(told, "one.example: no name server reachable") && strings.Contains(told, "two.example: no name server reachable")
 	})
+	d.untilLog("name does not resolve")
 	if got := d.count("name does not resolve"); got != 1 {
 		t.Errorf("said %d times, want once", got)
 	}
