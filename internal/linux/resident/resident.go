@@ -9,14 +9,15 @@ package resident
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// maxMappings bounds the mappings of the binary that are looked at.
-const maxMappings = 16
+// headers is how much of the binary is read to find its program headers.
+const headers = 4096
 
 // Release unmaps the pages of the binary's code and constants from this process.
 // What is needed again comes back from the page cache, some pages at a time,
@@ -30,8 +31,12 @@ func Release() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	head, err := readHeaders("/proc/self/exe")
+	if err != nil {
+		return 0, err
+	}
 	total := 0
-	for _, m := range mappings(maps, exe) {
+	for _, m := range constants(head, maps, exe, uintptr(os.Getpagesize())) {
 		// Private and never written: dropping a page loses nothing.
 		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, m.start, m.length, unix.MADV_DONTNEED); errno != 0 {
 			return total, fmt.Errorf("resident: %w", errno)
@@ -41,29 +46,48 @@ func Release() (int, error) {
 	return total, nil
 }
 
+func readHeaders(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, headers))
+}
+
 // mapping is a range of addresses.
 type mapping struct{ start, length uintptr }
 
-// mappings returns those of the file exe that cannot be written, of the lines of
-// /proc/PID/maps:
+// constants returns what nobody has written to of the binary exe, by its headers
+// and by the lines of /proc/PID/maps, which tell where it was loaded:
 //
 //	00400000-00760000 r-xp 00000000 08:01 1234      /usr/sbin/ntsd
-func mappings(maps []byte, exe string) []mapping {
-	var found []mapping
-	for line := range bytes.Lines(maps) {
-		fields := bytes.Fields(line)
-		if len(fields) != 6 || string(fields[5]) != exe || len(found) == maxMappings {
-			continue
-		}
-		if mode := string(fields[1]); mode != "r-xp" && mode != "r--p" {
-			continue
-		}
-		from, to, ok := bytes.Cut(fields[0], []byte("-"))
-		start, err1 := strconv.ParseUint(string(from), 16, strconv.IntSize)
-		end, err2 := strconv.ParseUint(string(to), 16, strconv.IntSize)
-		if ok && err1 == nil && err2 == nil && start < end {
-			found = append(found, mapping{uintptr(start), uintptr(end - start)})
-		}
+//
+// That something cannot be written now does not mean that it never was: in a
+// binary that may be loaded anywhere (PIE) the addresses among the constants are
+// filled in when it starts, and would be lost.
+func constants(head, maps []byte, exe string, page uintptr) []mapping {
+	loaded, ok := loadedAt(maps, exe)
+	if !ok {
+		return nil
+	}
+	found, first := segments(head, page)
+	for i := range found {
+		found[i].start += loaded - first
 	}
 	return found
+}
+
+// loadedAt returns the lowest address of the file exe.
+func loadedAt(maps []byte, exe string) (uintptr, bool) {
+	for line := range bytes.Lines(maps) {
+		fields := bytes.Fields(line)
+		if len(fields) != 6 || string(fields[5]) != exe {
+			continue
+		}
+		from, _, _ := bytes.Cut(fields[0], []byte("-"))
+		start, err := strconv.ParseUint(string(from), 16, strconv.IntSize)
+		return uintptr(start), err == nil
+	}
+	return 0, false
 }
