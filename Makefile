@@ -12,9 +12,9 @@ export GOFIPS140 := v1.0.0
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.builtAt=$(SOURCE_DATE_EPOCH)
 GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
-# What runs rarely is compiled without inlining for routers: 7 % less flash. What
-# answers packets, the estimators and the ciphers keep it (internal/adr).
-SMALL    := $(patsubst %,-gcflags=%=-l,$(file <scripts/package/cold))
+# For routers only what answers packets, the estimators and the ciphers are
+# compiled with inlining: 12 % less flash (internal/adr).
+SMALL    := -gcflags=all=-l $(patsubst %,-gcflags=%=,$(file <scripts/package/hot))
 TOOL     := $(GO) tool -modfile=scripts/tools/go.mod
 ARCHES   := arm64 arm mips mipsle amd64
 CROSS    := arm64 mips
