@@ -1,9 +1,12 @@
 package ctl
 
 import (
+	"context"
 	_ "embed"
 	"slices"
 	"strings"
+
+	"ntsd/internal/control"
 )
 
 // completionChoice is what any shell can read: only the right one asks for its
@@ -35,20 +38,26 @@ func filled(script string) string {
 	var fixed strings.Builder
 	for _, cmd := range Commands() {
 		names = append(names, cmd.Name)
-		if slices.ContainsFunc([]string{"SOURCE", "ADDRESS", "SERVER"}, func(a string) bool { return strings.Contains(cmd.Args, a) }) {
+		sources, own := cmd.operands()
+		if sources {
 			targets = append(targets, cmd.Name)
-			continue
-		}
-		// Arguments in small letters are meant as they stand.
-		own := strings.FieldsFunc(cmd.Args, func(r rune) bool { return strings.ContainsRune(" []|.", r) })
-		own = slices.DeleteFunc(own, func(w string) bool { return w[0] < 'a' || w[0] > 'z' })
-		if len(own) > 0 {
+		} else if len(own) > 0 {
 			fixed.WriteString("\t" + cmd.Name + ") words='" + strings.Join(own, " ") + "' ;;\n")
 		}
 	}
 	return strings.NewReplacer(
 		"COMMANDS", strings.Join(names, " "), "TARGETS", strings.Join(targets, "|"), "\tFIXED\n", fixed.String(),
 	).Replace(script)
+}
+
+// operands tells what the arguments of a command can be: sources, or the words
+// that stand in its usage in small letters.
+func (c Command) operands() (sources bool, fixed []string) {
+	if slices.ContainsFunc([]string{"SOURCE", "ADDRESS", "SERVER"}, func(a string) bool { return strings.Contains(c.Args, a) }) {
+		return true, nil
+	}
+	fixed = strings.FieldsFunc(c.Args, func(r rune) bool { return strings.ContainsRune(" []|.", r) })
+	return false, slices.DeleteFunc(fixed, func(w string) bool { return w[0] < 'a' || w[0] > 'z' })
 }
 
 // completionScript needs bash alone, without the package bash-completion.
@@ -58,3 +67,27 @@ var completionScript string //nolint:gochecknoglobals // go:embed wants a variab
 
 //go:embed completion.zsh
 var zshScript string //nolint:gochecknoglobals // likewise
+
+// candidates are the words that can follow.
+func (c *invocation) candidates(words []string) (all []string) {
+	words = slices.DeleteFunc(words, func(w string) bool { return w[0] == '-' })
+	if len(words) == 0 || words[0] == "help" {
+		for _, cmd := range Commands() {
+			all = append(all, cmd.Name)
+		}
+		return all
+	}
+	cmd, _ := find(words[0])
+	sources, fixed := cmd.operands()
+	if !sources {
+		return fixed
+	}
+	r, err := Client{control.Client{Path: c.opts.socket}}.Report(context.Background())
+	if err != nil {
+		return nil
+	}
+	for i := range r.Sources {
+		all = append(all, r.Sources[i].Name, r.Sources[i].Address)
+	}
+	return slices.DeleteFunc(all, func(w string) bool { return w == "" })
+}

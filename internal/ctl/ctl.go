@@ -97,7 +97,9 @@ func Main(args []string, p Program) int {
 	if err == nil {
 		return ExitDone
 	}
-	c.tell(err)
+	if said := (known{}); !errors.As(err, &said) {
+		c.tell(err)
+	}
 	var f *failure
 	if errors.As(err, &f) {
 		return f.status

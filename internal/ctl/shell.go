@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"ntsd/internal/status"
+	"ntsd/internal/terminal"
 )
 
 // Implementation constants.
@@ -43,15 +44,17 @@ func (c *invocation) each(lines []string) error {
 // there were.
 func (c *invocation) session() (commands int, err error) {
 	asks := c.interactive()
+	next := c.nextLine
 	if asks {
+		tty, _ := c.stdin.(*os.File)
+		e := terminal.Editor{TTY: tty, Keys: c.input(), Out: c.stdout, Prompt: prompt, Candidates: c.candidates}
+		if next = e.Line; os.Getenv("TERM") == "dumb" {
+			next = c.asked
+		}
 		fmt.Fprintf(c.stdout, "ntsctl (ntsd) version %s. help lists the commands, quit ends.\n", c.release)
 	}
 	for {
-		if asks {
-			fmt.Fprint(c.stdout, prompt)
-		}
-		text, ended := c.input().ReadSlice('\n')
-		line := string(text)
+		line, ended := next()
 		switch {
 		case errors.Is(ended, bufio.ErrBufferFull):
 			return commands, failf(ExitUsage, "a line of more than %d bytes is no command", maxLine)
@@ -61,20 +64,34 @@ func (c *invocation) session() (commands int, err error) {
 		if word := strings.TrimSpace(line); word == "quit" || word == "exit" {
 			return commands + 1, nil
 		}
-		done, failed := c.line(line)
-		if done {
-			commands, err = commands+1, failed
+		if done, failed := c.line(line); done {
+			commands, err = commands+1, nil
+			if failed != nil {
+				c.tell(failed)
+				err = known{failed}
+			}
 		}
 		if ended != nil { // the end of the input
-			if asks {
-				fmt.Fprintln(c.stdout)
-			}
 			return commands, err
 		}
-		if err != nil && done {
-			c.tell(err)
-		}
 	}
+}
+
+// known is an error that the user was told.
+type known struct{ error }
+
+func (k known) Unwrap() error { return k.error }
+
+// nextLine reads a line.
+func (c *invocation) nextLine() (string, error) {
+	text, err := c.input().ReadSlice('\n')
+	return string(text), err
+}
+
+// asked is nextLine after a prompt, for terminals that cannot do more.
+func (c *invocation) asked() (string, error) {
+	fmt.Fprint(c.stdout, prompt)
+	return c.nextLine()
 }
 
 // line carries out one line, with the flags of the command line and its own;

@@ -1,8 +1,12 @@
 package ctl
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // feed runs the client against f with text as its standard input.
@@ -34,6 +38,9 @@ func TestCommandsFromInput(t *testing.T) {
 		{"nothing", "# only this\n", "", "usage: ntsctl", ExitUsage},
 	} {
 		code, out, errs := f.feed(c.text)
+		if strings.Count(errs, "\n") > 1 && c.text != "# only this\n" {
+			t.Errorf("%s: told more than once: %q", c.name, errs)
+		}
 		if code != c.code || out != c.out || !strings.Contains(errs, c.errs) || c.errs == "" && errs != "" {
 			t.Errorf("%s: status %d, stdout %q, stderr %q, want %d, %q, %q", c.name, code, out, errs, c.code, c.out, c.errs)
 		}
@@ -82,13 +89,74 @@ func TestPrompt(t *testing.T) {
 	if seen := x.readUntil(t, "2 sources online"); !strings.Contains(seen, "not confirmed") {
 		t.Errorf("makestep took another answer: %q", seen)
 	}
-	if code := <-done; code != ExitDone {
-		t.Errorf("status %d", code)
-	}
+	ended(t, done)
 	for _, asked := range f.asked {
 		if asked == "makestep" {
 			t.Error("the clock was stepped without a yes")
 		}
+	}
+}
+
+// ended waits for the end of the program.
+func ended(t *testing.T, done <-chan int) {
+	t.Helper()
+	select {
+	case code := <-done:
+		if code != ExitDone {
+			t.Errorf("status %d", code)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it does not end")
+	}
+}
+
+// TestKeys: what the keys of the prompt do to the line, and the terminal is as
+// it was while a command runs and after.
+func TestKeys(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "1")
+	f := startFake(t)
+	x := openTerminal(t, 24, 80)
+	before, err := unix.IoctlGetTermios(int(x.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan int, 1)
+	go func() {
+		done <- Main([]string{"-h", f.socket}, Program{Stdin: x.tty, Stdout: x.tty, Stderr: x.tty, Version: testVersion})
+	}()
+	x.readUntil(t, prompt)
+	for _, step := range []struct{ keys, shown string }{
+		{"actX\x7fiv\t\r", "2 sources online"},                     // one word fits, and Backspace
+		{"\x1b[A\r", "2 sources online"},                           // the line before
+		{"sou\t\t", "sourcename  sources  sourcestats"},            // several fit
+		{"\x15nonsense words\x17\x17offline nt\t1\t\r", "200 OK"},  // erased; a source's name
+		{"\x1b[A\x1b[A\x1b[B\x1b[B\x1b[D\x1b[3~\x1bOAx\x03", "^C"}, // up and down, keys that do nothing, Ctrl-C
+		{"\x1b[A\x1b[A\x1bOB\r", "200 OK"},                         // the last but one, and down again
+		{"smoothtime re\t\r", "200 OK"},                            // a fixed word
+		{"\x04", "\n"},                                             // the end
+	} {
+		if _, err := x.person.WriteString(step.keys); err != nil {
+			t.Fatal(err)
+		}
+		// Keys that come while a command runs are the terminal's, not the prompt's.
+		seen := x.readUntil(t, step.shown)
+		if _, after, _ := strings.Cut(seen, step.shown); step.keys != "\x04" && !strings.Contains(after, prompt) {
+			x.readUntil(t, prompt)
+		}
+	}
+	ended(t, done)
+	var did []string
+	for _, a := range f.asked {
+		if a != "report" {
+			did = append(did, a)
+		}
+	}
+	if want := []string{"offline ntp1.example.net", "offline ntp1.example.net", "smoothtime reset"}; !slices.Equal(did, want) {
+		t.Errorf("did %q, want %q", did, want)
+	}
+	if after, err := unix.IoctlGetTermios(int(x.tty.Fd()), unix.TCGETS); err != nil || *after != *before {
+		t.Errorf("the terminal is %+v, was %+v, %v", after, before, err)
 	}
 }
 

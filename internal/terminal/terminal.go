@@ -1,7 +1,8 @@
 // Package terminal is the terminal that a person sits at: whether there is one, what
-// suits it, and a screen that is redrawn in place while keys are read. It is layer 3.
+// suits it, a screen that is redrawn in place while keys are read, and lines that
+// are typed with completion and history. It is layer 3.
 //
-// Non-goals: what is drawn, and what a key means (ctl).
+// Non-goals: what is drawn, what a key means to the screen, and what a line says (ctl).
 package terminal
 
 import (
