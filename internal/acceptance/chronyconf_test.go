@@ -29,10 +29,10 @@ func TestChronyConf(t *testing.T) {
 	}
 	w.write("conf.d/own.conf", directive(fixed)+"ntsdumpdir "+w.run+"\nmaxupdateskew 5\n")
 	w.write("sources.d/eth0.sources", directive(learnt))
-	text := strings.NewReplacer("DIR", w.dir).Replace("confdir DIR/conf.d DIR/none\nsourcedir DIR/sources.d\nmakestep 1 3\nrtcsync\ncmdport 0\nport 0\nkeyfile /etc/chrony.keys.none\n")
+	text := strings.NewReplacer("DIR", w.dir).Replace("confdir DIR/conf.d DIR/none\nsourcedir DIR/sources.d\nmakestep 1 3\nrtcsync\ncmdport 0\nbindcmdaddress DIR/chrony/chronyd.sock\nport 0\nkeyfile /etc/chrony.keys.none\n")
 
 	got := ntsd(t, "-p", "-f", w.write("chrony.conf", text))
-	for _, want := range []string{"hostname '" + host(fixed) + "'", "hostname '" + host(learnt) + "'", "run_dir '" + w.run + "'"} {
+	for _, want := range []string{"hostname '" + host(fixed) + "'", "hostname '" + host(learnt) + "'", "run_dir '" + w.run + "'", "chrony_socket '" + w.dir + "/chrony/chronyd.sock'"} {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("-p: no %q in\n%s", want, got.stdout)
 		}

@@ -10,6 +10,13 @@ import (
 // line is the number of the directive.
 const directiveFile = "directive"
 
+// Where chronyc, and what is built on its protocol, looks for chronyd unless it is
+// told otherwise.
+const (
+	chronySocket = "/var/run/chrony/chronyd.sock"
+	chronyPort   = "323"
+)
+
 // chronyComments begin a comment in chrony.conf.
 const chronyComments = "!;#%"
 
@@ -33,6 +40,10 @@ func chrony(file string, lines []string, d disks) *translator {
 	t.dialect = dialect{comments: chronyComments, directive: t.translate}
 	t.add(t.once("makestep"), "limit", "0")
 	t.add(t.once("ntsd"), "rtcsync", "0")
+	if d.tools {
+		t.add(t.once("monitor"), "chrony_socket", chronySocket)
+		t.add(t.once("monitor"), "chrony_port", chronyPort)
+	}
 	t.text(file, lines)
 	t.from, t.lasting = d.sources, d.lasting
 	t.sources()

@@ -28,6 +28,7 @@ type disks struct {
 	main    Files // those that it includes
 	sources Files // those in its folders of sources, which other programs write
 	lasting bool  // what comes out is to be written down for good
+	tools   bool  // chrony's tools find the daemon where they find chronyd
 }
 
 // Implementation limits of a configuration that names further files. Depth and

@@ -291,6 +291,29 @@ func TestDistributions(t *testing.T) {
 	}
 }
 
+// TestChronycFindsIt: with a chrony.conf chronyc is answered where it asks chronyd;
+// what is written down, or stands on a command line, opens nothing by itself.
+func TestChronycFindsIt(t *testing.T) {
+	usual := config.Default().Monitor
+	for text, want := range map[string]config.Monitor{
+		"server a.example": {ChronySocket: "/var/run/chrony/chronyd.sock", ChronyPort: 323},
+		"cmdport 0":        {ChronySocket: "/var/run/chrony/chronyd.sock"},
+		"bindcmdaddress /": {ChronySocket: "/", ChronyPort: 323},
+		"bindcmdaddress /run/x/chronyd.sock\ncmdport 324": {ChronySocket: "/run/x/chronyd.sock", ChronyPort: 324},
+	} {
+		c, ds := load("/etc/chrony.conf", given(text))
+		if c.Monitor != want || len(ds) > 0 {
+			t.Errorf("%q: got %+v, %v", text, c.Monitor, ds)
+		}
+	}
+	if c, _ := ParseDirectives([]string{"server a.example"}, nil); c.Monitor != usual {
+		t.Errorf("directive: got %+v", c.Monitor)
+	}
+	if p, _ := Import("chrony.conf", []byte("server a.example"), nil); strings.Contains(string(p.AppendExport(nil)), "monitor") {
+		t.Errorf("import: got\n%s", p.AppendExport(nil))
+	}
+}
+
 // TestDisk: what stands for a file that is left out, what is none, and what a
 // shell would not match either.
 func TestDisk(t *testing.T) {

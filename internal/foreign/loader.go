@@ -35,7 +35,7 @@ func (l *Loader) Load() (*config.Config, []config.Diagnostic) {
 		return config.LoadFile(l.file, read)
 	}
 	memory := &remembered{Files: l.disk, main: text}
-	t := translate(l.file, text, disks{main: memory, sources: l.disk})
+	t := translate(l.file, text, disks{main: memory, sources: l.disk, tools: true})
 	if t == nil {
 		return config.LoadFile(l.file, read)
 	}
@@ -56,7 +56,7 @@ func (l *Loader) LoadSources() (*config.Config, []config.Diagnostic, bool) {
 		return nil, nil, false
 	}
 	l.last = l.kept
-	c, diagnostics := translate(l.file, l.kept.main, disks{main: l.kept, sources: l.disk}).finish()
+	c, diagnostics := translate(l.file, l.kept.main, disks{main: l.kept, sources: l.disk, tools: true}).finish()
 	return c, diagnostics, true
 }
 

@@ -199,6 +199,7 @@ func TestNtsdChronyConfWithKeys(t *testing.T) {
 	d := l.configure(router)
 	d.config = router.writeFile("chrony.conf", []string{
 		"server " + addr + " key 4 iburst minpoll -2 maxpoll -2", keys, "ntsdumpdir " + filepath.Dir(d.socket),
+		"cmdport 0", "bindcmdaddress " + filepath.Join(filepath.Dir(d.socket), "chronyd.sock"),
 	})
 	// No directive of chrony's names the folder on flash; systemd's variable does.
 	d.mounts = "export STATE_DIRECTORY=" + filepath.Join(router.Dir, "state") + "\n"
