@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"path/filepath"
 	"strconv"
 
 	"ntsd/internal/config"
@@ -106,6 +107,12 @@ func (t *translator) translate(name string, args []string) {
 		t.sourceDir(name, args)
 	case "leapsectz":
 		t.note(config.Warning, name, "has no equivalent and is ignored; leapseclist names a file that says the same")
+	case "ntsdumpdir", "ntscachedir": // the second is its first name
+		// Where it is chronyd's own folder its files stay as they are: some of ours
+		// have the same names, and ntsctl looks for the socket in its usual place.
+		if len(args) != 1 || filepath.Base(args[0]) != "chrony" {
+			t.translateSimple(name, simpleDirective{section: "ntsd", options: "run_dir"}, args)
+		}
 	case "driftfile": // the frequency is kept anyway
 	case "bindcmdaddress":
 		t.commandAddress(name, args)
@@ -132,8 +139,6 @@ func simpleDirectives() map[string]simpleDirective {
 	return map[string]simpleDirective{
 		"makestep":          {section: "makestep", options: "threshold limit"},
 		"user":              {section: "ntsd", options: "user"},
-		"ntsdumpdir":        {section: "ntsd", options: "run_dir"},
-		"ntscachedir":       {section: "ntsd", options: "run_dir"}, // its first name
 		"rtcsync":           {section: "ntsd", options: "rtcsync", value: "1"},
 		"nosystemcert":      {section: "nts", options: "systemcerts", value: "0"},
 		"minsources":        {section: "selection", options: "minsources"},

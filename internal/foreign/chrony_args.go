@@ -199,7 +199,7 @@ func irrelevant(name string) bool {
 }
 
 func directiveNames() []string {
-	names := []string{"server", "pool", "peer", "refclock", "local", "allow", "deny", "ntstrustedcerts", "ratelimit", "ntsratelimit", "bindcmdaddress", "include", "confdir", "sourcedir"}
+	names := []string{"server", "pool", "peer", "refclock", "local", "allow", "deny", "ntstrustedcerts", "ratelimit", "ntsratelimit", "bindcmdaddress", "include", "confdir", "sourcedir", "ntsdumpdir"}
 	for name := range simpleDirectives() {
 		names = append(names, name)
 	}

@@ -291,6 +291,15 @@ func TestDistributions(t *testing.T) {
 	}
 }
 
+// TestChronydsFolder: chronyd's own files are left alone, and ntsctl finds the daemon.
+func TestChronydsFolder(t *testing.T) {
+	for dir, want := range map[string]string{"/var/lib/chrony": config.DefaultRunDir, "/var/run/chrony": config.DefaultRunDir, "/srv/nts": "/srv/nts"} {
+		if c, ds := load("/etc/chrony.conf", given("server a.example\nntsdumpdir "+dir+"\n")); c.Main.RunDir != want || len(ds) > 0 {
+			t.Errorf("%s: got %s, %v, want %s", dir, c.Main.RunDir, ds, want)
+		}
+	}
+}
+
 // TestChronycFindsIt: with a chrony.conf chronyc is answered where it asks chronyd;
 // what is written down, or stands on a command line, opens nothing by itself.
 func TestChronycFindsIt(t *testing.T) {
