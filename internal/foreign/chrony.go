@@ -99,6 +99,24 @@ func (t *translator) translate(name string, args []string) {
 		t.keyFile(name, args)
 	case "broadcast":
 		t.noBroadcast(name)
+	case "bindcmdaddress":
+		t.commandAddress(name, args)
+	default:
+		if t.translateFiles(name, args) || t.sayOfAll(name, args) {
+			return
+		}
+		if irrelevant(name) {
+			t.ignored(name)
+			return
+		}
+		t.note(config.Error, name, "is not a directive"+config.Nearest(name, directiveNames()))
+	}
+}
+
+// translateFiles handles the directives that are about files; false: it is none of
+// them.
+func (t *translator) translateFiles(name string, args []string) bool {
+	switch name {
 	case "include":
 		t.includePattern(name, args)
 	case "confdir":
@@ -114,18 +132,10 @@ func (t *translator) translate(name string, args []string) {
 			t.translateSimple(name, simpleDirective{section: "ntsd", options: "run_dir"}, args)
 		}
 	case "driftfile": // the frequency is kept anyway
-	case "bindcmdaddress":
-		t.commandAddress(name, args)
 	default:
-		if t.sayOfAll(name, args) {
-			return
-		}
-		if irrelevant(name) {
-			t.ignored(name)
-			return
-		}
-		t.note(config.Error, name, "is not a directive"+config.Nearest(name, directiveNames()))
+		return false
 	}
+	return true
 }
 
 // simpleDirective is a directive whose arguments are options in a fixed order.
