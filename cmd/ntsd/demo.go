@@ -1,3 +1,5 @@
+//go:build !router
+
 package main
 
 import (
@@ -7,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,9 @@ import (
 	"ntsd/internal/tables"
 	"ntsd/internal/terminal"
 )
+
+const demoUsage = `       ntsd demo                                        show it at work on this machine
+`
 
 // demoConfig is the file that the demonstration's daemon reads.
 //
@@ -114,20 +118,28 @@ func startDaemon(dir string) (stop func() error, err error) {
 		return nil, err
 	}
 	defer logFile.Close()
-	cmd := exec.Command(self, "-x", "-c", dir)
-	cmd.Args[0], cmd.Dir, cmd.Stderr = "ntsd", dir, logFile
-	if err := cmd.Start(); err != nil {
+	nothing, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer nothing.Close()
+	process, err := os.StartProcess(self, []string{"ntsd", "-x", "-c", dir},
+		&os.ProcAttr{Dir: dir, Files: []*os.File{nothing, logFile, logFile}})
+	if err != nil {
 		return nil, err
 	}
 	return func() error {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself: Wait tells
-		err := cmd.Wait()
-		if err == nil {
+		_ = process.Signal(syscall.SIGTERM) // it may have ended by itself: Wait tells
+		state, err := process.Wait()
+		if err != nil {
+			return err
+		}
+		if state.Success() {
 			return nil
 		}
 		text, _ := os.ReadFile(logPath)
 		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-		return fmt.Errorf("the daemon: %w: %s", err, lines[len(lines)-1])
+		return fmt.Errorf("the daemon: %v: %s", state, lines[len(lines)-1])
 	}, nil
 }
 

@@ -35,8 +35,7 @@ const usageText = `usage: ntsd [-x] [-d] [-t SEC] [-c DIR | -f FILE]            
        ntsd -p [-c DIR | -f FILE]                       print the effective configuration
        ntsd -Q [-t SEC] 'server HOST nts iburst' ...    measure once, change nothing
        ntsd -q [-t SEC] 'server HOST nts iburst' ...    set the clock once
-       ntsd demo                                        show it at work on this machine
-       ntsctl help                                      the client: sources, tracking, ...
+` + demoUsage + `       ntsctl help                                      the client: sources, tracking, ...
 
 `
 

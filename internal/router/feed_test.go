@@ -47,7 +47,7 @@ func TestFeedMakefile(t *testing.T) {
 		t.Fatal(err)
 	}
 	fips := regexp.MustCompile(`GOFIPS140 := (\S+)`).FindStringSubmatch(string(ours))
-	for _, part := range []string{"USERID:=ntp=123:ntp=123", "+ca-bundle", "CGO_ENABLED=0 GOFIPS140=" + fips[1], "main.builtAt=$(SOURCE_DATE_EPOCH)", "scripts/package/hot"} {
+	for _, part := range []string{"USERID:=ntp=123:ntp=123", "+ca-bundle", "CGO_ENABLED=0 GOFIPS140=" + fips[1], "main.builtAt=$(SOURCE_DATE_EPOCH)", "scripts/package/hot", "GO_PKG_TAGS:=router"} {
 		if !strings.Contains(makefile, part) {
 			t.Errorf("no %q", part)
 		}
