@@ -176,17 +176,25 @@ func (b *book) remove(name string) bool {
 	return true
 }
 
-// expire removes the files of days that are older than is wanted.
+// expire removes the files of days that are older than is wanted. Where none but
+// those are there it waits for the next day: the clock may be decades ahead, as
+// an empty battery leaves it, and right again in a minute.
 func (b *book) expire(now clock.Wall) {
 	if b.keep == 0 {
 		return
 	}
-	limit := now.Time().AddDate(0, 0, -b.keep).Format("20060102")
+	today, limit := day(now), now.Time().AddDate(0, 0, -b.keep).Format("20060102")
 	var old []string
+	familiar := false // these days have been seen before
 	for name := range b.sizes {
-		if date, _ := dated(name); date < limit {
+		date, _ := dated(name)
+		if date < limit {
 			old = append(old, name)
 		}
+		familiar = familiar || limit <= date && date < today
+	}
+	if !familiar {
+		return
 	}
 	slices.Sort(old)
 	for _, name := range old {

@@ -88,6 +88,31 @@ func TestDayChanges(t *testing.T) {
 }
 
 // TestBannerEvery32Lines: at the top of each file, and as often as chrony has it.
+// TestWrongCentury: a clock that is decades ahead, as an empty battery leaves it,
+// does not make everything old; a machine that was off for long loses what is
+// old, if a day later.
+func TestWrongCentury(t *testing.T) {
+	m := newMemory()
+	b, _ := testBook(m, 7, 0)
+	day := func(n int) {
+		b.write(line{loopstats, on(1).Add(time.Duration(n) * 24 * time.Hour), []byte("x\n")})
+		b.flush()
+	}
+	for n := range 5 {
+		day(n)
+	}
+	day(25000)
+	day(5)
+	if got := len(b.sizes); got != 7 {
+		t.Errorf("after a moment in another century: %d files, want 7", got)
+	}
+	day(100)
+	day(101)
+	if got := len(b.sizes); got > 3 { // those two, and that of the other century
+		t.Errorf("after a season: %d files, want the old ones gone: %v", got, b.sizes)
+	}
+}
+
 func TestBannerEvery32Lines(t *testing.T) {
 	m := newMemory()
 	b, _ := testBook(m, 0, 0)
