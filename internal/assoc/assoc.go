@@ -48,6 +48,7 @@ type Config struct {
 	LocalPort              uint16
 	Interface              string
 	MaxDelay, MinDelay     time.Duration
+	Correction             clock.Offset // added to every measured offset
 	MinSamples, MaxSamples int
 	// MaxDelayRatio and MaxDelayDevRatio are the limits of chrony's tests B and
 	// C, 0: none. Filter is how many polls make one sample, 0 or 1: each does.

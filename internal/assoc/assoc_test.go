@@ -166,6 +166,23 @@ func TestMeasurement(t *testing.T) {
 	}
 }
 
+// TestCorrection: what is known of a lopsided path is taken off, with chrony's
+// sign: a server whose requests take longer seems to be ahead.
+func TestCorrection(t *testing.T) {
+	const lopsided = 100 * time.Microsecond
+	b := newBench(t, Config{Correction: clock.Offset(-lopsided / 2)})
+	req := b.poll()
+	h := b.header(req)
+	h.Receive = ntptime.FromWall(b.now.Wall.Add(5*time.Millisecond + lopsided/2))
+	h.Transmit = h.Receive
+	if v := b.reply(req, h.Append(nil)); v != VerdictAccepted {
+		t.Fatal(v)
+	}
+	if x := b.a.Last(); x.Offset.Duration().Abs() > time.Nanosecond || (x.Delay-10*time.Millisecond).Abs() > time.Nanosecond {
+		t.Errorf("offset %v, delay %v; want 0 and 10ms", x.Offset.Duration(), x.Delay)
+	}
+}
+
 // TestEras: the pivot, not a clock that starts in 1970 or a dead battery's
 // 2099, says which era a timestamp is of.
 func TestEras(t *testing.T) {

@@ -131,7 +131,7 @@ func (a *Assoc) measure(t interleave.Timing, ev *event.Received, hdr wire.Header
 	}
 	s := filter.Sample{
 		At:    t.Sent.At.Add(trip / 2),
-		True:  t.There.Wall(pivot).Add(t.Response / 2),
+		True:  t.There.Wall(pivot).Add(t.Response/2 + a.cfg.Correction.Duration()),
 		Delay: trip + stretch - t.Response,
 		Dispersion: stampResolution + 2*a.env.Resolution + min(hdr.Precision.Duration(), maxPrecision) +
 			drift.Over(max(trip, 0)),

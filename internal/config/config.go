@@ -110,6 +110,7 @@ type Source struct {
 
 	MaxDelay         time.Duration // round trips above it are ignored
 	MinDelay         time.Duration // of the path, where known to be constant; 0: measured
+	Correction       clock.Offset  // added to every measured offset
 	MaxDelayRatio    float64       // against the smallest delay; 0: not tested
 	MaxDelayDevRatio float64       // against the spread of the offsets; 0: not tested
 	MinSamples       int           // kept for the regression; 0: as the discipline likes

@@ -136,6 +136,7 @@ func sampleOptions(d *draft) []Option {
 	return []Option{
 		option(acted, "maxdelay", value.Seconds(), "3", "longest round trip of a sample that counts", &d.MaxDelay),
 		option(acted, "mindelay", value.Optional(value.Seconds()), "", "round trip of the path, where it is known to be constant", &d.MinDelay),
+		option(acted, "offset", value.Optional(value.Offset()), "", "added to what is measured, for a path whose ways differ", &d.Correction),
 		option(acted, "maxdelayratio", value.Optional(value.Ratio(1e6)), "", "longest round trip against the shortest seen", &d.MaxDelayRatio),
 		option(acted, "maxdelaydevratio", value.Optional(value.Ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets", &d.MaxDelayDevRatio),
 		option(acted, "minsamples", value.Optional(value.Integer(0, maxSamples)), "", "fewest samples that an estimate begins anew with", &d.MinSamples),

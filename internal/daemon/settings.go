@@ -116,7 +116,7 @@ func engineSource(c *config.Config, s *config.Source) upstream.Source {
 		Kind: kind, Name: s.Name, Port: s.Port, NTS: s.NTS, NTSPort: s.NTSPort, AEADs: s.AEADs,
 		TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Key: c.Secret(s.Key), Operator: s.Operator, Family: s.Family,
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: s.Offline,
-		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay,
+		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay, Correction: s.Correction,
 		MinSamples: s.MinSamples, MaxSamples: s.MaxSamples, MaxUnreach: maxUnreach(s.MaxUnreach), MaxSources: s.MaxSources,
 		XLeave: s.XLeave, Interface: s.Interface, LocalPort: local, Filter: s.Filter,
 		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,

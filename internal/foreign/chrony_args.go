@@ -127,7 +127,7 @@ func unusedKeyword(word string) (args int, known bool) {
 	switch word {
 	case "burst", "auto_offline", "copy":
 		return 0, true
-	case "presend", "polltarget", "minstratum", "version", "asymmetry", "offset", "maxdelayquant", "extfield":
+	case "presend", "polltarget", "minstratum", "version", "asymmetry", "maxdelayquant", "extfield":
 		return 1, true
 	}
 	return 0, false

@@ -75,7 +75,7 @@ func internal() []string {
 func elsewhere() []string {
 	return []string{
 		"connection refused", "network is unreachable", "no route to host", "i/o timeout", "operation not permitted", "permission denied",
-		"no such file or directory", // the system's
+		"no such file or directory",                            // the system's
 		"open %s: %s", "send to %s: %s", "receive from %s: %s", // udp.OpError
 		"no such host of that family", "no such host (unusable addresses only)", "is not known", "is not known; did you mean '%s'?",
 		"this section type is not known", "this section type is not known; did you mean '%s'?", "option %s %s", "must be %s or %s", "is missing",

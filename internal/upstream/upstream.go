@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ntsd/internal/assoc"
+	"ntsd/internal/clock"
 	"ntsd/internal/event"
 	"ntsd/internal/mac"
 	"ntsd/internal/ntptime"
@@ -57,6 +58,7 @@ type Source struct {
 	LocalPort              uint16 // of a peer: the one that we serve on
 	Interface              string // to send through, "": where the routes lead
 	MaxDelay, MinDelay     time.Duration
+	Correction             clock.Offset // added to every measured offset
 	MinSamples, MaxSamples int
 	// MaxUnreach is for how many polls a source counts whose reach register is
 	// empty while no other answers; 0: any number, negative: none.
@@ -76,7 +78,7 @@ func (s *Source) Equal(t *Source) bool {
 		s.LocalPort == t.LocalPort && s.Family == t.Family &&
 		s.NTS == t.NTS && s.NTSPort == t.NTSPort && s.NoVal == t.NoVal && s.Key.Equal(t.Key) &&
 		slices.Equal(s.AEADs, t.AEADs) && slices.Equal(s.TrustedCerts, t.TrustedCerts) &&
-		s.MinDelay == t.MinDelay && s.MinSamples == t.MinSamples && s.MaxSamples == t.MaxSamples
+		s.MinDelay == t.MinDelay && s.Correction == t.Correction && s.MinSamples == t.MinSamples && s.MaxSamples == t.MaxSamples
 }
 
 // SetDefaults fills in what the caller left out and zero cannot mean.
@@ -102,7 +104,7 @@ func (s *Source) Association(id event.SourceID, addr netip.Addr, offline bool) a
 		ID: id, Name: s.Name, Addr: addr, Port: s.Port,
 		NTS: s.NTS, KEPort: s.NTSPort, AEADs: s.AEADs, TrustedCerts: s.TrustedCerts, NoVal: s.NoVal, Key: s.Key,
 		MinPoll: s.MinPoll, MaxPoll: s.MaxPoll, IBurst: s.IBurst, Offline: offline,
-		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay, MinSamples: s.MinSamples, MaxSamples: s.MaxSamples,
+		MaxDelay: s.MaxDelay, MinDelay: s.MinDelay, Correction: s.Correction, MinSamples: s.MinSamples, MaxSamples: s.MaxSamples,
 		XLeave: s.XLeave, Interface: s.Interface, LocalPort: s.LocalPort, Filter: s.Filter,
 		MaxDelayRatio: s.MaxDelayRatio, MaxDelayDevRatio: s.MaxDelayDevRatio,
 	}

@@ -43,6 +43,7 @@ function source(type) {
 
 		option('maxdelay', v.time(), '3', _('Longest round trip'), _('Seconds, or with a unit as in 50ms. Replies that took longer are ignored.'), { tab: 'sample' }),
 		option('mindelay', v.time(), null, _('Known round trip'), _('Where the path is known to be constant; by default the least one seen.'), { tab: 'sample' }),
+		option('offset', v.offset(), null, _('Correction'), _('Seconds, added to what it says; may be negative.'), { tab: 'sample' }),
 		option('maxdelayratio', v.ratio(1e6), null, _('Longest against the least'), _('Longest round trip, as a multiple of the least one seen.'), { tab: 'sample' }),
 		option('maxdelaydevratio', v.ratio(1e6), null, _('Excess against the spread'), _('Largest excess of the round trip, as a multiple of the spread of the offsets.'), { tab: 'sample' }),
 		option('minsamples', v.integer(0, 64), null, _('Fewest samples'), _('With which an estimate begins anew.'), { tab: 'sample' }),
