@@ -78,6 +78,8 @@ func keepTime(o options, stderr io.Writer) int {
 	// kills.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
+	// A log that nobody reads any more ends a program of Go.
+	signal.Ignore(syscall.SIGPIPE)
 	o.hangup = hangup
 	cfg, diagnostics := o.load()
 	level := new(slog.LevelVar)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -70,6 +71,30 @@ func TestHangupAtTheStart(t *testing.T) {
 	config.Close()
 	if got := <-status; got != exitDone {
 		t.Errorf("got status %d, want %d", got, exitDone)
+	}
+}
+
+// TestNobodyReadsTheLog: a log that is closed at its other end, as by a journal
+// that was restarted, does not end the daemon.
+func TestNobodyReadsTheLog(t *testing.T) {
+	const child = "NTSD_TEST_CONFIG"
+	if path := os.Getenv(child); path != "" {
+		os.Exit(run([]string{"ntsd", "-x", "-f", path}, nil, os.Stdout, os.Stderr))
+	}
+	path := filepath.Join(t.TempDir(), "ntsd")
+	if err := os.WriteFile(path, []byte("config ntsd\n\toption enabled '0'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	r.Close()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env, cmd.Stderr = append(os.Environ(), child+"="+path), w
+	if err := cmd.Run(); err != nil {
+		t.Errorf("it ended with: %v", err)
 	}
 }
 
