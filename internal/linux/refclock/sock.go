@@ -100,7 +100,7 @@ func (s *socket) Read(now clock.Wall) ([]measurement, error) {
 	var found []measurement
 	var b [refdata.MaxSock + 1]byte
 	for range maxDatagrams {
-		n, _, err := unix.Recvfrom(s.fd, b[:], 0)
+		n, err := unix.Read(s.fd, b[:])
 		if err == unix.EAGAIN {
 			break
 		}
