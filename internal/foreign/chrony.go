@@ -3,6 +3,7 @@ package foreign
 import (
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"ntsd/internal/config"
 )
@@ -54,7 +55,7 @@ func chrony(file string, lines []string, d disks) *translator {
 
 // translate handles one directive.
 func (t *translator) translate(name string, args []string) {
-	if d, known := simpleDirectives()[name]; known {
+	if d, known := simple(name); known {
 		t.translateSimple(name, d, args)
 		return
 	}
@@ -113,6 +114,22 @@ func (t *translator) translate(name string, args []string) {
 	}
 }
 
+// leapList is where distributions put the list of leap seconds that belongs to
+// their data base of time zones.
+const leapList = "/usr/share/zoneinfo/leap-seconds.list"
+
+// leapZone handles leapsectz: a time zone that counts leap seconds. The list that
+// lies beside it says the same, and until when.
+func (t *translator) leapZone(name string) {
+	if t.from != nil {
+		if _, err := t.from.ReadFile(leapList); err == nil {
+			t.add(t.once("systemclock"), "leapfile", leapList)
+			return
+		}
+	}
+	t.note(config.Warning, name, "has no equivalent and is ignored; leapseclist names a file that says the same")
+}
+
 // translateFiles handles the directives that are about files; false: it is none of
 // them.
 func (t *translator) translateFiles(name string, args []string) bool {
@@ -124,7 +141,7 @@ func (t *translator) translateFiles(name string, args []string) bool {
 	case "sourcedir":
 		t.sourceDir(name, args)
 	case "leapsectz":
-		t.note(config.Warning, name, "has no equivalent and is ignored; leapseclist names a file that says the same")
+		t.leapZone(name)
 	case "ntsdumpdir", "ntscachedir": // the second is its first name
 		// Where it is chronyd's own folder its files stay as they are: some of ours
 		// have the same names, and ntsctl looks for the socket in its usual place.
@@ -145,32 +162,45 @@ type simpleDirective struct {
 	value   string // of an option that takes no argument
 }
 
-func simpleDirectives() map[string]simpleDirective {
-	return map[string]simpleDirective{
-		"makestep":          {section: "makestep", options: "threshold limit"},
-		"user":              {section: "ntsd", options: "user"},
-		"rtcsync":           {section: "ntsd", options: "rtcsync", value: "1"},
-		"nosystemcert":      {section: "nts", options: "systemcerts", value: "0"},
-		"minsources":        {section: "selection", options: "minsources"},
-		"authselectmode":    {section: "selection", options: "authselectmode"},
-		"maxdistance":       {section: "selection", options: "maxdistance"},
-		"combinelimit":      {section: "selection", options: "combinelimit"},
-		"reselectdist":      {section: "selection", options: "reselectdist"},
-		"stratumweight":     {section: "selection", options: "stratumweight"},
-		"logchange":         {section: "logging", options: "logchange"},
-		"leapseclist":       {section: "systemclock", options: "leapfile"},
-		"logdir":            {section: "statistics", options: "dir"},
-		"leapsecmode":       {section: "systemclock", options: "leapsecmode"},
-		"clockprecision":    {section: "systemclock", options: "precision"},
-		"port":              {section: "serve", options: "port"},
-		"noclientlog":       {section: "serve", options: "clients", value: "0"},
-		"cmdport":           {section: "monitor", options: "chrony_port"},
-		"ntsserverkey":      {section: "nts_server", options: "key"},
-		"ntsservercert":     {section: "nts_server", options: "cert"},
-		"ntsport":           {section: "nts_server", options: "port"},
-		"ntsntpserver":      {section: "nts_server", options: "ntp_server"},
-		"ntsrotate":         {section: "nts_server", options: "rotate"},
-		"maxntsconnections": {section: "nts_server", options: "max_connections"},
-		"nocerttimecheck":   {section: "bootstrap", options: "mode", value: string(config.BootstrapNoCertTimeCheck)},
+// simpleDirectives are a line each: the directive, our section, and the options that
+// its arguments are, or the option with the value that it stands for. As text they
+// take a fifth of the room.
+const simpleDirectives = `
+makestep makestep threshold limit
+user ntsd user
+rtcsync ntsd rtcsync=1
+nosystemcert nts systemcerts=0
+minsources selection minsources
+authselectmode selection authselectmode
+maxdistance selection maxdistance
+combinelimit selection combinelimit
+reselectdist selection reselectdist
+stratumweight selection stratumweight
+logchange logging logchange
+leapseclist systemclock leapfile
+logdir statistics dir
+leapsecmode systemclock leapsecmode
+clockprecision systemclock precision
+port serve port
+noclientlog serve clients=0
+cmdport monitor chrony_port
+ntsserverkey nts_server key
+ntsservercert nts_server cert
+ntsport nts_server port
+ntsntpserver nts_server ntp_server
+ntsrotate nts_server rotate
+maxntsconnections nts_server max_connections
+nocerttimecheck bootstrap mode=nocerttimecheck
+`
+
+// simple returns the directive of that name; false: it is not so simple.
+func simple(name string) (simpleDirective, bool) {
+	_, rest, known := strings.Cut(simpleDirectives, "\n"+name+" ")
+	if !known {
+		return simpleDirective{}, false
 	}
+	line, _, _ := strings.Cut(rest, "\n")
+	section, options, _ := strings.Cut(line, " ")
+	options, value, _ := strings.Cut(options, "=")
+	return simpleDirective{section, options, value}, true
 }

@@ -200,7 +200,8 @@ func irrelevant(name string) bool {
 
 func directiveNames() []string {
 	names := []string{"server", "pool", "peer", "refclock", "local", "allow", "deny", "ntstrustedcerts", "ratelimit", "ntsratelimit", "bindcmdaddress", "include", "confdir", "sourcedir", "ntsdumpdir"}
-	for name := range simpleDirectives() {
+	for line := range strings.Lines(simpleDirectives[1:]) {
+		name, _, _ := strings.Cut(line, " ")
 		names = append(names, name)
 	}
 	slices.Sort(names) // of names that are equally near the first is suggested

@@ -74,6 +74,10 @@ func (t *translator) finish() (*config.Config, []config.Diagnostic) {
 	return c, diagnostics
 }
 
+// note tells of the directive at hand. Like once and open it stands in so many places
+// that to have it in line would be 30 kB of the binary.
+//
+//go:noinline
 func (t *translator) note(severity config.Severity, name, message string) {
 	t.told = append(t.told, config.Diagnostic{Severity: severity, File: t.pkg.File, Line: t.line, Section: name, Message: message})
 }
@@ -90,6 +94,8 @@ func (t *translator) section(typ string) *config.Section {
 }
 
 // open begins a section of its own and returns its index.
+//
+//go:noinline
 func (t *translator) open(typ string) int {
 	t.pkg.Sections = append(t.pkg.Sections, uci.Section{Type: typ, Line: t.line})
 	return len(t.pkg.Sections) - 1
@@ -97,6 +103,8 @@ func (t *translator) open(typ string) int {
 
 // once returns the index of the only section of that type, which it begins
 // where there is none.
+//
+//go:noinline
 func (t *translator) once(typ string) int {
 	for i := range t.pkg.Sections {
 		if t.pkg.Sections[i].Type == typ {

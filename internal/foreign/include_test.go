@@ -291,6 +291,20 @@ func TestDistributions(t *testing.T) {
 	}
 }
 
+// TestLeapZone: the list of leap seconds beside the time zones, where there is one.
+func TestLeapZone(t *testing.T) {
+	for _, c := range []struct {
+		disk Files
+		want string
+		said int
+	}{{disk{leapList: "#@ 4070908800"}, leapList, 0}, {disk{}, "", 1}} {
+		conf, ds := NewLoader("/etc/chrony.conf", given("server a.example\nleapsectz right/UTC\n"), c.disk).Load()
+		if conf.SystemClock.LeapFile != c.want || len(ds) != c.said {
+			t.Errorf("got %q, %v, want %q", conf.SystemClock.LeapFile, ds, c.want)
+		}
+	}
+}
+
 // TestChronydsFolder: chronyd's own files are left alone, and ntsctl finds the daemon.
 func TestChronydsFolder(t *testing.T) {
 	for dir, want := range map[string]string{"/var/lib/chrony": config.DefaultRunDir, "/var/run/chrony": config.DefaultRunDir, "/srv/nts": "/srv/nts"} {

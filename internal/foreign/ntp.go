@@ -51,28 +51,32 @@ func ntp(file string, lines []string, from Files) *translator {
 
 // ntpSimple handles what is one option, or nothing.
 func (t *translator) ntpSimple(name string, args []string) {
-	simple := map[string][2]string{
-		"statsdir": {"statistics", "dir"}, "leapfile": {"systemclock", "leapfile"}, "leapsmearinterval": {},
-		"driftfile": {}, "logfile": {}, "logconfig": {}, "filegen": {}, "controlkey": {},
-		"requestkey": {}, "crypto": {}, "tinker": {}, "disable": {}, "enable": {}, "interface": {}, "mru": {}, "nonvolatile": {},
-		"discard": {}, "setvar": {}, "rlimit": {}, "phone": {}, "unpeer": {}, "pidfile": {}, "monitor": {},
-		"extra": {}, "dscp": {},
-	}
-	target, known := simple[name]
-	switch {
-	case name == "tos":
+	const nothing = " controlkey crypto disable discard dscp enable extra interface leapsmearinterval logconfig logfile monitor mru" +
+		" nonvolatile phone pidfile requestkey rlimit setvar tinker unpeer "
+	section, option := "", ""
+	switch name {
+	case "tos":
 		t.ntpTos(args)
-	case !known:
-		t.note(config.Error, name, "is not a directive of ntp.conf")
-	case target[0] == "" && (name == "driftfile" || name == "filegen"):
-		// The frequency is kept anyway, and files of statistics by day.
-	case target[0] == "":
-		t.ignored(name)
-	case len(args) != 1:
-		t.note(config.Error, name, "takes 1 argument, not "+strconv.Itoa(len(args)))
+		return
+	case "driftfile", "filegen":
+		return // the frequency is kept anyway, and files of statistics by day
+	case "statsdir":
+		section, option = "statistics", "dir"
+	case "leapfile":
+		section, option = "systemclock", "leapfile"
 	default:
-		t.add(t.once(target[0]), target[1], args[0])
+		if strings.Contains(nothing, " "+name+" ") {
+			t.ignored(name)
+			return
+		}
+		t.note(config.Error, name, "is not a directive of ntp.conf")
+		return
 	}
+	if len(args) != 1 {
+		t.note(config.Error, name, "takes 1 argument, not "+strconv.Itoa(len(args)))
+		return
+	}
+	t.add(t.once(section), option, args[0])
 }
 
 // ntpSource handles server, pool and peer. An address of the local network of
