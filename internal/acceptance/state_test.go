@@ -12,6 +12,7 @@ import (
 
 	"ntsd/internal/demo"
 	"ntsd/internal/nts"
+	"ntsd/internal/wire"
 )
 
 // session returns the path of the saved session with a server.
@@ -275,6 +276,9 @@ func TestSessionsHoldNoSpentCookie(t *testing.T) {
 			continue // between two versions
 		}
 		for i, pkt := range r.seen()[:n] {
+			if len(pkt) == wire.HeaderLen {
+				continue // a busy machine lost so many that the path is tested
+			}
 			if strings.Contains(string(saved), fmt.Sprintf("%x", cookieOf(t, pkt))) {
 				t.Errorf("the cookie of request %d is still in the file", i)
 			}
