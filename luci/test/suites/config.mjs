@@ -312,6 +312,15 @@ test('a key in the configuration is never shown, can be replaced, and goes into 
 	await set(page, 'cbid.ntsd.k.secret', other);
 	await done(page);
 	await until('the new key', () => key().secret === other);
+	// A file that takes its place takes it out.
+	await edit(page);
+	await set(page, 'cbid.ntsd.k.secret_file', '/etc/ntsd/keys/7');
+	await done(page);
+	await until('the file', () => key().secret_file && key().secret === undefined);
+	await edit(page);
+	await set(page, [['cbid.ntsd.k.secret_file', ''], ['cbid.ntsd.k.secret', other]]);
+	await done(page);
+	await until('the key again', () => key().secret === other && key().secret_file === undefined);
 	const mover = page.locator('.ntsd-advice').getByText('Move it to a file…');
 	await mover.click();
 	await modal(page).getByText('Move', { exact: true }).click();
@@ -333,14 +342,6 @@ test('a key in the configuration is never shown, can be replaced, and goes into 
 	assert.equal(options.secret, undefined);
 	assert.equal(fs.readFileSync(options.secret_file, 'utf8').trim(), other);
 	await again.close();
-	// A file that takes its place takes it out.
-	await configure(`${original}\nconfig key 'k'\n\toption id '7'\n\toption secret '${secret}'\n`);
-	const last = await open();
-	await edit(last);
-	await set(last, 'cbid.ntsd.k.secret_file', '/etc/ntsd/keys/7');
-	await done(last);
-	await until('the file', () => key().secret_file && key().secret === undefined);
-	await last.close();
 });
 
 test('bad values are refused while they are typed, in the daemon\'s words', async () => {
