@@ -113,7 +113,8 @@ function unsynchronised(r, sources) {
 		var agreeing = L.toArray(b.agreeing), missing = L.toArray(b.operators).filter(function(o) { return agreeing.indexOf(o) < 0; });
 		return {
 			level: 'wait', text: _('Finding the time: %d of %d operators agree, %d must.').format(agreeing.length, L.toArray(b.operators).length, b.needed),
-			notes: missing.length ? [ _('No usable time yet from %s.').format(format.names(missing)) ] : []
+			notes: (missing.length ? [ _('No usable time yet from %s.').format(format.names(missing)) ] : []).concat(Date.parse(r.time) < Date.parse(b.floor)
+				? [ _('Until then this router believes that it is %s.').format(format.day(r.time, 'UTC')) ] : [])
 		};
 	}
 	if (liars.length && liars.length >= heard - liars.length)

@@ -261,7 +261,7 @@ return view.extend({
 		var agreeing = L.toArray(b.agreeing);
 		dom.content(this.parts.ladder, [
 			E('dl', { 'class': 'ntsd-tiles' }, [
-				tile(_('Operators that agree'), String(agreeing.length), [ _('%d of %d must').format(b.needed, L.toArray(b.operators).length) ].concat(agreeing.length ? format.names(agreeing) : []).join(': ')),
+				tile(_('Operators that agree'), String(agreeing.length), _('%d of %d must agree').format(b.needed, L.toArray(b.operators).length) + (agreeing.length ? ' (' + format.names(agreeing) + ')' : '')),
 				tile(_('Confirmed'), String(b.confirmed), _('by certificates checked at the new time')),
 				tile(_('Earliest possible time'), format.date(b.floor, this.zone), words.say(b.floor_from))
 			]),
@@ -284,7 +284,7 @@ return view.extend({
 		var t = r.tracking, sync = t.synchronised, bound = Math.abs(t.correction_s) + t.root_dispersion_s + t.root_delay_s / 2;
 		this.ticker = E('span');
 		return E('dl', { 'class': 'ntsd-tiles' }, [
-			tile(_('Time of this router'), this.ticker, this.zone),
+			tile(_('Time of this router'), this.ticker, [ format.day(r.time, this.zone), this.zone ].filter(Boolean).join(', ')),
 			tile(_('Offset'), sync ? format.time(t.last_offset_s) : '–', sync ? ahead(t.last_offset_s) : ''),
 			tile(_('Error at most'), sync ? format.time(bound) : _('unknown')),
 			tile(_('Frequency'), format.ppm(t.freq_ppm), '± ' + format.number(t.skew_ppm) + '\u00a0ppm'),
