@@ -60,8 +60,8 @@ func (l *Loader) LoadSources() (*config.Config, []config.Diagnostic, bool) {
 	return c, diagnostics, true
 }
 
-// remembered reads every file once. What that costs is bounded by maxText and
-// maxFiles.
+// remembered reads every file and folder once. What the texts cost is bounded by
+// maxText, and a router's folders are short.
 type remembered struct {
 	Files
 	main  []byte
