@@ -56,8 +56,9 @@ func (d *Daemon) Dump(ctx context.Context) error {
 
 // OnOffline switches the sources that target means (all, if it is empty) on
 // where there is a route to their address, else off. A source without an
-// address is switched on: only the resolver can tell. Reference clocks stay as
-// they are.
+// address is switched on: only the resolver can tell. Where a route of one family
+// is left, a server is asked at its address of that. Reference clocks stay as they
+// are.
 func (d *Daemon) OnOffline(ctx context.Context, target string) error {
 	found := target == ""
 	err := d.do(ctx, func(ctx context.Context) {
@@ -89,8 +90,11 @@ func (d *Daemon) follow(ctx context.Context, meant func(*snapshot.Source) bool) 
 			continue
 		}
 		cmd := event.Command{Kind: event.CommandOffline, Target: nameOrAddr(s)}
-		if d.routed(s) {
+		switch {
+		case d.routed(s):
 			cmd.Kind = event.CommandOnline
+		case d.otherFamily(s):
+			cmd.Kind = event.CommandOtherFamily
 		}
 		d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
 			out, err := d.engine.HandleCommand(now, cmd, out)
@@ -107,6 +111,17 @@ func (d *Daemon) routed(s *snapshot.Source) bool {
 		return true
 	}
 	return d.reaches(event.Send{To: netip.AddrPortFrom(s.Addr, s.Port), Interface: s.Interface})
+}
+
+// otherFamily reports whether packets to addresses of the other family would
+// leave. Those that are asked about are for documents (RFC 5737, RFC 3849): only a
+// default route leads there, and nothing is sent.
+func (d *Daemon) otherFamily(s *snapshot.Source) bool {
+	other := netip.AddrFrom4([4]byte{192, 0, 2, 1})
+	if s.Addr.Is4() {
+		other = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1})
+	}
+	return d.reaches(event.Send{To: netip.AddrPortFrom(other, s.Port), Interface: s.Interface})
 }
 
 // ErrReload says that a new configuration was refused and the old one stays.

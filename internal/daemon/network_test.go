@@ -96,6 +96,50 @@ func TestNoNetworkLeavesClocksAlone(t *testing.T) {
 	})
 }
 
+// TestIPv6GoesAway: where only the route of one family goes away, a server that has
+// addresses of both is asked at the other; where all goes away it keeps the one
+// that works, and its keys.
+func TestIPv6GoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		six := w.addPeer("[2001:db8::1]:123", "one.example")
+		four := w.addPeer("192.0.2.1:123", "one.example")
+		d, stop := w.run(settings(t, "server one.example iburst nts"), nil)
+		defer stop()
+		for _, step := range []struct {
+			name           string
+			noRoute        error
+			noIPv6, online bool
+			addr           string
+			six, four      int // key establishments
+		}{
+			{"all is well", nil, false, true, "2001:db8::1", 1, 0},
+			{"no network", errors.New("network unreachable"), true, false, "2001:db8::1", 1, 0},
+			{"back again", nil, false, true, "2001:db8::1", 1, 0},
+			{"no IPv6", nil, true, true, "192.0.2.1", 1, 1},
+			{"still none", nil, true, true, "192.0.2.1", 1, 1},
+			{"no network", errors.New("network unreachable"), true, false, "192.0.2.1", 1, 1},
+			{"IPv6 only", nil, false, true, "192.0.2.1", 1, 1},
+		} {
+			w.mu.Lock()
+			w.noRoute, w.noIPv6 = step.noRoute, step.noIPv6
+			w.mu.Unlock()
+			if err := d.NetworkChanged(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			all := w.report(d).Sources
+			if len(all) != 1 || all[0].Address != step.addr || all[0].Online != step.online || step.online && all[0].Reach == 0 {
+				t.Errorf("%s: got %s, online %v, reach %o", step.name, all[0].Address, all[0].Online, all[0].Reach)
+			}
+			if six.keRuns != step.six || four.keRuns != step.four {
+				t.Errorf("%s: %d and %d key establishments, want %d and %d", step.name, six.keRuns, four.keRuns, step.six, step.four)
+			}
+		}
+	})
+}
+
 // TestOfflineStaysOffline: what the configuration, or who added it, wants offline
 // is not switched on by a network that comes up, be it a server or a peer.
 func TestOfflineStaysOffline(t *testing.T) {

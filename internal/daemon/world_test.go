@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -40,6 +41,7 @@ type world struct {
 
 	rateFails error // of Rate
 	noRoute   error // to anybody
+	noIPv6    bool
 	sources   func() (*config.Config, []config.Diagnostic, bool)
 }
 
@@ -166,6 +168,9 @@ func (w *world) Open(s event.Send) (Socket, error) {
 	defer w.mu.Unlock()
 	if w.noRoute != nil {
 		return nil, w.noRoute
+	}
+	if w.noIPv6 && s.To.Addr().Is6() {
+		return nil, errors.New("network unreachable")
 	}
 	return &link{world: w, to: s.To, replies: make(chan reply, 4), closed: make(chan struct{})}, nil
 }

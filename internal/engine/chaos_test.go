@@ -83,7 +83,7 @@ func chaos(t *testing.T, seed uint64) {
 			w.perform(w.eng.HandleConfig(w.now, someConfig(w.rng), nil))
 		case 10:
 			out, err := w.eng.HandleCommand(w.now, event.Command{
-				Kind: event.CommandKind(pick(int(event.CommandSmoothActivate) + 1)), Good: pick(5), Max: pick(40),
+				Kind: event.CommandKind(pick(int(event.CommandOtherFamily) + 1)), Good: pick(5), Max: pick(40),
 				Target: []string{"", "a.test", addr(4)}[pick(3)],
 			}, nil)
 			_ = err // there may be no such source now

@@ -61,6 +61,13 @@ func (e *Engine) command(now clock.Reading, cmd event.Command, s *sources.Source
 		for _, m := range members {
 			out = m.Assoc.SetOnline(now, false, out)
 		}
+	case event.CommandOtherFamily:
+		for _, m := range members {
+			var moved bool
+			if out, moved = e.sources.OtherFamily(now, m, out); !moved {
+				out = m.Assoc.SetOnline(now, false, out)
+			}
+		}
 	case event.CommandBurst:
 		for _, m := range members {
 			m.Assoc.Burst(now, cmd.Good, cmd.Max)

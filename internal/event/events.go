@@ -138,6 +138,10 @@ const (
 	CommandRekey          // drop cookies, establish new keys
 	CommandSmoothReset    // serve the believed time from now on
 	CommandSmoothActivate // begin to smooth what is served
+	// CommandOtherFamily: there is no route to the address, but to some of the
+	// other family. Another address of the name is asked; without one the source
+	// rests.
+	CommandOtherFamily
 )
 
 // Command is one request of an operator. Target selects sources by address or

@@ -131,12 +131,39 @@ func (set *Set) replace(now clock.Reading, m *Member, out []event.Action) []even
 		set.refreshLater(now, s)
 		return out
 	}
+	return set.move(now, m, addr, out)
+}
+
+// move puts an association with addr in the place of m.
+func (set *Set) move(now clock.Reading, m *Member, addr netip.Addr, out []event.Action) []event.Action {
 	out = set.remove(m, out)
-	out, next := set.add(now, s, addr, out)
+	out, next := set.add(now, m.Source, addr, out)
 	next.Assoc.FollowPath(m.Assoc)
 	return append(out, event.Notice{
-		Kind: event.NoticeReplaced, Source: next.Assoc.ID(), Name: s.Cfg.Name, Addr: addr, Text: old.String(),
+		Kind: event.NoticeReplaced, Source: next.Assoc.ID(), Name: m.Source.Cfg.Name, Addr: addr, Text: m.Assoc.SourceAddr().String(),
 	})
+}
+
+// OtherFamily puts an address of the other family in the place of m's, which there
+// is no route to; moved is false where the name has none.
+func (set *Set) OtherFamily(now clock.Reading, m *Member, out []event.Action) (_ []event.Action, moved bool) {
+	s, old := m.Source, m.Assoc.SourceAddr()
+	best := netip.Addr{}
+	good := false
+	for i := range s.addrs {
+		x := &s.addrs[i]
+		if s.Offline || x.Addr.Is4() == old.Is4() || s.has(x.Addr) || set.user(s, x.Addr) != nil {
+			continue
+		}
+		if !best.IsValid() || !x.Bad && !good {
+			best, good = x.Addr, !x.Bad
+		}
+	}
+	if !best.IsValid() {
+		return out, false
+	}
+	s.addrs.Fail(now.Mono, old)
+	return set.move(now, m, best, out), true
 }
 
 // sooner returns an address whose key establishment may be tried again before
