@@ -197,7 +197,8 @@ type HWTimestamp struct {
 type SystemClock struct {
 	Precision   time.Duration // 0: measured
 	LeapSecMode LeapMode
-	LeapFile    string // leap-seconds.list; empty: none
+	MaxSlew     clock.Rate // fastest slew; 0: a second in twelve
+	LeapFile    string     // leap-seconds.list; empty: none
 }
 
 // Logging is what is worth a line in the log.

@@ -87,6 +87,7 @@ func systemClockSection() Section {
 		return []Option{
 			option(acted, "precision", value.Optional(value.TimeSpan(0, time.Second)), "", "its precision; by default measured", &s.Precision),
 			option(acted, "leapsecmode", value.OneOf(LeapSystem, LeapStep, LeapSlew, LeapIgnore), "system", "what happens at a leap second", &s.LeapSecMode),
+			option(acted, "maxslewrate", value.PPM(1e5), "83333", "fastest slew; 0: as by default", &s.MaxSlew),
 			option(acted, "leapfile", value.Optional(value.Path()), "", "list of leap seconds (leap-seconds.list of the IERS), for TAI and where no server announces one", &s.LeapFile),
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"ntsd/internal/bootstrap"
-	"ntsd/internal/clock"
 	"ntsd/internal/config"
 	"ntsd/internal/discipline"
 	"ntsd/internal/engine"
@@ -15,10 +14,6 @@ import (
 	"ntsd/internal/smooth"
 	"ntsd/internal/upstream"
 )
-
-// maxSlewPPM is the fastest slew: chrony's default (83333 ppm), which takes
-// away a second in twelve.
-const maxSlewPPM = 83333
 
 // maxJitter is the jitter above which a source is not used: chrony's default.
 const maxJitter = time.Second
@@ -60,7 +55,7 @@ func translate(c *config.Config) engine.Config {
 		Precision: c.SystemClock.Precision,
 		MakeStep:  engine.MakeStep{Threshold: c.MakeStep.Threshold, Limit: c.MakeStep.Limit},
 		LogChange: c.Logging.LogChange,
-		MaxSlew:   clock.RatePPM(maxSlewPPM),
+		MaxSlew:   c.SystemClock.MaxSlew,
 		Bootstrap: engine.Bootstrap{
 			Mode: bootstrapMode(c.Bootstrap.Mode), Agree: c.Bootstrap.Agree, Deadline: c.Bootstrap.Deadline,
 		},

@@ -180,6 +180,7 @@ logchange logging logchange
 leapseclist systemclock leapfile
 logdir statistics dir
 leapsecmode systemclock leapsecmode
+maxslewrate systemclock maxslewrate
 clockprecision systemclock precision
 port serve port
 noclientlog serve clients=0

@@ -153,6 +153,7 @@ var sections = {
 	systemclock: [
 		option('precision', v.time(0, 1), null, _('Precision'), _('Of the clock; by default measured.')),
 		option('leapsecmode', v.choice([ 'system', 'step', 'slew', 'ignore' ]), 'system', _('Leap seconds'), _('Who inserts them: system (the kernel), step or slew (the daemon), ignore (nobody: corrected afterwards).')),
+		option('maxslewrate', v.ppm(100000), '83333', _('Fastest slew'), _('In ppm: how much faster or slower than it should the clock may go to correct itself.')),
 		option('leapfile', v.path(), null, _('List of leap seconds'), _('The file leap-seconds.list of the IERS, where no server announces them.'))
 	],
 
