@@ -107,7 +107,8 @@ func luciFiles(t *testing.T, data map[string][]byte, list string) {
 // plugin runs rpcd's plugin in the router and returns what it answers.
 func (r *root) plugin(input string, args ...string) string {
 	r.t.Helper()
-	cmd := r.command(append([]string{"/usr/libexec/rpcd/luci.ntsd"}, args...)...)
+	// As rpcd does, which has that umask.
+	cmd := r.command(append([]string{"/bin/sh", "-c", `umask 077; exec /usr/libexec/rpcd/luci.ntsd "$@"`, "sh"}, args...)...)
 	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.Output()
 	if err != nil {
@@ -182,6 +183,7 @@ func TestPluginHide(t *testing.T) {
 	r.config(config)
 	r.write("etc/ntsd/keys/4", "another\n", 0o600)
 	r.write("etc/ntsd/keys/6", "HEX:66\n", 0o600) // moved before a power cut
+	_ = os.Chmod(r.path("etc/ntsd/keys"), 0o700) // as rpcd's umask makes it: the daemon could read nothing there
 	r.write("changes", "ntsd.k1.id='8'\n", 0o644)
 	if got := r.plugin("{}", "call", "hide"); !strings.Contains(got, `"code":"pending"`) {
 		t.Errorf("with changes of others: got %q", got)

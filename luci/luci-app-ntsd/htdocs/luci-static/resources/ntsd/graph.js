@@ -100,18 +100,20 @@ var Graph = baseclass.extend({
 		svg.setAttribute('viewBox', '0 0 ' + width + ' ' + HEIGHT);
 		this.summarise();
 		this.axes(width, y);
-		var line = '', fill = [], band = [];
+		var line = '', fill = [], band = [], dots = [];
 		this.runs().forEach(function(run) {
 			fill.push(area(run, X, Y, function(p) { return p.lo; }, function(p) { return p.hi; }));
 			if (finite(run[0].band))
 				band.push(area(run, X, Y, function(p) { return p.mid - p.band; }, function(p) { return p.mid + p.band; }));
-			line += run.map(function(p, i) { return (i ? 'L' : 'M') + X(p.t).toFixed(1) + ' ' + Y(p.mid).toFixed(1); }).join('');
 			if (run.length == 1)
-				line += 'h.01'; /* with round ends, a dot */
+				dots.push(run[0]);
+			else
+				line += run.map(function(p, i) { return (i ? 'L' : 'M') + X(p.t).toFixed(1) + ' ' + Y(p.mid).toFixed(1); }).join('');
 		});
 		svg.appendChild(S('path', { 'class': 'ntsd-band', d: band.join('') }));
 		svg.appendChild(S('path', { 'class': 'ntsd-range', d: fill.join('') }));
 		svg.appendChild(S('path', { 'class': 'ntsd-line', d: line }));
+		dots.forEach(function(p) { svg.appendChild(S('circle', { 'class': 'ntsd-dot', cx: X(p.t).toFixed(1), cy: Y(p.mid).toFixed(1), r: 2.5 })); });
 		this.cursor = svg.appendChild(S('line', { 'class': 'ntsd-cursor', y1: TOP, y2: HEIGHT - BOTTOM, x1: -9, x2: -9 }));
 		this.mark(Math.min(this.at, this.points.length - 1));
 	},

@@ -21,7 +21,7 @@ var css = [
 	'.ntsd-figure{margin:0 0 .6em}.ntsd-figure figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em}.ntsd-readout{font-variant-numeric:tabular-nums}',
 	'.ntsd-graph{display:block;overflow:hidden;touch-action:pan-y}.ntsd-graph text{fill:currentColor;font-size:11px;opacity:.85}',
 	'.ntsd-grid{stroke:currentColor;opacity:.13}.ntsd-zero{stroke:currentColor;opacity:.5}.ntsd-line{fill:none;stroke:var(--primary-color-high,#2a7ab8);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}',
-	'.ntsd-range{fill:var(--primary-color-high,#2a7ab8);opacity:.3}.ntsd-band{fill:var(--primary-color-high,#2a7ab8);opacity:.12}.ntsd-cursor{stroke:currentColor;opacity:.6;stroke-dasharray:3 2}',
+	'.ntsd-dot{fill:var(--primary-color-high,#2a7ab8)}.ntsd-range{fill:var(--primary-color-high,#2a7ab8);opacity:.3}.ntsd-band{fill:var(--primary-color-high,#2a7ab8);opacity:.12}.ntsd-cursor{stroke:currentColor;opacity:.6;stroke-dasharray:3 2}',
 	'.ntsd-reach{display:inline-flex;gap:2px;vertical-align:middle}.ntsd-reach i{width:.55em;height:.55em;border-radius:50%;border:1px solid currentColor;box-sizing:border-box}.ntsd-reach i.on{background:currentColor}',
 	'.ntsd-table .td{overflow-wrap:anywhere}.ntsd-table .td:first-child{min-width:11em}.ntsd-table .ntsd-num{white-space:nowrap;font-variant-numeric:tabular-nums}.ntsd-mark{display:inline-block;width:1.3em;font-weight:bold;text-align:center}',
 	'.ntsd-steps{list-style:none;margin:0 0 1em;padding:0}.ntsd-steps li{display:flex;gap:.6em;padding:.3em 0;border-bottom:1px solid rgba(128,128,128,.25)}.ntsd-steps time{flex:none;width:5em;text-align:right;opacity:.8;font-variant-numeric:tabular-nums}.ntsd-steps span:last-child{overflow-wrap:anywhere;min-width:0}',
