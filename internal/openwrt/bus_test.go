@@ -47,7 +47,10 @@ func named(typ byte, name string, contents ...byte) []byte {
 }
 
 // bus is one connection to an ubusd that does what a test wants.
-type bus struct{ net.Conn }
+type bus struct {
+	net.Conn
+	routes func() []string
+}
 
 func (b bus) send(typ byte, seq uint16, attrs []byte) {
 	m := []byte{0, typ, byte(seq >> 8), byte(seq), 0, 0, 0, 0}
@@ -87,9 +90,14 @@ func (b bus) receive() (r request, err error) {
 	return r, nil
 }
 
-// wan is netifd's word about one interface.
-func wan() []byte {
-	entry := named(2, "", slices.Concat(named(3, "interface", []byte("wan\x00")...), named(7, "up", 1))...)
+// wan is netifd's word about one interface, with its default routes.
+func wan(targets ...string) []byte {
+	var routes []byte
+	for _, target := range targets {
+		routes = append(routes, named(2, "", slices.Concat(
+			named(3, "target", []byte(target+"\x00")...), named(5, "mask", 0, 0, 0, 0))...)...)
+	}
+	entry := named(2, "", slices.Concat(named(3, "interface", []byte("wan\x00")...), named(7, "up", 1), named(1, "route", routes...))...)
 	return attr(attrData, named(1, "interface", entry...)...)
 }
 
@@ -113,8 +121,10 @@ func (b bus) serve(dump, call func() (status uint32, hangUp bool)) {
 			b.send(data, r.seq, number(attrID, netifd))
 		case r.typ == invoke && r.object == netifd:
 			if result, hangUp = dump(); result == 0 {
-				b.send(data, r.seq, wan())
+				b.send(data, r.seq, wan(b.routes()...))
 			}
+		case r.typ == status:
+			continue // to a notification
 		case r.typ == invoke:
 			result, hangUp = call()
 		}
@@ -141,7 +151,7 @@ func run(t *testing.T, connected func(bus)) (r *Router, changes <-chan []Interfa
 			if err != nil {
 				return
 			}
-			connected(bus{conn})
+			connected(bus{conn, func() []string { return nil }})
 		}
 	}()
 	r = New(socket, slog.New(slog.DiscardHandler))
@@ -177,6 +187,32 @@ func TestDumpFails(t *testing.T) {
 	defer stop()
 	if got := <-changes; len(got) != 1 || got[0].Name != "wan" || !got[0].Up {
 		t.Errorf("got %v, want wan", got)
+	}
+}
+
+// TestLateRoute: a default route that comes, or goes, later than the interface is
+// news, since whom we can ask depends on it; that it is told again is none.
+func TestLateRoute(t *testing.T) {
+	next, connected := make(chan []string), make(chan bus, 1)
+	_, changes, stop := run(t, func(b bus) {
+		b.routes = func() []string { return <-next }
+		connected <- b
+		b.serve(good, good)
+	})
+	defer stop()
+	b := <-connected
+	var got []string
+	for i, routes := range [][]string{nil, {"0.0.0.0"}, {"0.0.0.0", "::"}, {"::", "0.0.0.0"}, {"::"}} {
+		if i > 0 {
+			b.send(invoke, 99, slices.Concat(number(attrID, ear), attr(attrMethod, []byte("interface.update\x00")...), attr(attrData)))
+		}
+		next <- routes
+		if i != 3 { // the same in another order
+			got = append(got, (<-changes)[0].Defaults)
+		}
+	}
+	if want := []string{"", "4", "46", "6"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -23,6 +23,8 @@ type Interface struct {
 	Name   string
 	Device string // that carries its addresses; empty: none
 	Up     bool
+	// Defaults are the families that it has a default route of: "4", "6", "46".
+	Defaults string
 	// TimeServers are the hosts that DHCP or DHCPv6 named there, as they came.
 	TimeServers []string
 }
@@ -228,10 +230,27 @@ func interfaces(ctx context.Context, conn *ubus.Conn) ([]Interface, error) {
 			continue
 		}
 		all = append(all, Interface{
-			Name: t.String("interface"), Device: t.String("l3_device"), Up: t.Bool("up"), TimeServers: timeServers(t),
+			Name: t.String("interface"), Device: t.String("l3_device"), Up: t.Bool("up"), Defaults: defaults(t), TimeServers: timeServers(t),
 		})
 	}
 	return all, nil
+}
+
+// defaults returns the families of default routes. They may come seconds later
+// than the interface, and go without it.
+func defaults(t ubus.Table) string {
+	four, six := "", ""
+	for _, e := range t.List("route") {
+		r, _ := e.(ubus.Table)
+		switch target := r.String("target"); {
+		case r.Int("mask") != 0:
+		case target == "0.0.0.0":
+			four = "4"
+		case target == "::":
+			six = "6"
+		}
+	}
+	return four + six
 }
 
 // timeServers returns what DHCP said. Its scripts join the hosts by blanks.
@@ -253,5 +272,5 @@ func timeServers(t ubus.Table) []string {
 }
 
 func equal(a, b Interface) bool {
-	return a.Name == b.Name && a.Device == b.Device && a.Up == b.Up && slices.Equal(a.TimeServers, b.TimeServers)
+	return a.Name == b.Name && a.Device == b.Device && a.Up == b.Up && a.Defaults == b.Defaults && slices.Equal(a.TimeServers, b.TimeServers)
 }

@@ -40,7 +40,7 @@ func TestRouter(t *testing.T) {
 		{
 			{Name: "lan", Device: "br-lan", Up: true},
 			{Name: "loopback", Device: "lo", Up: true},
-			{Name: "wan", Device: "eth1", Up: true, TimeServers: []string{"10.9.0.1"}},
+			{Name: "wan", Device: "eth1", Up: true, Defaults: "4", TimeServers: []string{"10.9.0.1"}},
 		},
 		{
 			{Name: "lan", Device: "br-lan", Up: true},
