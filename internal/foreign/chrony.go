@@ -89,6 +89,8 @@ func (t *translator) translate(name string, args []string) {
 		t.add(t.once("serve"), name, t.rateLimit(name, args))
 	case "ntsratelimit":
 		t.add(t.once("nts_server"), "ratelimit", t.rateLimit(name, args))
+	case "initstepslew":
+		t.firstStep(name, args)
 	case "binddevice":
 		if len(args) != 1 {
 			t.note(config.Error, name, "takes 1 argument, not "+strconv.Itoa(len(args)))

@@ -138,6 +138,23 @@ func (t *translator) rateLimit(name string, args []string) string {
 	return orOn(strings.Join(args, " "))
 }
 
+// firstStep handles initstepslew, which has other servers asked before the rest: here
+// the first measurement steps the clock, unless makestep says when.
+func (t *translator) firstStep(name string, args []string) {
+	if len(args) == 0 {
+		t.note(config.Error, name, "takes a number of seconds")
+		return
+	}
+	i := t.once("makestep")
+	if t.pkg.Sections[i].Option("threshold") == nil {
+		t.add(i, "threshold", args[0])
+		t.add(i, "limit", "1")
+	}
+	if len(args) > 1 {
+		t.note(config.Warning, name, "its servers are not asked; the first measurement of the sources steps the clock")
+	}
+}
+
 // subnet completes the short form of a network, of which the first one to three
 // numbers are written: 192.168, or 10/8.
 func subnet(text string) string {

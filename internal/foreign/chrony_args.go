@@ -190,7 +190,7 @@ func (t *translator) translateLog(args []string) {
 func irrelevant(name string) bool {
 	const names = " acquisitionport bindacqaddress bindaddress bindcmddevice" +
 		" clientloglimit cmdallow cmddeny cmdratelimit commandkey corrtimeratio dscp dumpdir dumponexit" +
-		" fallbackdrift generatecommandkey hwclockfile hwtstimeout initstepslew linux_freq_scale linux_hz" +
+		" fallbackdrift generatecommandkey hwclockfile hwtstimeout linux_freq_scale linux_hz" +
 		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter" +
 		" maxstratum maxtxbuffers maxupdateskew minstratum ntpsigndsocket ntsprocesses ntsrefresh" +
 		" opencommands pidfile ptpdomain ptpport refresh rtcautotrim rtcdevice rtcfile rtconutc sched_priority smoothtime" +

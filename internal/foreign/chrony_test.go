@@ -126,6 +126,7 @@ func TestDirectiveDiagnostics(t *testing.T) {
 		{"maxsamples 16", nil, 0},
 		{"maxsamples", []string{"error: directive:1: maxsamples: takes 1 argument, not 0"}, 0},
 		{"ntsaeads 1 2", []string{"error: directive:1: ntsaeads: names no algorithm that is known: there are 15, 16, 17 and 30"}, 0},
+		{"initstepslew", []string{"error: directive:1: initstepslew: takes a number of seconds"}, 0},
 		{"binddevice", []string{"error: directive:1: binddevice: takes 1 argument, not 0"}, 0},
 		{"server a.example certset x", []string{"error: directive:1: server: the keyword 'certset' takes a number"}, 0},
 		{"server a.example nts certset 1", []string{"warning: directive:1: server: the set of certificates 1 is empty: no ntstrustedcerts names it"}, 1},
@@ -240,6 +241,20 @@ func TestShortSubnets(t *testing.T) {
 	} {
 		if got := subnet(text); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestFirstStep: initstepslew steps once, and makestep says more.
+func TestFirstStep(t *testing.T) {
+	for text, want := range map[string]config.MakeStep{
+		"initstepslew 30 a b":               {Threshold: 30 * time.Second, Limit: 1},
+		"initstepslew 30\nmakestep 0.5 3":   {Threshold: time.Second / 2, Limit: 3},
+		"makestep 0.5 3\ninitstepslew 30 a": {Threshold: time.Second / 2, Limit: 3},
+	} {
+		c, ds := ParseDirectives(strings.Split(text, "\n"), nil)
+		if c.MakeStep != want || config.HasErrors(ds) {
+			t.Errorf("%q: got %+v, %v", text, c.MakeStep, ds)
 		}
 	}
 }

@@ -173,6 +173,24 @@ func TestRestrictions(t *testing.T) {
 	}
 }
 
+// TestDevices: where ntpd listens.
+func TestDevices(t *testing.T) {
+	for text, want := range map[string]string{
+		"interface ignore wildcard\ninterface listen lan\n":          "[] [123] true 0",
+		"interface ignore all\ninterface listen lan\nnic listen wg0": "[lan wg0] [123] true 0",
+		"interface ignore all\n":                                     "[] [123] false 0",
+		"interface drop all\ninterface listen all\n":                 "[] [123] true 0",
+		"interface ignore ipv6\ninterface listen 192.0.2.1/24\n":     "[] [123] true 2",
+		"extra port 1123\n":                                          "[] [123 1123] true 0",
+		"extra\ninterface listen\n":                                  "[] [123] true 2",
+	} {
+		c, ds := load("ntp.conf", given("server a.example\n"+text))
+		if got := fmt.Sprint(c.Serve.Interfaces, c.Serve.Ports, c.Serve.Enabled, len(ds)); got != want {
+			t.Errorf("%q: got %s, want %s: %v", text, got, want, ds)
+		}
+	}
+}
+
 // TestOurOwn: a UCI file of any name, empty ones and none.
 func TestOurOwn(t *testing.T) {
 	c, ds := load("/tmp/x", given("\n# time\nconfig server\n\toption hostname 'a.example'\n"))

@@ -13,7 +13,7 @@ import (
 // ntp translates an ntp.conf, ntpsec's or the older one's.
 func ntp(file string, lines []string, from Files) *translator {
 	t := newTranslator(file, from)
-	r := &restrictions{translator: t}
+	r, d := &restrictions{translator: t}, &devices{translator: t}
 	t.dialect = dialect{comments: "#", inline: true, directive: func(name string, args []string) {
 		switch name {
 		case "server", "pool", "peer":
@@ -36,6 +36,10 @@ func ntp(file string, lines []string, from Files) *translator {
 			for _, a := range args {
 				t.ntpStatistics(a)
 			}
+		case "interface", "nic":
+			d.add(name, args)
+		case "extra":
+			t.extraPort(name, args)
 		case "includefile":
 			t.includeFile(name, args)
 		default:
@@ -45,13 +49,14 @@ func ntp(file string, lines []string, from Files) *translator {
 	t.text(file, lines)
 	t.include(ntpFolder, config.Warning, t.search(ntpFolder, []string{beside(file, ntpFolder)}, confSuffix)...)
 	r.finish()
+	d.finish()
 	t.finishKeys()
 	return t
 }
 
 // ntpSimple handles what is one option, or nothing.
 func (t *translator) ntpSimple(name string, args []string) {
-	const nothing = " controlkey crypto disable discard dscp enable extra interface leapsmearinterval logconfig logfile monitor mru" +
+	const nothing = " controlkey crypto disable discard dscp enable leapsmearinterval logconfig logfile monitor mru" +
 		" nonvolatile phone pidfile requestkey rlimit setvar tinker unpeer "
 	section, option := "", ""
 	switch name {
