@@ -116,7 +116,7 @@ func TestManConfig(t *testing.T) {
 			known := false
 			for _, s := range sections {
 				entries[s.Type+"."+item.name] = item
-				known = known || slices.ContainsFunc(s.Options, func(o config.Option) bool { return o.Name == item.name })
+				known = known || slices.ContainsFunc(s.Options, func(o *config.Option) bool { return o.Name == item.name })
 			}
 			if !known {
 				t.Errorf("%q: option %q is not in the schema", b.title, item.name)
@@ -141,8 +141,8 @@ func TestManConfig(t *testing.T) {
 }
 
 // titleSections returns the sections that a heading names.
-func titleSections(schema []config.Section, title string) []config.Section {
-	var sections []config.Section
+func titleSections(schema []*config.Section, title string) []*config.Section {
+	var sections []*config.Section
 	for word := range strings.FieldsSeq(strings.ReplaceAll(title, ",", " ")) {
 		for _, s := range schema {
 			if s.Type == word {
@@ -170,7 +170,7 @@ var (
 	choiceText = regexp.MustCompile(`^[A-Za-z0-9_]+(, [A-Za-z0-9_]+)* or [A-Za-z0-9_]+$`)
 )
 
-func checkOption(t *testing.T, s config.Section, o config.Option, item manItem) {
+func checkOption(t *testing.T, s *config.Section, o *config.Option, item manItem) {
 	t.Helper()
 	name := s.Type + "." + o.Name
 	if s.Acted {

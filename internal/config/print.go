@@ -37,7 +37,7 @@ func (c *Config) AppendUCI(dst []byte) []byte {
 
 // print returns the options of a section that are worth printing: those that differ
 // from the usual ones and, where the section stands once, those acted on.
-func (d *Section) print(given, usual []Option) []uci.Option {
+func (d *Section) print(given, usual []*Option) []uci.Option {
 	var options []uci.Option
 	for i, o := range given {
 		values := o.get()

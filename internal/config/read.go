@@ -46,7 +46,7 @@ const maxDiagnostics = 100
 type reader struct {
 	file        string
 	byIndex     bool // name anonymous sections as `uci` does: @server[0]
-	schema      []Section
+	schema      []*Section
 	places      Places
 	diagnostics []Diagnostic
 	untold      []Severity      // of diagnostics beyond maxDiagnostics
@@ -121,9 +121,9 @@ func (c *Config) chained() bool {
 }
 
 func (r *reader) find(typ string) *Section {
-	for i := range r.schema {
-		if r.schema[i].Type == typ {
-			return &r.schema[i]
+	for _, d := range r.schema {
+		if d.Type == typ {
+			return d
 		}
 	}
 	return nil
@@ -217,13 +217,13 @@ func (s *section) readInto(c *Config, d *Section) bool {
 }
 
 // readOption reads one option into the field of options that it names.
-func (s *section) readOption(d *Section, u *uci.Option, options []Option) {
-	i := slices.IndexFunc(options, func(o Option) bool { return o.Name == u.Name })
+func (s *section) readOption(d *Section, u *uci.Option, options []*Option) {
+	i := slices.IndexFunc(options, func(o *Option) bool { return o.Name == u.Name })
 	if i < 0 {
 		s.reader.unknown(s, u, d)
 		return
 	}
-	o := &options[i]
+	o := options[i]
 	values, ok := o.values(u)
 	if !ok {
 		s.note(Error, u, "takes one value, not a list")
@@ -261,9 +261,9 @@ func (r *reader) keepReasons(first int) {
 
 // Option returns the option of that name, or nil.
 func (d *Section) Option(name string) *Option {
-	for i := range d.Options {
-		if d.Options[i].Name == name {
-			return &d.Options[i]
+	for _, o := range d.Options {
+		if o.Name == name {
+			return o
 		}
 	}
 	return nil
@@ -278,7 +278,7 @@ func (d *Section) OptionNames() []string {
 	return names
 }
 
-func sectionNames(schema []Section) []string {
+func sectionNames(schema []*Section) []string {
 	var names []string
 	for _, d := range schema {
 		names = append(names, d.Type)

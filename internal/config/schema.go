@@ -14,7 +14,7 @@ type Section struct {
 	Doc     string // one line
 	Many    bool   // each such section is one more; else they add up to one
 	Acted   bool   // whether this version acts on it at all
-	Options []Option
+	Options []*Option
 
 	// open returns a copy to fill, commit puts it into the configuration, each
 	// returns what is there to print.
@@ -22,7 +22,7 @@ type Section struct {
 	commit func(*Config, any)
 	each   func(*Config) []any
 	// bind returns Options once more, with the fields of one of these.
-	bind  func(target any) []Option
+	bind  func(target any) []*Option
 	check func(*section, any) // what no option can see alone; may be nil
 }
 
@@ -47,9 +47,9 @@ type status bool
 const acted status = true // false: it is read, and a warning says that it changes nothing yet
 
 // option returns the description of an option with one value.
-func option[T any](st status, name string, k value.Kind[T], standard, doc string, field *T) Option {
+func option[T any](st status, name string, k value.Kind[T], standard, doc string, field *T) *Option {
 	_, flag := any(field).(*bool)
-	return Option{
+	return &Option{
 		Name: name, Default: standard, Allowed: k.Want, Doc: doc, Flag: flag, Acted: bool(st),
 		set: func(values []string) (string, bool) {
 			v, ok := k.Parse(values[0])
@@ -68,8 +68,8 @@ func option[T any](st status, name string, k value.Kind[T], standard, doc string
 }
 
 // list returns the description of an option with any number of values.
-func list[T any](st status, name string, k value.Kind[T], standard, doc string, field *[]T) Option {
-	return Option{
+func list[T any](st status, name string, k value.Kind[T], standard, doc string, field *[]T) *Option {
+	return &Option{
 		Name: name, Default: standard, Allowed: k.Want, Doc: doc, List: true, Acted: bool(st),
 		set: func(values []string) (string, bool) {
 			var vs []T
@@ -95,19 +95,19 @@ func list[T any](st status, name string, k value.Kind[T], standard, doc string, 
 
 // single returns the description of a section that is a part of Config. It is
 // filled in a copy of the whole.
-func single(st status, typ, doc string, options func(*Config) []Option) Section {
-	return Section{
+func single(st status, typ, doc string, options func(*Config) []*Option) *Section {
+	return &Section{
 		Type: typ, Doc: doc, Acted: bool(st), Options: options(new(Config)),
 		open:   func(c *Config) any { copied := *c; return &copied },
 		commit: func(c *Config, filled any) { *c = *filled.(*Config) },
 		each:   func(c *Config) []any { return []any{c} },
-		bind:   func(target any) []Option { return options(target.(*Config)) },
+		bind:   func(target any) []*Option { return options(target.(*Config)) },
 	}
 }
 
 // many returns the description of a section that is one element of a list.
-func many[S any](st status, typ, doc string, field func(*Config) *[]S, options func(*S) []Option) Section {
-	return Section{
+func many[S any](st status, typ, doc string, field func(*Config) *[]S, options func(*S) []*Option) *Section {
+	return &Section{
 		Type: typ, Doc: doc, Many: true, Acted: bool(st), Options: options(new(S)),
 		open: func(*Config) any { s := new(S); setDefaults(options(s)); return s },
 		commit: func(c *Config, s any) {
@@ -121,13 +121,13 @@ func many[S any](st status, typ, doc string, field func(*Config) *[]S, options f
 			}
 			return targets
 		},
-		bind: func(target any) []Option { return options(target.(*S)) },
+		bind: func(target any) []*Option { return options(target.(*S)) },
 	}
 }
 
 // setDefaults fills the fields of options. That the defaults are all valid is a
 // test's affair.
-func setDefaults(options []Option) {
+func setDefaults(options []*Option) {
 	for _, o := range options {
 		if o.Default != "" {
 			o.set(o.split(o.Default))
@@ -157,8 +157,8 @@ func (o *Option) values(u *uci.Option) ([]string, bool) {
 
 // Schema returns the description of every section and option, in the order in
 // which they are documented and printed. The caller owns the result.
-func Schema() []Section {
-	sections := []Section{
+func Schema() []*Section {
+	sections := []*Section{
 		mainSection(), sourceSection(Server), sourceSection(Pool), sourceSection(Peer), sourceSection(DHCP),
 		makeStepSection(), ntsSection(), bootstrapSection(), selectionSection(),
 		accessSection("allow", "clients that are answered", func(c *Config) *[]Access { return &c.Allow }),

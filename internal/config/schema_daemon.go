@@ -10,10 +10,10 @@ import (
 // DefaultRunDir is the option run_dir where it is not set.
 const DefaultRunDir = "/var/run/ntsd"
 
-func mainSection() Section {
-	s := single(acted, "ntsd", "the daemon", func(c *Config) []Option {
+func mainSection() *Section {
+	s := single(acted, "ntsd", "the daemon", func(c *Config) []*Option {
 		m := &c.Main
-		return []Option{
+		return []*Option{
 			option(acted, "enabled", value.Boolean(), "1", "start at all", &m.Enabled),
 			option(acted, "log_level", value.LogLevel(), "info", "what is worth a line in the log", &m.LogLevel),
 			option(acted, "state_dir", value.Path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", &m.StateDir),
@@ -28,20 +28,20 @@ func mainSection() Section {
 	return s
 }
 
-func makeStepSection() Section {
-	return single(acted, "makestep", "when the clock is stepped instead of slewed", func(c *Config) []Option {
+func makeStepSection() *Section {
+	return single(acted, "makestep", "when the clock is stepped instead of slewed", func(c *Config) []*Option {
 		m := &c.MakeStep
-		return []Option{
+		return []*Option{
 			option(acted, "threshold", value.Seconds(), "1", "offset above which it is stepped", &m.Threshold),
 			option(acted, "limit", value.Integer(-1, math.MaxInt32), "3", "updates in which that may happen; 0: never, -1: always", &m.Limit),
 		}
 	})
 }
 
-func ntsSection() Section {
-	return single(acted, "nts", "what all NTS sources share", func(c *Config) []Option {
+func ntsSection() *Section {
+	return single(acted, "nts", "what all NTS sources share", func(c *Config) []*Option {
 		n := &c.NTS
-		return []Option{
+		return []*Option{
 			option(acted, "rtccheck", value.Boolean(), "0", "accept certificates at first without a trusted clock, by the bootstrap ladder", &n.RTCCheck),
 			option(acted, "systemcerts", value.Boolean(), "1", "trust the CA certificates of the system", &n.SystemCerts),
 			list(acted, "trustedcerts", value.Path(), "", "further CA certificates: files or folders", &n.TrustedCerts),
@@ -49,10 +49,10 @@ func ntsSection() Section {
 	})
 }
 
-func bootstrapSection() Section {
-	s := single(acted, "bootstrap", "how the first time is found", func(c *Config) []Option {
+func bootstrapSection() *Section {
+	s := single(acted, "bootstrap", "how the first time is found", func(c *Config) []*Option {
 		b := &c.Bootstrap
-		return []Option{
+		return []*Option{
 			option(acted, "mode", value.OneOf(BootstrapLadder, BootstrapStrict, BootstrapNoCertTimeCheck), "ladder",
 				"how certificates are judged before the clock is set; strict where nts.rtccheck is off", &b.Mode),
 			option(acted, "agree", value.Unless(0, "majority", value.Integer(1, 100)), "majority", "operators that must agree before the first step", &b.Agree),
@@ -67,10 +67,10 @@ func bootstrapSection() Section {
 	return s
 }
 
-func selectionSection() Section {
-	return single(acted, "selection", "how sources are weighed against each other", func(c *Config) []Option {
+func selectionSection() *Section {
+	return single(acted, "selection", "how sources are weighed against each other", func(c *Config) []*Option {
 		s := &c.Selection
-		return []Option{
+		return []*Option{
 			option(acted, "minsources", value.Integer(1, maxSources), "1", "sources that must agree before the clock is touched", &s.MinSources),
 			option(acted, "authselectmode", value.OneOf(AuthRequire, AuthPrefer, AuthMix, AuthIgnore), "mix", "how authenticated and plain sources are mixed", &s.AuthMode),
 			option(acted, "maxdistance", value.Seconds(), "3", "root distance above which a source is ignored", &s.MaxDistance),
@@ -81,10 +81,10 @@ func selectionSection() Section {
 	})
 }
 
-func systemClockSection() Section {
-	return single(acted, "systemclock", "the kernel's clock", func(c *Config) []Option {
+func systemClockSection() *Section {
+	return single(acted, "systemclock", "the kernel's clock", func(c *Config) []*Option {
 		s := &c.SystemClock
-		return []Option{
+		return []*Option{
 			option(acted, "precision", value.Optional(value.TimeSpan(0, time.Second)), "", "its precision; by default measured", &s.Precision),
 			option(acted, "leapsecmode", value.OneOf(LeapSystem, LeapStep, LeapSlew, LeapIgnore), "system", "what happens at a leap second", &s.LeapSecMode),
 			option(acted, "maxslewrate", value.PPM(1e5), "83333", "fastest slew; 0: as by default", &s.MaxSlew),
@@ -93,19 +93,19 @@ func systemClockSection() Section {
 	})
 }
 
-func hwTimestampSection() Section {
-	return single(acted, "hwtimestamp", "network cards that stamp packets by hardware", func(c *Config) []Option {
+func hwTimestampSection() *Section {
+	return single(acted, "hwtimestamp", "network cards that stamp packets by hardware", func(c *Config) []*Option {
 		h := &c.HWTimestamp
-		return []Option{
+		return []*Option{
 			list(acted, "interface", value.InterfaceName(), "", "their devices, not a bridge or VLAN on top of them", &h.Interfaces),
 		}
 	})
 }
 
-func smoothTimeSection() Section {
-	return single(acted, "smoothtime", "smooth the time that is served", func(c *Config) []Option {
+func smoothTimeSection() *Section {
+	return single(acted, "smoothtime", "smooth the time that is served", func(c *Config) []*Option {
 		s := &c.SmoothTime
-		return []Option{
+		return []*Option{
 			option(acted, "maxppm", value.PPM(1e5), "0", "largest frequency offset of the served time; 0: do not smooth", &s.MaxRate),
 			option(acted, "maxwander", value.PPM(1e3), "0.01", "largest change of that offset per second", &s.MaxWander),
 			option(acted, "leaponly", value.Boolean(), "0", "only at leap seconds", &s.LeapOnly),
@@ -113,10 +113,10 @@ func smoothTimeSection() Section {
 	})
 }
 
-func loggingSection() Section {
-	return single(acted, "logging", "what is worth a line in the log", func(c *Config) []Option {
+func loggingSection() *Section {
+	return single(acted, "logging", "what is worth a line in the log", func(c *Config) []*Option {
 		l := &c.Logging
-		return []Option{
+		return []*Option{
 			option(acted, "logchange", value.Seconds(), "0.5", "corrections of the clock above this", &l.LogChange),
 		}
 	})
@@ -125,10 +125,10 @@ func loggingSection() Section {
 // statFile is the name of a statistics file.
 type statFile = string
 
-func statisticsSection() Section {
-	return single(acted, "statistics", "files of measurements", func(c *Config) []Option {
+func statisticsSection() *Section {
+	return single(acted, "statistics", "files of measurements", func(c *Config) []*Option {
 		s := &c.Statistics
-		return []Option{
+		return []*Option{
 			option(acted, "dir", value.Optional(value.Path()), "", "their folder; by default none are written", &s.Dir),
 			list(acted, "log", value.OneOf[statFile]("loopstats", "peerstats", "clockstats", "rawstats", "measurements", "tracking", "statistics"), "",
 				"which", &s.Logs),
@@ -138,10 +138,10 @@ func statisticsSection() Section {
 	})
 }
 
-func monitorSection() Section {
-	return single(acted, "monitor", "what other programs may ask", func(c *Config) []Option {
+func monitorSection() *Section {
+	return single(acted, "monitor", "what other programs may ask", func(c *Config) []*Option {
 		m := &c.Monitor
-		return []Option{
+		return []*Option{
 			option(acted, "chrony_socket", value.Path(), DefaultRunDir+"/chronyd.sock", "socket for chronyc, by default in run_dir; /: none", &m.ChronySocket),
 			option(acted, "chrony_port", value.Integer[uint16](0, math.MaxUint16), "0", "UDP port for chronyc on the loopback interface; 0: none", &m.ChronyPort),
 			option(acted, "ntpq", value.Boolean(), "0", "answer ntpq (mode 6, read only) on the loopback interface", &m.NTPQ),

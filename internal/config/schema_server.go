@@ -10,9 +10,9 @@ import (
 	"ntsd/internal/refdata"
 )
 
-func accessSection(typ, doc string, field func(*Config) *[]Access) Section {
-	s := many(acted, typ, doc, field, func(a *Access) []Option {
-		return []Option{
+func accessSection(typ, doc string, field func(*Config) *[]Access) *Section {
+	s := many(acted, typ, doc, field, func(a *Access) []*Option {
+		return []*Option{
 			list(acted, "interface", value.InterfaceName(), "", "logical interfaces: their subnets; wan means everyone", &a.Interfaces),
 			list(acted, "subnet", value.Subnet(), "", "prefixes or addresses", &a.Subnets),
 		}
@@ -30,10 +30,10 @@ func accessSection(typ, doc string, field func(*Config) *[]Access) Section {
 func ntpRateLimit() RateLimit { return RateLimit{Interval: 3, Burst: 8, Leak: 2} }
 func keRateLimit() RateLimit  { return RateLimit{Interval: 6, Burst: 8, Leak: 2} }
 
-func serveSection() Section {
-	return single(acted, "serve", "the NTP server, for clients that allow sections name", func(c *Config) []Option {
+func serveSection() *Section {
+	return single(acted, "serve", "the NTP server, for clients that allow sections name", func(c *Config) []*Option {
 		s := &c.Serve
-		return []Option{
+		return []*Option{
 			option(acted, "enabled", value.Boolean(), "1", "answer them", &s.Enabled),
 			list(acted, "interface", value.InterfaceName(), "", "on these interfaces only", &s.Interfaces),
 			list(acted, "port", value.Port(), "123", "UDP ports", &s.Ports),
@@ -47,10 +47,10 @@ func serveSection() Section {
 	})
 }
 
-func localSection() Section {
-	return single(acted, "local", "serve time when the sources are gone", func(c *Config) []Option {
+func localSection() *Section {
+	return single(acted, "local", "serve time when the sources are gone", func(c *Config) []*Option {
 		l := &c.Local
-		return []Option{
+		return []*Option{
 			option(acted, "enabled", value.Boolean(), "0", "do so", &l.Enabled),
 			option(acted, "stratum", value.Integer(1, 15), "10", "with this stratum", &l.Stratum),
 			option(acted, "orphan", value.Boolean(), "0", "let servers of this stratum agree on one", &l.Orphan),
@@ -62,10 +62,10 @@ func localSection() Section {
 	})
 }
 
-func ntsServerSection() Section {
-	s := single(acted, "nts_server", "the NTS-KE server", func(c *Config) []Option {
+func ntsServerSection() *Section {
+	s := single(acted, "nts_server", "the NTS-KE server", func(c *Config) []*Option {
 		n := &c.NTSServer
-		return []Option{
+		return []*Option{
 			option(acted, "enabled", value.Boolean(), "0", "run it", &n.Enabled),
 			list(acted, "cert", value.Path(), "", "certificate files (PEM, with intermediates), one per key", &n.Certs),
 			list(acted, "key", value.Path(), "", "private key files", &n.Keys),
@@ -97,9 +97,9 @@ func ntsServerSection() Section {
 // keyType is the name of an algorithm for symmetric keys.
 type keyType = string
 
-func keySection() Section {
-	s := many(acted, "key", "a symmetric key", func(c *Config) *[]Key { return &c.Keys }, func(k *Key) []Option {
-		return []Option{
+func keySection() *Section {
+	s := many(acted, "key", "a symmetric key", func(c *Config) *[]Key { return &c.Keys }, func(k *Key) []*Option {
+		return []*Option{
 			option(acted, "id", value.Optional(value.Integer[uint32](1, math.MaxUint32)), "", "its number", &k.ID),
 			option(acted, "type", value.OneOf[keyType]("MD5", "SHA1", "SHA256", "SHA384", "SHA512", "AES128", "AES256"), "AES128", "its algorithm", &k.Type),
 			option(acted, "secret_file", value.Optional(value.Path()), "", "file (0600) that holds it", &k.SecretFile),
@@ -123,9 +123,9 @@ func keySection() Section {
 	return s
 }
 
-func keyFileSection() Section {
-	s := many(acted, "keyfile", "a file of symmetric keys, as other daemons have them", func(c *Config) *[]KeyFile { return &c.KeyFiles }, func(k *KeyFile) []Option {
-		return []Option{
+func keyFileSection() *Section {
+	s := many(acted, "keyfile", "a file of symmetric keys, as other daemons have them", func(c *Config) *[]KeyFile { return &c.KeyFiles }, func(k *KeyFile) []*Option {
+		return []*Option{
 			option(acted, "file", value.Optional(value.Path()), "", "where it is (0600)", &k.File),
 			option(acted, "format", value.OneOf(KeysChrony, KeysNTP), string(KeysChrony), "whose it is: they write secrets differently", &k.Format),
 			list(acted, "trusted", value.Integer[uint32](1, math.MaxUint32), "", "ids of the keys to use; by default all of them", &k.Trusted),
@@ -140,7 +140,7 @@ func keyFileSection() Section {
 	return s
 }
 
-func refClockSection() Section {
+func refClockSection() *Section {
 	s := many(acted, "refclock", "a reference clock", func(c *Config) *[]RefClock { return &c.RefClocks }, refClockOptions)
 	s.check = func(s *section, target any) {
 		r := target.(*RefClock)
@@ -164,7 +164,7 @@ func refClockSection() Section {
 	return s
 }
 
-func refClockOptions(r *RefClock) []Option {
+func refClockOptions(r *RefClock) []*Option {
 	return append(refClockTiming(r),
 		option(acted, "lock", value.Optional(value.Name()), "", "reference id of the clock that numbers the seconds of this one", &r.Lock),
 		option(acted, "maxlockage", value.Optional(value.Integer(0, 1000)), "", "pulses for which that number holds", &r.MaxLockAge),
@@ -185,10 +185,10 @@ func refClockOptions(r *RefClock) []Option {
 // driver is the name of a kind of reference clock.
 type driver = string
 
-func refClockTiming(r *RefClock) []Option {
+func refClockTiming(r *RefClock) []*Option {
 	poll := value.Integer[ntptime.Exponent](-6, 24)
 	short := value.TimeSpan(0, 10*time.Second)
-	return []Option{
+	return []*Option{
 		option(acted, "driver", value.Optional(value.OneOf[driver]("SHM", "SOCK", "PPS", "PHC")), "", "its kind", &r.Driver),
 		option(acted, "parameter", value.Optional(value.Path()), "", "segment, socket or device, with the driver's options", &r.Parameter),
 		option(acted, "refid", value.Optional(value.RefID()), "", "reference id", &r.RefID),

@@ -30,9 +30,9 @@ type draft struct {
 
 // sourceSection describes the sections that are sources: server, pool, peer,
 // and the pattern for servers from DHCP.
-func sourceSection(k Kind) Section {
-	bind := func(target any) []Option { return sourceOptions(k, target.(*draft)) }
-	s := Section{
+func sourceSection(k Kind) *Section {
+	bind := func(target any) []*Option { return sourceOptions(k, target.(*draft)) }
+	s := &Section{
 		Type: string(k), Many: true, Acted: true, Options: bind(new(draft)), bind: bind,
 		open: func(*Config) any {
 			d := &draft{Source: Source{Kind: k}}
@@ -87,8 +87,8 @@ func drafts(c *Config, k Kind) []any {
 	return targets
 }
 
-func sourceOptions(k Kind, d *draft) []Option {
-	var options []Option
+func sourceOptions(k Kind, d *draft) []*Option {
+	var options []*Option
 	if k != DHCP {
 		options = append(options, option(acted, "hostname", value.Host(), "", "name or address, perhaps with the port of NTS-KE (of NTP without nts)", &d.Name))
 	}
@@ -102,8 +102,8 @@ func sourceOptions(k Kind, d *draft) []Option {
 	return append(options, trustOptions(d)...)
 }
 
-func ntsOptions(k Kind, d *draft) []Option {
-	options := []Option{
+func ntsOptions(k Kind, d *draft) []*Option {
+	options := []*Option{
 		option(acted, "nts", value.Boolean(), "0", "authenticate with NTS; never falls back to plain NTP", &d.NTS),
 		option(acted, "ntsport", value.Port(), "4460", "TCP port of NTS-KE", &d.NTSPort),
 		option(acted, "port", value.Port(), "123", "UDP port of NTP, where NTS-KE names no other", &d.Port),
@@ -119,9 +119,9 @@ func ntsOptions(k Kind, d *draft) []Option {
 		option(acted, "key", value.Optional(value.Integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", &d.Key))
 }
 
-func pollOptions(d *draft) []Option {
+func pollOptions(d *draft) []*Option {
 	poll := value.Integer[ntptime.Exponent](-7, 24)
-	return []Option{
+	return []*Option{
 		option(acted, "minpoll", poll, "6", "shortest polling interval, as a power of two of seconds", &d.MinPoll),
 		option(acted, "maxpoll", poll, "10", "longest polling interval, likewise", &d.MaxPoll),
 		option(acted, "iburst", value.Boolean(), "0", "start with a few requests two seconds apart", &d.IBurst),
@@ -132,8 +132,8 @@ func pollOptions(d *draft) []Option {
 	}
 }
 
-func sampleOptions(d *draft) []Option {
-	return []Option{
+func sampleOptions(d *draft) []*Option {
+	return []*Option{
 		option(acted, "maxdelay", value.Seconds(), "3", "longest round trip of a sample that counts", &d.MaxDelay),
 		option(acted, "mindelay", value.Optional(value.Seconds()), "", "round trip of the path, where it is known to be constant", &d.MinDelay),
 		option(acted, "offset", value.Optional(value.Offset()), "", "added to what is measured, for a path whose ways differ", &d.Correction),
@@ -148,8 +148,8 @@ func sampleOptions(d *draft) []Option {
 // defaultMaxUnreach is chrony's: no limit, but for the error that grows.
 const defaultMaxUnreach = "100000"
 
-func trustOptions(d *draft) []Option {
-	return []Option{
+func trustOptions(d *draft) []*Option {
+	return []*Option{
 		option(acted, "maxunreach", value.Integer(0, math.MaxInt32), defaultMaxUnreach, "polls for which it is used while it is unreachable and no other answers", &d.MaxUnreach),
 		option(acted, "prefer", value.Boolean(), "0", "select it before others that are as good", &d.Prefer),
 		option(acted, "trust", value.Boolean(), "0", "take it for right where sources contradict each other", &d.Trust),

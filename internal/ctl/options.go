@@ -57,7 +57,7 @@ func (c *invocation) options(words []string) error {
 	return c.print(b.String())
 }
 
-func describeSection(s config.Section) sectionInfo {
+func describeSection(s *config.Section) sectionInfo {
 	info := sectionInfo{Type: s.Type, Name: s.Name, Doc: s.Doc, Many: s.Many, Acted: s.Acted}
 	for _, o := range s.Options {
 		info.Options = append(info.Options, optionInfo{

@@ -24,7 +24,7 @@ const (
 // translator turns directives into sections.
 type translator struct {
 	dialect
-	schema []config.Section
+	schema []*config.Section
 	pkg    *uci.Package
 	told   []config.Diagnostic
 	line   int // of the directive, counted through all files
@@ -89,8 +89,8 @@ func (t *translator) ignored(name string) {
 
 // section returns the description of a type of section.
 func (t *translator) section(typ string) *config.Section {
-	i := slices.IndexFunc(t.schema, func(s config.Section) bool { return s.Type == typ })
-	return &t.schema[i]
+	i := slices.IndexFunc(t.schema, func(s *config.Section) bool { return s.Type == typ })
+	return t.schema[i]
 }
 
 // open begins a section of its own and returns its index.

@@ -93,7 +93,7 @@ func importUCI(file string, text []byte) (*uci.Package, []config.Diagnostic) {
 	}
 	t := newTranslator(file, nil)
 	for _, s := range p.Sections {
-		known := slices.ContainsFunc(t.schema, func(d config.Section) bool { return d.Type == s.Type })
+		known := slices.ContainsFunc(t.schema, func(d *config.Section) bool { return d.Type == s.Type })
 		switch {
 		case s.Type == "timeserver":
 			t.timeServer(&s)
