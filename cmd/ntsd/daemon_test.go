@@ -58,9 +58,19 @@ func TestHangupAtTheStart(t *testing.T) {
 	}
 	status := make(chan int)
 	go func() { status <- run([]string{"ntsd", "-x", "-f", path}, nil, io.Discard, io.Discard) }()
-	config, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the reader
-	if err != nil {
-		t.Fatal(err)
+	opened := make(chan *os.File)
+	go func() {
+		w, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the reader
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- w
+	}()
+	var config *os.File
+	select {
+	case config = <-opened:
+	case got := <-status:
+		t.Fatalf("got status %d before the configuration was read", got)
 	}
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
