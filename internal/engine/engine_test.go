@@ -550,3 +550,30 @@ func TestEngineIsDeterministic(t *testing.T) {
 		t.Error("two runs of one seed differ")
 	}
 }
+
+// TestOfflineForLong: a clock that nobody has corrected for so long that it may be
+// off by more than may be is not called synchronised, also where nobody is asked.
+func TestOfflineForLong(t *testing.T) {
+	w := newWorld(t, 77, 0)
+	w.serve("a.test", addr(1), server{})
+	w.start(with(plainSource("a.test")))
+	w.run(time.Hour)
+	if !w.eng.Snapshot(w.now).Tracking.Synchronised {
+		t.Fatal("not synchronised at first")
+	}
+	out, err := w.eng.HandleCommand(w.now, event.Command{Kind: event.CommandOffline}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.perform(out)
+	w.run(100 * 24 * time.Hour)
+	tr := w.eng.Snapshot(w.now).Tracking
+	if bound := tr.RootDelay/2 + tr.RootDisp; bound > 3*time.Second && tr.Synchronised {
+		t.Errorf("synchronised, though it may be off by %v", bound)
+	} else if bound < 3*time.Second {
+		t.Errorf("it may be off by %v only: the test is too short", bound)
+	}
+	if n := w.count(event.NoticeUnsynchronised); n != 1 {
+		t.Errorf("told %d times that it is not synchronised, want once", n)
+	}
+}

@@ -56,6 +56,7 @@ func (e *Engine) choose(now clock.Reading, out []event.Action) []event.Action {
 	if !x.settled && e.settles(now) {
 		x.settled, x.dirty = true, true
 	}
+	x.dirty = x.dirty || e.overdue(now) // where nobody is asked nothing else changes
 	if x.dirty, e.sources.Changed = x.dirty || e.sources.Changed, false; !x.dirty || e.exited {
 		return out
 	}

@@ -89,15 +89,21 @@ func (e *Engine) synchronised(now clock.Reading, m *sources.Member, out []event.
 	return out
 }
 
-// expire gives up the synchronisation when no source is selected and the clock
-// has run alone for so long that nobody should rely on it. Until then its
-// growing root dispersion tells the truth.
-func (e *Engine) expire(now clock.Reading, out []event.Action) []event.Action {
+// overdue reports whether the clock has run alone for so long that nobody should
+// rely on it.
+func (e *Engine) overdue(now clock.Reading) bool {
 	limit := e.cfg.Selection.MaxDistance
 	if limit == 0 {
 		limit = maxRootDistance
 	}
-	if !e.sync.on || e.clock.RootDelay()/2+e.clock.RootDispersion(now) < limit {
+	return e.sync.on && e.distance(now) >= limit
+}
+
+// expire gives up the synchronisation when no source is selected and the clock
+// has run alone for so long that nobody should rely on it. Until then its
+// growing root dispersion tells the truth.
+func (e *Engine) expire(now clock.Reading, out []event.Action) []event.Action {
+	if !e.overdue(now) {
 		return out
 	}
 	e.sync.on, e.sync.since = false, now.Mono
