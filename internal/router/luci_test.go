@@ -183,7 +183,7 @@ func TestPluginHide(t *testing.T) {
 	r.config(config)
 	r.write("etc/ntsd/keys/4", "another\n", 0o600)
 	r.write("etc/ntsd/keys/6", "HEX:66\n", 0o600) // moved before a power cut
-	_ = os.Chmod(r.path("etc/ntsd/keys"), 0o700) // as rpcd's umask makes it: the daemon could read nothing there
+	_ = os.Chmod(r.path("etc/ntsd/keys"), 0o700)  // as rpcd's umask makes it: the daemon could read nothing there
 	r.write("changes", "ntsd.k1.id='8'\n", 0o644)
 	if got := r.plugin("{}", "call", "hide"); !strings.Contains(got, `"code":"pending"`) {
 		t.Errorf("with changes of others: got %q", got)

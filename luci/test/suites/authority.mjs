@@ -54,6 +54,7 @@ test('authority: who only looks may have the certificate, from either page, and 
 
 test('authority: while there is none, the window says how to get one', async () => {
 	await configure(original);
+	await until('no authority', () => h.world.ask('ca').then(() => false, () => true)); // the server closes by itself
 	const page = await h.open('admin/services/ntsd');
 	await page.evaluate(() => window.L.require('ntsd.authority').then((a) => a.show()));
 	assert.match(await modal(page).innerText(), /There is none yet/);
