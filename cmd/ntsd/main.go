@@ -18,6 +18,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/ctl"
+	"ntsd/internal/wording"
 )
 
 // Exit statuses; ntsctl's are the same.
@@ -66,8 +67,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return daemonMain(args, stdout, stderr)
 }
 
-// fail prints one line about what went wrong and returns status.
+// fail prints one line about what went wrong, errors in words for people, and returns status.
 func fail(stderr io.Writer, status int, format string, args ...any) int {
+	for i, a := range args {
+		if err, ok := a.(error); ok {
+			args[i] = wording.Of(err)
+		}
+	}
 	fmt.Fprintf(stderr, "ntsd: "+format+"\n", args...)
 	return status
 }

@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/daemon"
 	"ntsd/internal/event"
+	"ntsd/internal/wording"
 )
 
 // oneShotTimeout is how long a query without -t may take: chronyd's default.
@@ -92,7 +93,7 @@ func query(o options, cfg *config.Config, clk steered) (*event.Exit, string) {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, trouble.text(fmt.Sprintf("no reply within %v", timeout))
 	}
-	return nil, trouble.text(err.Error())
+	return nil, trouble.text(wording.Of(err))
 }
 
 // untouched keeps a one-shot query from steering: it only measures, and the
@@ -121,7 +122,7 @@ func (r *reasons) Handle(_ context.Context, rec slog.Record) error {
 	line := rec.Message
 	rec.Attrs(func(a slog.Attr) bool {
 		if a.Key == "source" || a.Key == "reason" {
-			line += ": " + a.Value.String()
+			line += ": " + wording.Plain(a.Value.String())
 		}
 		return true
 	})

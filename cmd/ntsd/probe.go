@@ -10,6 +10,7 @@ import (
 	"ntsd/internal/linux/sysclock"
 	"ntsd/internal/ntske"
 	"ntsd/internal/probe"
+	"ntsd/internal/wording"
 )
 
 // newProber returns what tests servers for "ntsctl test". It only reads clk.
@@ -30,7 +31,7 @@ func newDesk(d *daemon.Daemon, clk steered) *probe.Desk {
 func testAlone(ctx context.Context, t probe.Target, tell func(probe.Result)) probe.Result {
 	clk, err := sysclock.OpenDryRun(0)
 	if err != nil {
-		return probe.Result{Server: t.Source.Name, Error: err.Error()}
+		return probe.Result{Server: t.Source.Name, Error: wording.Of(err)}
 	}
 	return newProber(clk).Run(ctx, t, tell)
 }

@@ -12,6 +12,7 @@ import (
 	"ntsd/internal/config"
 	"ntsd/internal/linux/sandbox"
 	"ntsd/internal/store"
+	"ntsd/internal/wording"
 )
 
 // misuse is an error of whoever wrote the command line.
@@ -38,7 +39,7 @@ func changeUser(o *options, cfg *config.Config, keeps bool) error {
 	}
 	user, err := sandbox.Lookup(name)
 	if err != nil {
-		err = fmt.Errorf("%s %s: %s; name one that is in /etc/passwd", from, name, strings.TrimPrefix(err.Error(), "sandbox: "))
+		err = fmt.Errorf("%s %s: %s; name one that is in /etc/passwd", from, name, wording.Of(err))
 		if o.user != "" {
 			return misuse{err}
 		}

@@ -27,6 +27,7 @@ import (
 	"ntsd/internal/ntske"
 	"ntsd/internal/resolve"
 	"ntsd/internal/store"
+	"ntsd/internal/wording"
 )
 
 // steered is what the kernel clock and its dry-run twin have in common.
@@ -232,7 +233,7 @@ func lookupReason(err error) string {
 		}
 		return fmt.Sprintf("%v: %s: %s", reason, dns.Server, detail)
 	}
-	return err.Error()
+	return wording.Of(err)
 }
 
 func resolveFamily(f event.Family) resolve.Family {

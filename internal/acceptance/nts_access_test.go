@@ -107,7 +107,7 @@ func TestCheck20CertificateOpensThePort(t *testing.T) {
 	}
 	d.change(with(cert, filepath.Join(w.dir, "nothing")))
 	d.ask("reload")
-	d.untilLog(`cannot establish NTS keys.*port=4460.*nothing: no such file`)
+	d.untilLog(`cannot give NTS keys to clients.*port=4460.*nothing: no such file`)
 	if d.listening("tcp", kePort) {
 		t.Error("port 4460 is open without a key")
 	}
@@ -148,7 +148,7 @@ func TestCheck21KeyIsForTheServiceAlone(t *testing.T) {
 	path := w.write("ntsd.uci", s.text)
 	line := asNobody(t, []string{tool("ntsd"), "-x", "-t", lifetime, "-f", path}).Args
 	s.daemon = w.launch(line, path, filepath.Join(w.run, "ntsd.sock"))
-	s.untilLog(`cannot establish NTS keys.*server\.key is open to everybody: chmod 640 it, or less`)
+	s.untilLog(`cannot give NTS keys to clients.*server\.key is open to everybody: chmod 640 it, or less`)
 	if s.daemon.listening("tcp", s.ke) {
 		t.Error("the port is open")
 	}

@@ -127,7 +127,7 @@ func TestLANAuthorityWaits(t *testing.T) {
 	up.NoReply(true)
 	ke := newPort(t)
 	d := w.start(w.config(source(up), serving(freePort(t), "127.0.0.0/8"), lanNTS(ke)))
-	d.untilLog("NTS keys will be established once the clock is right")
+	d.untilLog("NTS keys will be given to clients once the clock is right")
 	if ca := d.authority(); ca.Fingerprint == "" || len(ca.Names) != 0 {
 		t.Errorf("before the time is known: got %+v, want an authority alone", ca)
 	}
@@ -138,7 +138,7 @@ func TestLANAuthorityWaits(t *testing.T) {
 	before := d.ask("ca", "export")
 	up.NoReply(false)
 	d.synchronised()
-	d.untilLog(`msg="establishing NTS keys"`)
+	d.untilLog(`msg="giving NTS keys to clients"`)
 	if err := establishWith(t, before, onLoopback(ke)); err != nil {
 		t.Error(err)
 	}
@@ -212,7 +212,7 @@ func TestKEInterface(t *testing.T) {
 	one, two := newPort(t), newPort(t)
 	d := w.start(w.config(source(w.nts(nil)), serving(freePort(t), "0.0.0.0/0"),
 		w.ntsSection(one, cert, key)+"\tlist interface '"+device+"'\n\tlist port '"+fmt.Sprint(two)+"'\n"))
-	d.untilLog(`msg="establishing NTS keys"`)
+	d.untilLog(`msg="giving NTS keys to clients"`)
 	open := func(addr string, port uint16) bool {
 		conn, err := net.DialTimeout("tcp", net.JoinHostPort(addr, fmt.Sprint(port)), limit)
 		if err == nil {
@@ -254,7 +254,7 @@ func TestNoFlash(t *testing.T) {
 	line := append(w.namespace(fmt.Sprintf("mount --bind %[1]s %[1]s && mount -o remount,bind,ro %[1]s && ", state)),
 		tool("ntsd"), "-x", "-t", lifetime, "-f", path)
 	d := w.launch(line, path, filepath.Join(w.run, "ntsd.sock"))
-	d.untilLog(`msg="establishing NTS keys"`)
+	d.untilLog(`msg="giving NTS keys to clients"`)
 	if err := establishWith(t, d.ask("ca", "export"), onLoopback(ke)); err != nil {
 		t.Error(err)
 	}

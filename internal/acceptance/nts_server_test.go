@@ -64,7 +64,7 @@ func (s *ntsServer) ready() {
 		got, err := interop.ExchangePlain(onLoopback(s.ntp), silence)
 		return err == nil && got.Header.Stratum != 0
 	})
-	s.untilLog(`msg="establishing NTS keys" port=` + fmt.Sprint(s.ke))
+	s.untilLog(`msg="giving NTS keys to clients" port=` + fmt.Sprint(s.ke))
 }
 
 // restart ends the server, does something and starts it again.

@@ -67,7 +67,7 @@ func TestSocketActivation(t *testing.T) {
 
 	s.w.write("ntsd.uci", s.text+"\toption keep '5'\n")
 	s.ask("reload")
-	s.untilLog("(?s)establishing NTS keys.*establishing NTS keys")
+	s.untilLog("(?s)giving NTS keys to clients.*giving NTS keys to clients")
 	s.exchange(s.establish(siv.AESSIVCMAC256), "after a change")
 
 	s.stop()

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"ntsd/internal/event"
+	"ntsd/internal/wording"
 )
 
 // Implementation constants.
@@ -209,7 +210,8 @@ func Reply(v any) Response {
 	return Response{OK: true, Body: body}
 }
 
-// Fail answers with a reason, one line for people.
+// Fail answers with a reason, one line for people; the names of packages in it
+// are left out.
 func Fail(code Code, message string) Response {
-	return Response{Code: code, Message: message}
+	return Response{Code: code, Message: wording.Plain(message)}
 }

@@ -22,6 +22,7 @@ import (
 	"ntsd/internal/status"
 	"ntsd/internal/tables"
 	"ntsd/internal/terminal"
+	"ntsd/internal/wording"
 )
 
 // Exit statuses, for ntsd and ntsctl alike.
@@ -110,7 +111,7 @@ func Main(args []string, p Program) int {
 // tell says on standard error what went wrong. What a file, a server or a user
 // wrote may be in it: one line, and no escapes.
 func (c *invocation) tell(err error) {
-	fmt.Fprintf(c.stderr, "ntsctl: %s\n", status.Printable(strings.ReplaceAll(err.Error(), "\n", " ")))
+	fmt.Fprintf(c.stderr, "ntsctl: %s\n", status.Printable(wording.Of(err)))
 }
 
 // run carries out what the command line says: one command, several, or those of
@@ -301,10 +302,7 @@ func (c Client) absent() error {
 
 // refusal explains why the daemon did not do what it was asked.
 func refusal(cmd string, args []string, resp control.Response) error {
-	text := resp.Message
-	for _, layer := range []string{"control: wrong arguments: ", "control: ", "daemon: ", "engine: "} {
-		text = strings.TrimPrefix(text, layer) // people do not think in packages
-	}
+	text := strings.TrimPrefix(wording.Plain(resp.Message), "wrong arguments: ")
 	switch resp.Code {
 	case control.CodeNoSource:
 		target := ""

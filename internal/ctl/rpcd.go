@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strings"
 	"time"
 
 	"ntsd/internal/control"
 	"ntsd/internal/probe"
 	"ntsd/internal/rpcd"
+	"ntsd/internal/wording"
 )
 
 // rpcd carries out what LuCI's exec plugin is called for.
@@ -50,7 +50,7 @@ const rpcdPatience = 20 * time.Second
 func (c *invocation) testAlone(ctx context.Context, server string) (any, error) {
 	target, err := probe.ParseTarget(server)
 	if err != nil {
-		return nil, failf(ExitUsage, "%s", strings.TrimPrefix(err.Error(), "probe: "))
+		return nil, failf(ExitUsage, "%s", wording.Of(err))
 	}
 	ctx, cancel := context.WithTimeout(ctx, rpcdPatience)
 	defer cancel()

@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/probe"
 	"ntsd/internal/status"
+	"ntsd/internal/wording"
 )
 
 // testPatience is how long test says nothing on standard error of what it does.
@@ -36,7 +37,7 @@ func (c *invocation) test(words []string) error {
 	text := strings.Join(words, " ") + family
 	target, err := probe.ParseTarget(text)
 	if err != nil {
-		return failf(ExitUsage, "test: %s; see ntsctl help test", strings.TrimPrefix(err.Error(), "probe: "))
+		return failf(ExitUsage, "test: %s; see ntsctl help test", wording.Of(err))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -16,6 +16,7 @@ import (
 	"ntsd/internal/status"
 	"ntsd/internal/tables"
 	"ntsd/internal/terminal"
+	"ntsd/internal/wording"
 )
 
 // Implementation constants.
@@ -169,7 +170,7 @@ func (t *top) frame() string {
 	}
 	if t.err != nil {
 		_, clock, _ := strings.Cut(r.Time.String(), "T")
-		b.WriteString(terminal.Wrap(fmt.Sprintf("! %s; what follows is of %s", status.Printable(t.err.Error()), clock), cols))
+		b.WriteString(terminal.Wrap(fmt.Sprintf("! %s; what follows is of %s", status.Printable(wording.Of(t.err)), clock), cols))
 	}
 	b.WriteString(t.clockLines(cols))
 	o := t.opts.Table

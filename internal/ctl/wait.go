@@ -11,6 +11,7 @@ import (
 
 	"ntsd/internal/control"
 	"ntsd/internal/status"
+	"ntsd/internal/wording"
 )
 
 // Implementation constants.
@@ -95,7 +96,7 @@ func (c *invocation) waitsync(words []string) error {
 			err = failf(ExitFailed, "waitsync: %s; ntsctl sources -v says more", reason)
 			reason = w.lacks(&r, "")
 		} else {
-			reason = err.Error()
+			reason = wording.Of(err)
 		}
 		if w.tries > 0 && try >= w.tries || errors.Is(err, control.ErrPermission) {
 			return err

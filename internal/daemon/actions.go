@@ -7,6 +7,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/wording"
 )
 
 // perform carries out the engine's actions in their order: a session is on
@@ -88,7 +89,7 @@ func (d *Daemon) takeReserve(a event.TakeReserve) event.ReserveTaken {
 	err := d.opt.Flash.TakeReserve(a.Rest)
 	d.check("take cookies out of the reserve; the boot goes on without them", err)
 	if err != nil {
-		return event.ReserveTaken{Reason: err.Error()}
+		return event.ReserveTaken{Reason: wording.Of(err)}
 	}
 	return event.ReserveTaken{OK: true}
 }

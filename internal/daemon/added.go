@@ -190,7 +190,7 @@ func (d *Daemon) change(ctx context.Context, req control.Request) control.Respon
 	}
 	s, warnings, err := parseSource(text)
 	if err != nil {
-		return control.Fail(control.CodeArguments, strings.TrimPrefix(err.Error(), "daemon: "))
+		return control.Fail(control.CodeArguments, err.Error())
 	}
 	if err := d.Add(ctx, s); err != nil {
 		return answerTo(err)

@@ -7,6 +7,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/status"
+	"ntsd/internal/wording"
 )
 
 // journalLines is how many messages the status repeats: what a person wants to
@@ -28,12 +29,28 @@ func NewJournal(next slog.Handler) *Journal { return &Journal{next: next} }
 // Enabled reports what next does.
 func (j *Journal) Enabled(ctx context.Context, l slog.Level) bool { return j.next.Enabled(ctx, l) }
 
-// Handle remembers the record and passes it on.
+// Handle remembers the record and passes it on, with errors in words for people.
 func (j *Journal) Handle(ctx context.Context, r slog.Record) error {
+	r = plain(r)
 	if r.Level >= slog.LevelInfo {
 		j.remember(r)
 	}
 	return j.next.Handle(ctx, r)
+}
+
+// plain returns the record with the errors in it as people read them.
+func plain(r slog.Record) slog.Record {
+	said := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		if err, ok := a.Value.Any().(error); ok {
+			a.Value = slog.StringValue(wording.Of(err))
+		} else if a.Key == "reason" {
+			a.Value = slog.StringValue(wording.Plain(a.Value.String()))
+		}
+		said.AddAttrs(a)
+		return true
+	})
+	return said
 }
 
 // WithAttrs returns j: the daemon adds none.

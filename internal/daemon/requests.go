@@ -10,6 +10,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/wording"
 )
 
 // Implementation constants.
@@ -163,7 +164,7 @@ func (r *requests) handOn(done <-chan struct{}, l *line, s event.Send, dgram Dat
 func (r *requests) fail(done <-chan struct{}, s event.Send, err error, unsent bool) {
 	select {
 	case r.failed <- event.SendFailed{
-		Source: s.Source, Request: s.Request, Reason: err.Error(), Unsent: unsent, Moved: errors.Is(err, ErrMoved),
+		Source: s.Source, Request: s.Request, Reason: wording.Of(err), Unsent: unsent, Moved: errors.Is(err, ErrMoved),
 	}:
 	case <-done:
 	}

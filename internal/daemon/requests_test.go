@@ -9,6 +9,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/event"
+	"ntsd/internal/wording"
 )
 
 // refusing is a network that opens no socket.
@@ -26,7 +27,7 @@ func TestRefusedRequests(t *testing.T) {
 		r := newRequests(refusing{c.err})
 		done := make(chan struct{})
 		r.send(done, event.Send{Source: 3, Request: 9})
-		want := event.SendFailed{Source: 3, Request: 9, Reason: c.err.Error(), Unsent: true, Moved: c.moved}
+		want := event.SendFailed{Source: 3, Request: 9, Reason: wording.Of(c.err), Unsent: true, Moved: c.moved}
 		if got := <-r.failed; got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}

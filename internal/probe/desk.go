@@ -128,7 +128,7 @@ func (d *Desk) find(id int64) *entry {
 func (d *Desk) start(ctx context.Context, text string) (*entry, control.Response) {
 	target, err := ParseTarget(text)
 	if err != nil {
-		return nil, control.Fail(control.CodeArguments, strings.TrimPrefix(err.Error(), "probe: "))
+		return nil, control.Fail(control.CodeArguments, err.Error())
 	}
 	cfg, err := d.inForce(ctx)
 	if err != nil {

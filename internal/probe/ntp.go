@@ -16,6 +16,7 @@ import (
 	"ntsd/internal/siv"
 	"ntsd/internal/status"
 	"ntsd/internal/wire"
+	"ntsd/internal/wording"
 )
 
 // request is one request to the NTP server, and what its reply has to match.
@@ -192,7 +193,7 @@ func (t *test) first(ctx context.Context) (failure string) {
 	for range firstTries {
 		r, err := t.next(0)
 		if err != nil {
-			return err.Error()
+			return wording.Of(err)
 		}
 		got, err := t.exchange(ctx, r)
 		if err == nil && got.kiss == wire.KissNTSN && t.session.UseAlternateKeys() {
@@ -226,7 +227,7 @@ func (t *test) next(placeholders int) (*request, error) {
 func (t *test) withoutNTS(ctx context.Context, why error) string {
 	r, err := t.plain()
 	if err != nil {
-		return err.Error()
+		return wording.Of(err)
 	}
 	_, err = t.exchange(ctx, r)
 	t.count(len(r.data), err == nil, false)
@@ -240,7 +241,7 @@ func (t *test) withoutNTS(ctx context.Context, why error) string {
 // unanswered says in words that no usable reply came.
 func unanswered(addr string, why error) string {
 	if !errors.Is(why, errNoReply) {
-		return fmt.Sprintf("%s: %v", addr, why)
+		return addr + ": " + wording.Of(why)
 	}
 	if why == errNoReply {
 		return addr + " does not answer: UDP may be blocked on the way, or nobody serves NTP there"

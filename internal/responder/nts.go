@@ -262,7 +262,7 @@ func (r *Responder) surveyNTS(cfg *config.Config) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x.ke, x.running, x.failing = ke, n, false
-	r.opt.Log.Info("establishing NTS keys", "port", joined(n.Ports))
+	r.opt.Log.Info("giving NTS keys to clients", "port", joined(n.Ports))
 }
 
 // failedKE says once why there is no server as the configuration wants it. An
@@ -272,11 +272,11 @@ func (r *Responder) failedKE(n config.NTSServer, err error) {
 	switch {
 	case x.failing:
 	case errors.Is(err, ErrNotYet):
-		r.opt.Log.Info("NTS keys will be established once the clock is right", "reason", err)
+		r.opt.Log.Info("NTS keys will be given to clients once the clock is right", "reason", err)
 	case x.ke != nil:
-		r.opt.Log.Warn("a change is not followed, NTS keys are established as before", "reason", err)
+		r.opt.Log.Warn("a change is not followed, clients get NTS keys as before", "reason", err)
 	default:
-		r.opt.Log.Warn("cannot establish NTS keys; will try again", "port", joined(n.Ports), "reason", err)
+		r.opt.Log.Warn("cannot give NTS keys to clients; will try again", "port", joined(n.Ports), "reason", err)
 	}
 	x.failing = true
 	if x.ke != nil {
@@ -288,7 +288,7 @@ func (r *Responder) reloadKE() {
 	err := r.nts.ke.Reload()
 	switch {
 	case err != nil && !r.nts.stale:
-		r.opt.Log.Warn("a change is not followed, NTS keys are established as before", "reason", err)
+		r.opt.Log.Warn("a change is not followed, clients get NTS keys as before", "reason", err)
 	case err == nil && r.nts.stale:
 		r.opt.Log.Info("the change is followed now")
 	}

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"ntsd/internal/control"
+	"ntsd/internal/wording"
 )
 
 // MaxInput bounds the arguments of one call in bytes: a configuration as large
@@ -118,7 +119,7 @@ func (p *Plugin) List(out io.Writer) error {
 func (p *Plugin) Call(ctx context.Context, method string, in io.Reader, out io.Writer) error {
 	answer, err := p.answer(ctx, method, in)
 	if err != nil {
-		told := map[string]any{"error": err.Error()}
+		told := map[string]any{"error": wording.Of(err)}
 		if errors.Is(err, control.ErrNotRunning) {
 			told["code"] = "not_running"
 		}

@@ -15,6 +15,7 @@ import (
 	"ntsd/internal/snapshot"
 	"ntsd/internal/standing"
 	"ntsd/internal/upstream"
+	"ntsd/internal/wording"
 )
 
 // Implementation constants.
@@ -321,14 +322,8 @@ func clean(s string) string {
 	return Printable(s)
 }
 
-// reasonText is clean for an error that became a reason: people do not think in
-// packages.
-func reasonText(s string) string {
-	for _, layer := range []string{"ntske: ", "nts: ", "udp: ", "resolve: ", "daemon: "} {
-		s = strings.TrimPrefix(s, layer)
-	}
-	return clean(s)
-}
+// reasonText is clean for an error that became a reason.
+func reasonText(s string) string { return clean(wording.Plain(s)) }
 
 func cleanAll(texts []string) []string {
 	var out []string
