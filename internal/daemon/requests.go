@@ -23,7 +23,7 @@ const (
 	// which hears it whenever it likes: who floods it in the peer's name must not
 	// keep the daemon busy. Two hosts that agree exchange one in a while.
 	maxByItself = 16
-	// maxFailures in a row end the reader of such a socket.
+	// maxFailures end the reader of a socket; of a peer's, in a row.
 	maxFailures = 16
 	// maxDatagram is the largest reply that is read. No NTP packet that we ask
 	// for is longer than an Ethernet frame.
@@ -101,20 +101,23 @@ func (r *requests) closeAll() {
 }
 
 // read hands on what arrives until the socket is closed. It reports an error
-// of the network (an ICMP message); the engine ignores what comes for a
+// of the network (an ICMP message), which is not the end: it may be forged, or
+// about another way, and the reply may follow. The engine ignores what comes for a
 // request that it no longer waits for.
 func (r *requests) read(done <-chan struct{}, l *line, s event.Send) {
 	buf := make([]byte, maxDatagram)
+	failures := 0
 	for range maxReplies {
 		dgram, err := l.Receive(buf)
-		if errors.Is(err, os.ErrClosed) {
+		switch {
+		case errors.Is(err, os.ErrClosed):
 			return // nobody waits any more
-		}
-		if err != nil {
+		case err != nil:
 			r.fail(done, s, err, false)
-			return
-		}
-		if !r.handOn(done, l, s, dgram, buf) {
+			if failures++; failures == maxFailures {
+				return
+			}
+		case !r.handOn(done, l, s, dgram, buf):
 			return
 		}
 	}

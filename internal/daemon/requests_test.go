@@ -77,6 +77,49 @@ func (s *wireSocket) Close() error {
 	return nil
 }
 
+// TestForgedErrors: what a network says of a request by ICMP may be forged, or be
+// about another way to the server: the reply that comes after it counts. A socket
+// that gives nothing but errors is given up.
+func TestForgedErrors(t *testing.T) {
+	w, done := new(wire), make(chan struct{})
+	r := newRequests(w)
+	r.send(done, event.Send{Source: 3, Request: 9})
+	socket := w.opened[0]
+	for _, x := range []any{errors.New("port unreachable"), Datagram{Length: 7}, errors.New("host unreachable")} {
+		select {
+		case socket.in <- x:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%v: nobody reads any more", x)
+		}
+		if err, ok := x.(error); ok {
+			if ev := <-r.failed; ev.Request != 9 || ev.Reason != err.Error() {
+				t.Errorf("got %+v, want %v", ev, err)
+			}
+		} else if ev := <-r.received; ev.Request != 9 || len(ev.Data) != 7 {
+			t.Errorf("got %+v, want the reply", ev)
+		}
+	}
+	ended := make(chan struct{})
+	go func() {
+		r.readers.Wait()
+		close(ended)
+	}()
+	for errs := 0; ; errs++ {
+		select {
+		case socket.in <- errors.New("broken"):
+			<-r.failed
+			if errs > maxReplies {
+				t.Fatalf("%d errors are not enough", errs)
+			}
+			continue
+		case <-ended:
+		}
+		break
+	}
+	close(done)
+	r.closeAll()
+}
+
 // TestPeersKeepTheirSocket: packets of a peer's association leave by one socket,
 // what comes is told by the number of the latest, and neither an error nor many
 // datagrams are the end of it; a fresh one is opened when that is asked for, or
