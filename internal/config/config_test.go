@@ -340,6 +340,24 @@ func TestUsable(t *testing.T) {
 	}
 }
 
+// TestChained: a warning tells of an NTS server that passes on a time which nobody
+// has proved.
+func TestChained(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false,
+		"config server\n option hostname a.example\n":                                                true,
+		"config server\n option hostname a.example\n option nts 1\n":                                 false,
+		"config server\n option hostname a.example\n option key 1\n":                                 false,
+		"config server\n option hostname a.example\n option nts 1\n option noval 1\n":                true,
+		"config server\n option hostname a.example\n option nts 1\n option noval 1\n option key 1\n": true, // the key has no effect
+	} {
+		_, ds := parse(t, text+"config nts_server\n option enabled 1\n option selfsigned 1\n")
+		if got := strings.Contains(strings.Join(lines(ds), "\n"), "not authenticated itself"); got != want {
+			t.Errorf("%q: warned: %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestLoadErrors(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "ntsd")

@@ -117,7 +117,7 @@ func (r *reader) read(p *uci.Package) *Config {
 // chained reports whether the time comes from a source that proves who it is, or
 // from none: then it is this clock's own.
 func (c *Config) chained() bool {
-	return len(c.Sources) == 0 || slices.ContainsFunc(c.Sources, func(s Source) bool { return s.Authentic() || s.Key != 0 })
+	return len(c.Sources) == 0 || slices.ContainsFunc(c.Sources, func(s Source) bool { return s.Authentic() })
 }
 
 func (r *reader) find(typ string) *Section {
