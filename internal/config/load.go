@@ -52,26 +52,32 @@ func parseFile(file string, read func(name string) ([]byte, error)) (*uci.Packag
 	}
 	p, err := uci.Parse(file, text)
 	if err != nil {
-		d := Diagnostic{Severity: Error, File: file, Message: err.Error()}
-		var syntax *uci.SyntaxError
-		if errors.As(err, &syntax) {
-			d.Line = syntax.Line
-			// libuci's words are not for people.
-			quote, unterminated := strings.CutPrefix(syntax.Reason, "EOF with unterminated ")
-			switch {
-			case unterminated: // where one is missing, all that follow change their part
-				d.Message = "a quote " + quote + " opens here and never closes, or one is missing on a line before"
-			case syntax.Reason == "invalid command":
-				d.Message = "a line begins with config, option or list"
-			case syntax.Reason == "too many arguments":
-				d.Message = "here stands more than a name and a value; a value with blanks needs quotes"
-			default:
-				d.Message = syntax.Reason
-			}
-		}
-		return nil, []Diagnostic{d}
+		return nil, []Diagnostic{Malformed(file, err)}
 	}
 	return p, nil
+}
+
+// Malformed says what package uci has against a file, in words for people: those
+// of libuci are not.
+func Malformed(file string, err error) Diagnostic {
+	d := Diagnostic{Severity: Error, File: file, Message: err.Error()}
+	var syntax *uci.SyntaxError
+	if !errors.As(err, &syntax) {
+		return d
+	}
+	d.Line = syntax.Line
+	quote, unterminated := strings.CutPrefix(syntax.Reason, "EOF with unterminated ")
+	switch {
+	case unterminated: // where one is missing, all that follow change their part
+		d.Message = "a quote " + quote + " opens here and never closes, or one is missing on a line before"
+	case syntax.Reason == "invalid command":
+		d.Message = "a line begins with config, option or list"
+	case syntax.Reason == "too many arguments":
+		d.Message = "here stands more than a name and a value; a value with blanks needs quotes"
+	default:
+		d.Message = syntax.Reason
+	}
+	return d
 }
 
 // reason returns what lies below the operation and the path, which the

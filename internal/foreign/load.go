@@ -1,7 +1,6 @@
 package foreign
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -84,12 +83,7 @@ func translate(file string, text []byte, d disks) *translator {
 func importUCI(file string, text []byte) (*uci.Package, []config.Diagnostic) {
 	p, err := uci.Parse(file, text)
 	if err != nil {
-		d := config.Diagnostic{Severity: config.Error, File: file, Message: err.Error()}
-		var syntax *uci.SyntaxError
-		if errors.As(err, &syntax) {
-			d.Line, d.Message = syntax.Line, syntax.Reason
-		}
-		return nil, []config.Diagnostic{d}
+		return nil, []config.Diagnostic{config.Malformed(file, err)}
 	}
 	t := newTranslator(file, nil)
 	for _, s := range p.Sections {
