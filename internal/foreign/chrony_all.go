@@ -12,7 +12,7 @@ import (
 type everywhere struct {
 	options []saying
 	certs   map[uint64][]string // files of certificates by the number of their set
-	set     map[int]uint64      // which set a source's section wants
+	set     map[int]uint64      // which set the source of a line wants
 	server  string              // network device to serve on
 }
 
@@ -35,12 +35,12 @@ func (t *translator) sayOfAll(name string, args []string) bool {
 		s.name, s.types = "interface", " server pool "
 	case "ntsaeads":
 		s.name, s.types, s.nts = "aead", " server pool ", true
-		known := slices.DeleteFunc(slices.Clone(args), func(id string) bool { return !slices.Contains([]string{"15", "16", "17", "30"}, id) })
-		if len(known) == 0 {
+		s.values = slices.DeleteFunc(slices.Clone(args), func(id string) bool { return !slices.Contains([]string{"15", "16", "17", "30"}, id) })
+		if len(s.values) == 0 {
 			t.note(config.Error, name, "names no algorithm that is known: there are 15, 16, 17 and 30")
-			return true
+		} else {
+			t.all.options = append(t.all.options, s)
 		}
-		t.all.options = append(t.all.options, saying{s.name, known, s.line, s.types, s.nts})
 		return true
 	default:
 		return false
@@ -74,8 +74,8 @@ func (t *translator) trust(name string, args []string) {
 	}
 }
 
-// certSet handles the keyword certset of the source in section i.
-func (t *translator) certSet(i int, number string) (problem string) {
+// certSet handles the keyword certset of a source.
+func (t *translator) certSet(number string) (problem string) {
 	set, err := strconv.ParseUint(number, 10, 32)
 	if err != nil {
 		return "takes a number"
@@ -83,22 +83,8 @@ func (t *translator) certSet(i int, number string) (problem string) {
 	if t.all.set == nil {
 		t.all.set = make(map[int]uint64)
 	}
-	t.all.set[i] = set
+	t.all.set[t.line] = set
 	return ""
-}
-
-// dropped follows the sections when one is left out.
-func (e *everywhere) dropped(i int) {
-	set := make(map[int]uint64)
-	for k, v := range e.set {
-		switch {
-		case k < i:
-			set[k] = v
-		case k > i:
-			set[k-1] = v
-		}
-	}
-	e.set = set
 }
 
 // spread gives the sources what was said of all of them.
@@ -113,7 +99,7 @@ func (t *translator) spread() {
 				t.add(i, o.name, o.values...)
 			}
 		}
-		if set := t.all.set[i]; set != 0 {
+		if set := t.all.set[s.Line]; set != 0 {
 			t.line = s.Line
 			if certs := t.all.certs[set]; len(certs) > 0 {
 				t.add(i, "trustedcerts", certs...)

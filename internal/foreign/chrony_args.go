@@ -84,7 +84,7 @@ func (t *translator) keyword(i int, d *config.Section, word string, after []stri
 		t.add(i, name, word)
 		return 0, ""
 	case name == "certset" && len(after) > 0:
-		return 1, t.certSet(i, after[0])
+		return 1, t.certSet(after[0])
 	case o == nil, name == "disabled", name == "enabled", name == "hostname":
 		n, known := unusedKeyword(word)
 		switch {
@@ -191,7 +191,7 @@ func irrelevant(name string) bool {
 	const names = " acquisitionport bindacqaddress bindaddress bindcmddevice" +
 		" clientloglimit cmdallow cmddeny cmdratelimit commandkey corrtimeratio dscp dumpdir dumponexit" +
 		" fallbackdrift generatecommandkey hwclockfile hwtstimeout linux_freq_scale linux_hz" +
-		" lock_all log logbanner logdir mailonchange manual maxchange maxclockerror maxdrift maxjitter" +
+		" lock_all logbanner mailonchange manual maxchange maxclockerror maxdrift maxjitter" +
 		" maxstratum maxtxbuffers maxupdateskew minstratum ntpsigndsocket ntsprocesses ntsrefresh" +
 		" opencommands pidfile ptpdomain ptpport refresh rtcautotrim rtcdevice rtcfile rtconutc sched_priority smoothtime" +
 		" tempcomp "

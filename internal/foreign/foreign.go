@@ -115,10 +115,7 @@ func (t *translator) once(typ string) int {
 }
 
 // drop leaves out a section that a directive began.
-func (t *translator) drop(i int) {
-	t.pkg.Sections = slices.Delete(t.pkg.Sections, i, i+1)
-	t.all.dropped(i)
-}
+func (t *translator) drop(i int) { t.pkg.Sections = slices.Delete(t.pkg.Sections, i, i+1) }
 
 // add puts an option into section i. Repeated, a list grows and anything else
 // is replaced.
