@@ -148,22 +148,24 @@ func (set *Set) move(now clock.Reading, m *Member, addr netip.Addr, out []event.
 // is no route to; moved is false where the name has none.
 func (set *Set) OtherFamily(now clock.Reading, m *Member, out []event.Action) (_ []event.Action, moved bool) {
 	s, old := m.Source, m.Assoc.SourceAddr()
-	best := netip.Addr{}
-	good := false
+	if s.Offline {
+		return out, false
+	}
+	var best *names.Address
 	for i := range s.addrs {
 		x := &s.addrs[i]
-		if s.Offline || x.Addr.Is4() == old.Is4() || s.has(x.Addr) || set.user(s, x.Addr) != nil {
+		if x.Addr.Is4() == old.Is4() || s.has(x.Addr) || set.user(s, x.Addr) != nil {
 			continue
 		}
-		if !best.IsValid() || !x.Bad && !good {
-			best, good = x.Addr, !x.Bad
+		if best == nil || best.Bad && !x.Bad {
+			best = x
 		}
 	}
-	if !best.IsValid() {
+	if best == nil {
 		return out, false
 	}
 	s.addrs.Fail(now.Mono, old)
-	return set.move(now, m, best, out), true
+	return set.move(now, m, best.Addr, out), true
 }
 
 // sooner returns an address whose key establishment may be tried again before

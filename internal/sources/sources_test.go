@@ -88,6 +88,35 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestOtherFamily: of the other family's addresses the first that has not failed
+// takes the place, or the first of all; a source that rests stays as it is.
+func TestOtherFamily(t *testing.T) {
+	now := clock.Reading{Mono: 1e9}
+	six, bad, good := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for name, c := range map[string]struct {
+		addrs   []netip.Addr
+		offline bool
+		want    netip.Addr
+	}{
+		"one that has not failed": {[]netip.Addr{six, bad, good}, false, good},
+		"the one there is":        {[]netip.Addr{six, bad}, false, bad},
+		"none":                    {[]netip.Addr{six}, false, six},
+		"a source that rests":     {[]netip.Addr{six, good}, true, six},
+	} {
+		set := newSet(upstream.Source{Name: "a.test"})
+		set.Maintain(now, true, nil)
+		set.HandleResolved(now, event.Resolved{Name: "a.test", Addrs: c.addrs}, nil)
+		set.Maintain(now, true, nil)
+		s := set.All[0]
+		s.addrs.Fail(now.Mono, bad)
+		s.Offline = c.offline
+		_, moved := set.OtherFamily(now, s.Members[0], nil)
+		if got := s.Members[0].Assoc.SourceAddr(); got != c.want || moved != (c.want != six) {
+			t.Errorf("%s: asked at %v, moved: %v; want %v", name, got, moved, c.want)
+		}
+	}
+}
+
 // A reload keeps what did not change, and the keys that a source may still use.
 func TestHandleConfig(t *testing.T) {
 	now := clock.Reading{Mono: 1e9}
