@@ -180,10 +180,10 @@ func (o *options) parse(args []string) (words []string, err error) {
 				return nil, failf(ExitUsage, "no option %s; ntsctl help lists them", arg)
 			}
 			if rest == needsValue {
-				if i++; i == len(args) {
-					return nil, failf(ExitUsage, "-h needs the path of the daemon's socket, as in ntsctl -h %s tracking; ntsctl help is the help", defaultSocket)
+				o.socket = ""
+				if i++; i < len(args) {
+					o.socket = args[i]
 				}
-				o.socket = args[i]
 			}
 			if o.socket == "" {
 				return nil, failf(ExitUsage, "-h needs the path of the daemon's socket, as in ntsctl -h %s tracking; ntsctl help is the help", defaultSocket)

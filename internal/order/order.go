@@ -4,8 +4,8 @@
 // of element: 3 to 6 kB of a router's flash every time, for speed that lists of
 // servers, of lines and of clients do not need. Stable is a tenth of that.
 //
-// Not here: numbers and strings (slices.Sort), and what is sorted for every
-// packet or sample.
+// Not here: numbers and strings of which slices.Sort is in the binary anyway, and
+// what is sorted for every packet or sample.
 package order
 
 // Stable sorts list in the order of compare, which is negative where a stands
