@@ -73,6 +73,11 @@ test('verdict: the ladder', () => {
 	assert.match(v.notes[0], /^No usable time yet from /);
 });
 
+test('verdict: times in the notes are those of the router', () => {
+	const r = report((r) => silent(r, 'the certificate of a.example is not valid before 2026-11-22, and the clock says 2026-11-21 23:30: is the clock right?'));
+	assert.match(verdict.of(r, false, 'Asia/Tokyo').notes[0], /Nov 22, 2026, 8:30/);
+});
+
 test('verdict: stopped', () => {
 	const v = verdict.of(null);
 	assert.deepEqual([v.level, v.text, v.action], ['bad', 'The time daemon is not running.', 'start']);

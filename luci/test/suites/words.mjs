@@ -44,6 +44,12 @@ test('words: times are those of the zone, dates stay', () => {
 	assert.equal(say('keys; certificates are valid from 2026-11-22 to 2027-02-20', 'Pacific/Auckland'), 'Schlüssel erhalten; Zertifikate sind gültig von 22.11.2026 bis 20.02.2027');
 });
 
+test('words: the same sentence is said in one zone and in another', () => {
+	const { say } = page('en');
+	for (const [zone, hour] of [['Europe/Berlin', '11:01:09'], ['UTC', '10:01:09'], ['Europe/Berlin', '11:01:09']])
+		assert.match(say('the clock was set to 2026-11-22 10:01:09', zone), new RegExp(hour));
+});
+
 test('words: what is not known is shown as it came', () => {
 	for (const lang of ['en', ...langs]) {
 		const { say, words } = page(lang);

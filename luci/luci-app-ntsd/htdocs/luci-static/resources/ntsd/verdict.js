@@ -30,12 +30,12 @@ function unique(list) {
 	return list.filter(function(v, i) { return list.indexOf(v) == i; });
 }
 
-function because(list) {
-	return list.map(function(s) { return _('%s: %s').format(s.name, words.say(s.auth.last_error || s.selection.why || s.selection.state)); });
+function because(list, zone) {
+	return list.map(function(s) { return _('%s: %s').format(s.name, words.say(s.auth.last_error || s.selection.why || s.selection.state, zone)); });
 }
 
 /* Notes that hold whatever the rest is. */
-function remarks(r, sources) {
+function remarks(r, sources, zone) {
 	var notes = [], t = r.tracking, now = Date.parse(r.time);
 	var liars = sources.filter(wrong), failing = sources.filter(function(s) { return nts(s) && s.auth.last_error; });
 	var blocked = sources.filter(function(s) { return s.auth.path && s.auth.path.closed; });
@@ -43,16 +43,16 @@ function remarks(r, sources) {
 	if (t.synchronised && liars.length)
 		notes.push(N_(liars.length, '%s disagrees with the others and is not used.', '%s disagree with the others and are not used.').format(format.names(liars.map(name))));
 	if (t.synchronised && failing.length)
-		notes.push(_('No keys from %s').format(because(failing).slice(0, 3).join('; ')));
+		notes.push(_('No keys from %s').format(because(failing, zone).slice(0, 3).join('; ')));
 	if (expired.length)
 		notes.push(_('The certificate of %s has expired by this clock.').format(format.names(expired.map(name))));
 	if (blocked.length)
 		notes.push(_('Something on the way to %s drops authenticated requests: the shortest are too long for it.').format(format.names(blocked.map(name))));
 	if (r.bootstrap.warning)
-		notes.push(words.say(r.bootstrap.warning));
+		notes.push(words.say(r.bootstrap.warning, zone));
 	if (r.daemon.config && r.daemon.config.refused)
 		notes.push(_('The saved settings have an error; the daemon goes on with those before.'));
-	return notes.concat(L.toArray(r.daemon.config_warnings).map(function(w) { return words.say(w); }));
+	return notes.concat(L.toArray(r.daemon.config_warnings).map(function(w) { return words.say(w, zone); }));
 }
 
 /* The clock is synchronised: by whom, and how well. */
@@ -93,16 +93,16 @@ function synchronised(r, sources) {
 }
 
 /* It is not: why, and what can be done. */
-function unsynchronised(r, sources) {
+function unsynchronised(r, sources, zone) {
 	var b = r.bootstrap, silent = sources.filter(function(s) { return s.reach == 0; });
 	var failing = sources.filter(function(s) { return s.auth.last_error && s.reach == 0; }), liars = sources.filter(wrong);
 	var heard = sources.length - silent.length;
 	if (!sources.length)
 		return { level: 'bad', text: _('No time server is configured.'), notes: [ _('Choose at least three servers with NTS, of different operators.') ], action: 'settings' };
 	if (r.tracking.local)
-		return { level: 'warning', text: _('No server answers; this clock serves as its own reference.'), notes: because(silent).slice(0, 3) };
+		return { level: 'warning', text: _('No server answers; this clock serves as its own reference.'), notes: because(silent, zone).slice(0, 3) };
 	if (b.phase == 'confirming')
-		return { level: 'wait', text: _('The clock is set on trial; certificates are checked again at the new time.'), notes: b.waiting_for ? [ words.say(b.waiting_for) ] : [] };
+		return { level: 'wait', text: _('The clock is set on trial; certificates are checked again at the new time.'), notes: b.waiting_for ? [ words.say(b.waiting_for, zone) ] : [] };
 	if (r.activity.online + r.activity.burst_online == 0)
 		return {
 			level: 'wait', text: _('Waiting for the network.'),
@@ -120,31 +120,31 @@ function unsynchronised(r, sources) {
 	if (liars.length && liars.length >= heard - liars.length)
 		return {
 			level: 'bad', text: _('The servers disagree about the time, so none is believed.'),
-			notes: because(liars).slice(0, 3).concat([ _('Add servers of other operators, so that the wrong ones are outvoted.') ]), action: 'settings'
+			notes: because(liars, zone).slice(0, 3).concat([ _('Add servers of other operators, so that the wrong ones are outvoted.') ]), action: 'settings'
 		};
 	if (failing.length && failing.length == silent.length && heard == 0)
 		return {
 			level: 'bad', text: N_(failing.length, 'The server gives no keys.', 'None of the %d servers gives keys.').format(failing.length),
-			notes: because(failing).slice(0, 3).concat([ _('Key establishment (NTS) uses TCP port 4460; certificates need a clock that is about right.') ])
+			notes: because(failing, zone).slice(0, 3).concat([ _('Key establishment (NTS) uses TCP port 4460; certificates need a clock that is about right.') ])
 		};
 	if (heard == 0 && r.daemon.uptime_s > PATIENCE)
 		return {
 			level: 'bad', text: N_(sources.length, 'The time server does not answer.', 'None of the %d time servers answers.').format(sources.length),
-			notes: because(silent).slice(0, 3).concat([ _('Check the connection to the Internet; time servers are asked over UDP port 123.') ])
+			notes: because(silent, zone).slice(0, 3).concat([ _('Check the connection to the Internet; time servers are asked over UDP port 123.') ])
 		};
 	if (r.daemon.uptime_s < 60)
 		return { level: 'wait', text: _('Measuring: the daemon has just started.'), notes: [] };
-	return { level: 'bad', text: _('Not synchronised.'), notes: because(sources.filter(function(s) { return !agrees(s); })).slice(0, 3) };
+	return { level: 'bad', text: _('Not synchronised.'), notes: because(sources.filter(function(s) { return !agrees(s); }), zone).slice(0, 3) };
 }
 
 return baseclass.extend({
 	/*
 	 * report is the daemon's, null while it does not answer; denied, that nobody
-	 * would let us ask. The verdict: level is
+	 * would let us ask; zone, that of the times in the notes. The verdict: level is
 	 * good, notice, wait, warning or bad; text one sentence; notes what else to
 	 * know or to do; action, if any, is start, login or settings.
 	 */
-	of: function(report, denied) {
+	of: function(report, denied, zone) {
 		if (!report && denied)
 			return { level: 'warning', text: _('You may not ask the time daemon.'), notes: [ _('Log in again, or as somebody with the right to.') ], action: 'login' };
 		if (!report)
@@ -153,8 +153,8 @@ return baseclass.extend({
 				notes: [ _('The clock of this router drifts, and nobody is served.') ]
 			};
 		var sources = (report.sources || []).filter(function(s) { return !s.selection.configured_options.noselect; });
-		var v = report.tracking.synchronised ? synchronised(report, sources) : unsynchronised(report, sources);
-		v.notes = v.notes.concat(remarks(report, sources));
+		var v = report.tracking.synchronised ? synchronised(report, sources) : unsynchronised(report, sources, zone);
+		v.notes = v.notes.concat(remarks(report, sources, zone));
 		return v;
 	},
 

@@ -73,13 +73,14 @@ function causes(text, zone) {
 function say(text, zone) {
 	if (!text)
 		return '';
-	if (!memory.has(text)) {
+	var key = (zone || '') + '\n' + text;
+	if (!memory.has(key)) {
 		if (memory.size >= MEMORY)
 			memory.clear();
 		var said = find(text, zone);
-		memory.set(text, said != null ? said : causes(text, zone));
+		memory.set(key, said != null ? said : causes(text, zone));
 	}
-	return memory.get(text);
+	return memory.get(key);
 }
 
 /* Here "_" only marks a sentence for the translators; it is translated when said. */

@@ -230,7 +230,7 @@ return view.extend({
 	/* Rebuilt only when it says something else; read out only when it is of another
 	 * kind, not with every figure. */
 	showVerdict: function(r, data) {
-		var v = verdict.of(r, data.denied), why = data.why, self = this, key = JSON.stringify(v);
+		var v = verdict.of(r, data.denied, this.zone), why = data.why, self = this, key = JSON.stringify(v);
 		if (key == self.verdictKey)
 			return;
 		self.verdictKey = key;
