@@ -48,7 +48,6 @@ func TestStartWithoutWork(t *testing.T) {
 	}
 }
 
-// TestReadLeaps: what is no list is refused, and does not hold anybody up.
 // TestHangupAtTheStart: a SIGHUP that comes while the configuration is read for
 // the first time, as of a reload right behind a start, kills nobody.
 func TestHangupAtTheStart(t *testing.T) {
@@ -137,6 +136,7 @@ func TestRefusedConfiguration(t *testing.T) {
 	}
 }
 
+// TestReadLeaps: what is no list is refused, and does not hold anybody up.
 func TestReadLeaps(t *testing.T) {
 	const good = "../../internal/leaplist/testdata/leap-seconds.list"
 	if l, err := readLeaps(good); err != nil || l == nil {
