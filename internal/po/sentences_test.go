@@ -82,6 +82,9 @@ func elsewhere() []string {
 		"must be auto or a time from %s to %s in seconds, or with a unit (us, ms, s, m, h, d, w)", "must be majority or a whole number from %s to %s",
 		"must be a truth value, or 'interval N burst N leak N' with interval from %s to %s, burst from %s to %s, leak from %s to %s",
 		"error", "warning",
+		// Of package foreign what an import in LuCI can bring; the rest is about files
+		// that only ntsctl reads.
+		"has no equivalent and is ignored", "the keyword %s has no equivalent and is ignored",
 	}
 }
 

@@ -57,6 +57,8 @@
 		_('this section type is not known; did you mean \'%s\'?'),
 		_('this section is not acted on by this version'),
 		_('is not acted on by this version'),
+		_('has no equivalent and is ignored'),
+		_('the keyword %s has no equivalent and is ignored'),
 		_('takes one value, not a list'),
 		_('more than %s sections of this type'),
 		_('%s more like these'),

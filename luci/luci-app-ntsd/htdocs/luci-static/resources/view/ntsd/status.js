@@ -270,12 +270,12 @@ return view.extend({
 	},
 
 	renderRungs: function(b) {
-		var zone = this.zone;
+		var zone = this.zone, colon = _('%s: %s').format('', ''); /* as the language writes it */
 		return E('ol', { 'class': 'ntsd-steps' }, L.toArray(b.rungs).map(function(s) {
 			return E('li', [
 				E('time', [ format.fixed(s.after_s, 2) + '\u00a0s' ]),
 				E('span', { 'class': 'ntsd-mark', 'role': 'img', 'aria-label': s.ok ? _('worked') : _('did not work') }, [ s.ok ? '✓' : '✗' ]),
-				E('span', [ E('strong', [ words.rung(s.rung) + (s.source ? ' ' + s.source : '') ]), ': ', words.say(s.text, zone) ])
+				E('span', [ E('strong', [ words.rung(s.rung) + (s.source ? ' ' + s.source : '') ]), colon, words.say(s.text, zone) ])
 			]);
 		}));
 	},

@@ -25,9 +25,10 @@ return baseclass.extend({
 		]) ] ];
 		if (r) {
 			var used = r.sources.filter(function(s) { return s.mark == '*' || s.mark == '+'; });
+			var inUse = _('%d of %d in use').format(used.length, r.sources.length);
 			rows.push(
 				[ _('Offset'), r.tracking.synchronised ? format.signed(r.tracking.last_offset_s) : '–' ],
-				[ _('Servers'), _('%d of %d in use').format(used.length, r.sources.length) + (used.length ? ': ' + format.names(used.map(function(s) { return s.name; })) : '') ],
+				[ _('Servers'), used.length ? _('%s: %s').format(inUse, format.names(used.map(function(s) { return s.name; }))) : inUse ],
 				[ _('Clients'), format.number(data.clients) ]);
 		}
 		return E('div', [ style.node(), E('table', { 'class': 'table' }, rows.map(function(row) {
