@@ -117,6 +117,34 @@ func (r *router) countWrites() {
 	r.w.figures.writes = n
 }
 
+// wantMemory fails the test where the daemon has more memory than so many kB, or
+// ever had. Pages of the binary count as far as it uses them, as on routers: no
+// file system here has large pages.
+func (r *router) wantMemory(most, peak int) {
+	r.t.Helper()
+	pid := strings.TrimSpace(r.read("/var/run/ntsd/ntsd.pid"))
+	kB := make(map[string]int)
+	for line := range strings.Lines(r.read("/proc/" + pid + "/status")) {
+		name, value, _ := strings.Cut(line, ":")
+		var n int
+		fmt.Sscan(value, &n) // of what is no number it stays 0
+		kB[name] = n
+	}
+	r.t.Logf("%d kB resident, %d of them its own; %d at the peak", kB["VmRSS"], kB["RssAnon"], kB["VmHWM"])
+	if kB["VmRSS"] == 0 || kB["VmRSS"] > most || kB["VmHWM"] > peak {
+		r.t.Errorf("got %d kB resident, %d at the peak, want at most %d and %d", kB["VmRSS"], kB["VmHWM"], most, peak)
+	}
+}
+
+func (r *router) read(path string) string {
+	r.t.Helper()
+	text, err := base64.StdEncoding.DecodeString(r.do("read", path))
+	if err != nil {
+		r.t.Fatalf("%s: %v", path, err)
+	}
+	return string(text)
+}
+
 // off shuts the router down in good order, unless it is off.
 func (r *router) off() {
 	r.t.Helper()

@@ -24,12 +24,12 @@ func starts() []scenario {
 
 // strictNearTruth is what every machine with a good clock chip does.
 func strictNearTruth(t *testing.T) *world {
-	w := newWorld(t, 3, 0)
-	w.configure("config bootstrap\n\toption mode 'strict'\n")
+	w := newWorld(t, 4, 0)
+	w.configure("config bootstrap\n\toption mode 'strict'\nconfig nts\n\toption systemcerts 'yes'\n")
 	r := w.boot()
 	r.setClock(-20 * time.Second)
 	r.startDaemon()
-	r.wantSync(3, 0)
+	r.wantSync(4, 0)
 	// STA_PLL, STA_UNSYNC and leap seconds are off.
 	if x := r.timex(); x["status"]&0x71 != 0 || x["offset"] != 0 {
 		t.Errorf("the kernel says about its clock: %v", x)
@@ -39,6 +39,7 @@ func strictNearTruth(t *testing.T) *world {
 			t.Errorf("%s: timestamps are not the kernel's: %+v", s.Name, s.NTP)
 		}
 	}
+	r.wantMemory(10_000, 12_000)
 	return w
 }
 
