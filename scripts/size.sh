@@ -2,10 +2,11 @@
 # Prints the size of each binary, of its BSS, what it takes in an .ipk (gzip)
 # and on the flash of a router (squashfs with xz, where mksquashfs is
 # installed), and fails when the BSS is one that small routers refuse to load
-# (1 MB).
+# (1 MB) or the .ipk has grown beyond what is bearable.
 # usage: scripts/size.sh FILE...
 set -eu
 limit=1000000
+most=3300000
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -35,7 +36,12 @@ for file in "$@"; do
 		while read -r hex; do sum=$((sum + 0x$hex)); done
 		echo "$sum"
 	})
-	printf '%-24s %10d %10d %10d %10s\n' "${file##*/}" "$bytes" "$bss" "$(packed "$file")" "$(squashed "$file")"
+	ipk=$(packed "$file")
+	printf '%-24s %10d %10d %10d %10s\n' "${file##*/}" "$bytes" "$bss" "$ipk" "$(squashed "$file")"
+	if [ "$ipk" -gt "$most" ]; then
+		echo "size: $file: an .ipk of $ipk bytes is more than $most: what came in (internal/adr/0018)?" >&2
+		exit 1
+	fi
 	if [ "$bss" -gt "$limit" ]; then
 		echo "size: $file: BSS of $bss bytes is more than $limit: was it built with GOFIPS140?" >&2
 		exit 1

@@ -31,7 +31,7 @@ func TestFootprint(t *testing.T) {
 	peak, now := d.memory("VmHWM"), d.memory("VmRSS")
 	t.Logf("client of 4 NTS servers: %d kB resident (%d of its own, %d pages of the binary), %d kB at the peak",
 		now, d.memory("RssAnon"), d.memory("RssFile"), peak)
-	if peak > 40000 {
+	if peak > 20000 {
 		t.Errorf("peak of %d kB: something holds on to memory", peak)
 	}
 }
