@@ -83,24 +83,23 @@ var errNoKeys = errors.New("responder: no cookie keys")
 
 // Admit says whether a client may connect, before anything is spent on it.
 func (g *Grants) Admit(from netip.AddrPort) bool {
-	client := from.Addr().WithZone("") // no network contains an address with a zone
 	state := g.r.state.Load()
-	if !state.policy.Access.Allowed(client) {
+	if !state.policy.Allows(from.Addr(), state.interfaceOf(from.Addr())) {
 		return false
 	}
 	now, _ := g.r.opt.Clock.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if state.table != nil {
-		s := state.table.stripe(client)
+		s := state.table.stripe(from.Addr())
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.clients.Admit(&g.limit, client, now.Mono)
+		return s.clients.Admit(&g.limit, from.Addr(), now.Mono)
 	}
 	if g.asked == nil {
 		g.asked = server.NewClients(keClients, g.r.seed)
 	}
-	return g.asked.Admit(&g.limit, client, now.Mono)
+	return g.asked.Admit(&g.limit, from.Addr(), now.Mono)
 }
 
 // Time returns the time that is served, and whether it is believed: because

@@ -28,15 +28,14 @@ type link struct {
 
 // policy puts the configuration and the interfaces as they are now into the
 // server's terms.
-func (r *Responder) policy(cfg *config.Config) *server.Policy {
-	var interfaces []link
+func (r *Responder) policy(cfg *config.Config) (p *server.Policy, interfaces []link) {
 	err := r.opt.Interfaces(func(name string, index uint32, subnets []netip.Prefix) {
 		interfaces = append(interfaces, link{name, index, subnets})
 	})
 	if err != nil {
 		r.once("interfaces cannot be read, their subnets are not allowed", "", "reason", err.Error())
 	}
-	p := &server.Policy{Interleaved: cfg.Serve.Interleaved, Control: r.answersControl(cfg)}
+	p = &server.Policy{Interleaved: cfg.Serve.Interleaved, Control: r.answersControl(cfg)}
 	if l := cfg.Serve.RateLimit; l.Enabled {
 		p.RateLimit = server.RateLimit{
 			Enabled: true, Interval: l.Interval, Burst: uint8(l.Burst), Leak: uint8(l.Leak), Kiss: kiss,
@@ -62,7 +61,18 @@ func (r *Responder) policy(cfg *config.Config) *server.Policy {
 		}
 		p.Interfaces = append(p.Interfaces, found...)
 	}
-	return p
+	return p, interfaces
+}
+
+// interfaceOf returns the index of the interface that an address with a zone
+// belongs to, or noInterface.
+func (s *state) interfaceOf(a netip.Addr) uint32 {
+	for _, l := range s.interfaces {
+		if l.name == a.Zone() {
+			return l.index
+		}
+	}
+	return noInterface
 }
 
 // noInterface is an index that none has.

@@ -134,6 +134,8 @@ type state struct {
 	shared bool             // they are a fleet's
 	config *config.Config   // whose symmetric keys are in force; nil: none are
 
+	interfaces []link // that the policy was made with
+
 	// For people, about the keys.
 	keysFile string // of a fleet
 	rotate   time.Duration
@@ -260,7 +262,7 @@ func (r *Responder) refresh(ctx context.Context) error {
 	r.countdown--
 	if changed || r.nudged || r.countdown <= 0 {
 		if changed || r.nudged || !r.opt.Follows {
-			next.policy = r.policy(cfg)
+			next.policy, next.interfaces = r.policy(cfg)
 		}
 		r.countdown, r.nudged = survey, false
 		r.tellRefused(now.Mono)

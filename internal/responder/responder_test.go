@@ -489,7 +489,7 @@ func TestPortTaken(t *testing.T) {
 func TestInterfacesAreFollowed(t *testing.T) {
 	run(t, 1, func(t *testing.T, b *bed) {
 		b.change(func() {
-			b.cfg = configuration(func(c *config.Config) { c.Allow = []config.Access{{Interfaces: []string{"lan"}}} })
+			b.cfg = withNTS(func(c *config.Config) { c.Allow = []config.Access{{Interfaces: []string{"lan"}}} })
 		})
 		pass(1500 * time.Millisecond)
 		p := b.ports[123][0]
@@ -509,6 +509,11 @@ func TestInterfacesAreFollowed(t *testing.T) {
 		local.Interface = 5
 		if r := b.ask(t, p, local); len(r) != 0 {
 			t.Error("a link-local client of another interface is answered")
+		}
+		for client, want := range map[string]bool{"[fe80::9%br-lan]:9": true, "[fe80::9%eth1]:9": false, "[fe80::9]:9": false} {
+			if got := b.kes[0].grants.Admit(netip.MustParseAddrPort(client)); got != want {
+				t.Errorf("key establishment of %s: got %v, want %v", client, got, want)
+			}
 		}
 	})
 }

@@ -207,19 +207,25 @@ func (p *Policy) judge(req *Request) Verdict {
 	if len(p.Interfaces) > 0 && req.Interface != 0 && !slices.Contains(p.Interfaces, req.Interface) {
 		return DropInterface
 	}
-	if p.Access == nil || p.Access.Allowed(req.From.Addr()) || p.linkLocal(req) {
+	if p.Access == nil || p.Allows(req.From.Addr(), req.Interface) {
 		return Answered
 	}
 	return DropAccess
 }
 
+// Allows reports whether a client that comes by that interface may have the
+// time.
+func (p *Policy) Allows(client netip.Addr, by uint32) bool {
+	return p.Access.Allowed(client) || p.linkLocal(client, by)
+}
+
 // linkLocal reports whether the client is allowed by the interface alone: every
 // one has the same subnet of such addresses, so no prefix can tell them apart.
-func (p *Policy) linkLocal(req *Request) bool {
-	if !req.From.Addr().IsLinkLocalUnicast() || !slices.Contains(p.LinkLocal, req.Interface) {
+func (p *Policy) linkLocal(client netip.Addr, by uint32) bool {
+	if !client.IsLinkLocalUnicast() || !slices.Contains(p.LinkLocal, by) {
 		return false
 	}
-	_, ruled := p.Access.Deciding(req.From.Addr())
+	_, ruled := p.Access.Deciding(client)
 	return !ruled
 }
 
