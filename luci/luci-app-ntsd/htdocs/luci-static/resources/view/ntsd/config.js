@@ -153,13 +153,14 @@ return view.extend({
 		fields.single(s, 'sources', 'ntsd', 'use_system_servers');
 		self.addSourceGrid(s, 'sources', 'pool', _('Pools'), _('Names that stand for many servers: several addresses are used at once.'));
 		self.addSourceGrid(s, 'sources', 'peer', _('Peers'), _('Hosts that may also take our time.'));
+		self.addGrid(s, 'sources', 'refclock', _('Reference clocks'), _('Receivers and clocks at this router.'), [ 'driver', 'parameter' ]);
+		self.addGrid(s, 'sources', 'key', _('Symmetric keys'), _('For servers that authenticate with a key instead of NTS.'), [ 'id', 'type' ]);
+		self.addGrid(s, 'sources', 'keyfile', _('Files of symmetric keys'), _('As chrony and ntpsec have them.'), [ 'file', 'format' ]);
+		/* Long, and last: hardly anybody needs it. */
 		p = part(s, 'sources', sid, _('Servers from DHCP'), _('How the servers are asked that DHCP names. The tab Time has the switch.'));
 		singles(p, 'dhcp_ntp_server', others('dhcp_ntp_server', [ 'disabled' ])).forEach(function(o) {
 			o.depends('dhcp_use', '1');
 		});
-		self.addGrid(s, 'sources', 'refclock', _('Reference clocks'), _('Receivers and clocks at this router.'), [ 'driver', 'parameter' ]);
-		self.addGrid(s, 'sources', 'key', _('Symmetric keys'), _('For servers that authenticate with a key instead of NTS.'), [ 'id', 'type' ]);
-		self.addGrid(s, 'sources', 'keyfile', _('Files of symmetric keys'), _('As chrony and ntpsec have them.'), [ 'file', 'format' ]);
 	},
 
 	addTrust: function(s, sid) {
@@ -280,6 +281,9 @@ return view.extend({
 		options.of(type).forEach(function(o) {
 			var f = fields.many(g, null, type, o.name);
 			f.modalonly = columns.indexOf(o.name) < 0 ? true : null;
+			/* What is not set is not "none". */
+			if (o.standard && f.modalonly == null)
+				f.textvalue = function(section_id) { return '%h'.format(uci.get('ntsd', section_id, o.name) || _('default (%s)').format(o.standard)); };
 			if ([ 'key.id', 'keyfile.file', 'refclock.driver', 'refclock.parameter' ].indexOf(type + '.' + o.name) >= 0)
 				f.rmempty = f.optional = false;
 		});
