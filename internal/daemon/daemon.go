@@ -198,21 +198,23 @@ func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc) {
 	d.readings.running.Wait()
 }
 
+// drift returns the correction to begin with: that of the drift file, or that
+// which was saved on flash, or that in force.
 func (d *Daemon) drift() (rate, skew clock.Rate, known bool) {
 	rate, skew, known, err := d.opt.Store.Drift()
-	switch {
-	case err != nil:
+	if err != nil {
 		d.opt.Log.Warn("drift file refused", "reason", err)
+		known = false
+	}
+	switch {
 	case known:
 		d.opt.Log.Info("frequency read from drift file", "freq_ppm", round(-rate.PPM()), "skew_ppm", round(skew.PPM()))
+		return rate, skew, true
 	case d.boot.RateKnown:
 		d.opt.Log.Info("frequency read from flash", "freq_ppm", round(-d.boot.Rate.PPM()), "skew_ppm", round(d.boot.Skew.PPM()))
 		return d.boot.Rate, d.boot.Skew, true
 	}
-	if !known || err != nil {
-		return d.inForce(), 0, false
-	}
-	return rate, skew, true
+	return d.inForce(), 0, false
 }
 
 // maxInForce is more than an oscillator is off: a correction above it is what a

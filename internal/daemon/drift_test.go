@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,5 +60,21 @@ func TestFrequencyInForce(t *testing.T) {
 				t.Errorf("%s: three hours after a server answers the clock is wrong by %v", c.name, w.wrong())
 			}
 		})
+	}
+}
+
+// damaged is a store whose drift file cannot be used.
+type damaged struct{ *memory }
+
+func (damaged) Drift() (rate, skew clock.Rate, found bool, err error) {
+	return 1, 1, true, errors.New("damaged")
+}
+
+// TestDriftFileRefused: the frequency on flash is as good as ever.
+func TestDriftFileRefused(t *testing.T) {
+	d := &Daemon{opt: Options{Store: damaged{new(memory)}, Log: slog.New(slog.DiscardHandler)}}
+	d.boot.Rate, d.boot.Skew, d.boot.RateKnown = 30e-6, 1e-7, true
+	if rate, skew, known := d.drift(); rate != 30e-6 || skew != 1e-7 || !known {
+		t.Errorf("got %v, %v, %v, want what flash has", rate, skew, known)
 	}
 }
