@@ -87,7 +87,6 @@ func TestDayChanges(t *testing.T) {
 	}
 }
 
-// TestBannerEvery32Lines: at the top of each file, and as often as chrony has it.
 // TestWrongCentury: a clock that is decades ahead, as an empty battery leaves it,
 // does not make everything old; a machine that was off for long loses what is
 // old, if a day later.
@@ -113,6 +112,7 @@ func TestWrongCentury(t *testing.T) {
 	}
 }
 
+// TestBannerEvery32Lines: at the top of each file, and as often as chrony has it.
 func TestBannerEvery32Lines(t *testing.T) {
 	m := newMemory()
 	b, _ := testBook(m, 0, 0)
