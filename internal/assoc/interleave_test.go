@@ -265,6 +265,36 @@ func TestInterleavedLoss(t *testing.T) {
 	}
 }
 
+// A reply that tells of an exchange which was forgotten meanwhile measures nothing:
+// what is shown of the server stays, its keys are not doubted, and it was reached.
+func TestInterleavedForgotten(t *testing.T) {
+	for name, forget := range map[string]func(*bench){
+		"a leap second": func(b *bench) {
+			b.a.HandleLeap(clock.Offset(time.Second))
+			b.now.Wall = b.now.Wall.Add(time.Second)
+		},
+		"a link": func(b *bench) { b.a.SetOnline(b.now, true, nil) },
+	} {
+		b := newBench(t, Config{XLeave: true, NTS: true, MinPoll: 4, MaxPoll: 4})
+		b.env.Bounds = Bounds{On: true, Floor: epoch.Add(-time.Hour), MaxTrip: time.Second}
+		s := newStamping(0)
+		b.onTrial(false)
+		for range 3 {
+			s.exchange(b, b.poll())
+		}
+		before := b.a.Last()
+		req := b.poll()
+		forget(b)
+		v := s.exchange(b, req)
+		if x := b.a.Last(); v != VerdictStamp || x != before || b.a.Reach()&1 == 0 {
+			t.Errorf("%s: %v, reach %o, last %+v; want %v, the server reached and %+v", name, v, b.a.Reach(), x, VerdictStamp, before)
+		}
+		if v := s.exchange(b, b.poll()); v != VerdictAccepted {
+			t.Errorf("%s: the next reply: %v", name, v)
+		}
+	}
+}
+
 // What is no reply to the last request changes nothing of what is awaited.
 func TestInterleavedForgeries(t *testing.T) {
 	b := newBench(t, Config{XLeave: true})

@@ -40,6 +40,12 @@ const (
 // judge measures a valid reply and runs the tests on what it says. The bits of
 // chrony's report are set for every test, the verdict names the first failure.
 func (a *Assoc) judge(now clock.Reading, ev event.Received, hdr wire.Header, out []event.Action) (_ []event.Action, v Verdict) {
+	if a.xleave.Is(&hdr) && !a.xleave.Known() {
+		// It tells of an exchange that was forgotten while it was under way.
+		a.xleave.Remember(now, &ev, &hdr, a.cfg.XLeave, false)
+		a.schedule(a.request.asked)
+		return a.hit(out), VerdictStamp
+	}
 	t := a.xleave.Subject(now, &ev, &hdr)
 	x, s := a.measure(t, &ev, hdr)
 	known := x.Interleaved && a.xleave.Sampled()
