@@ -5,7 +5,7 @@
 // servers, of lines and of clients do not need. Stable is a tenth of that.
 //
 // Not here: numbers and strings of which slices.Sort is in the binary anyway, and
-// what is sorted for every packet or sample.
+// what is sorted for every packet.
 package order
 
 // Stable sorts list in the order of compare, which is negative where a stands

@@ -135,12 +135,11 @@ func PPM(highest float64) Kind[clock.Rate] {
 		Print: func(r clock.Rate) string {
 			// The shortest number that reads back as the same rate.
 			for digits := 1; digits < 17; digits++ {
-				s := strconv.FormatFloat(r.PPM(), 'g', digits, 64)
-				if x, _ := number(s); clock.RatePPM(x) == r {
-					return s
+				if x, _ := number(strconv.FormatFloat(r.PPM(), 'g', digits, 64)); clock.RatePPM(x) == r {
+					return formatNumber(x)
 				}
 			}
-			return strconv.FormatFloat(r.PPM(), 'g', -1, 64)
+			return formatNumber(r.PPM())
 		},
 	}
 }
