@@ -86,8 +86,13 @@ type failure struct {
 func (e *failure) Error() string { return e.text }
 func (e *failure) Unwrap() error { return e.cause }
 
-// failf makes a failure.
+// failf makes a failure; errors among args are put in words for people.
 func failf(status int, format string, args ...any) error {
+	for i, a := range args {
+		if err, ok := a.(error); ok {
+			args[i] = wording.Of(err)
+		}
+	}
 	return &failure{status: status, text: fmt.Sprintf(format, args...)}
 }
 
@@ -109,9 +114,14 @@ func Main(args []string, p Program) int {
 }
 
 // tell says on standard error what went wrong. What a file, a server or a user
-// wrote may be in it: one line, and no escapes.
+// wrote may be in it: one line, and no escapes. A failure is in words for people
+// already, and what it names may be called like a package.
 func (c *invocation) tell(err error) {
-	fmt.Fprintf(c.stderr, "ntsctl: %s\n", status.Printable(wording.Of(err)))
+	text := err.Error()
+	if f := (*failure)(nil); !errors.As(err, &f) {
+		text = wording.Of(err)
+	}
+	fmt.Fprintf(c.stderr, "ntsctl: %s\n", status.Printable(text))
 }
 
 // run carries out what the command line says: one command, several, or those of

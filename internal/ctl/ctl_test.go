@@ -111,7 +111,7 @@ func (f *fakeDaemon) answer(_ context.Context, req control.Request) control.Resp
 		return control.Fail(control.CodeArguments, err.Error())
 	case !known && req.Cmd != control.CmdReload && req.Cmd != control.CmdDump && req.Cmd != control.CmdOnOffline:
 		return control.Fail(control.CodeUnknown, "no command")
-	case cmd.Target == "nobody":
+	case cmd.Target == "nobody" || cmd.Target == "nts":
 		return control.Fail(control.CodeNoSource, "no source")
 	}
 	return control.Done()
@@ -334,6 +334,8 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"shutdown"}, ExitUsage, service("stop")},
 		{[]string{"offline", "10.66.2.0/24"}, ExitFailed, "no source in 10.66.2.0/24"},
 		{[]string{"offline", "255.0.255.0/10.66.2.0"}, ExitUsage, "is no subnet"},
+		{[]string{"ntpdata", "nts"}, ExitFailed, "ntpdata: no source nts;"},
+		{[]string{"online", "nts"}, ExitFailed, "online: nts: no such source"}, // a name, though a package has it, too
 		{[]string{"sourcename", "10.66.9.9"}, ExitFailed, "no source 10.66.9.9"},
 		{[]string{"-m"}, ExitUsage, "-m takes commands"},
 		{[]string{"-m", "version", "frobnicate", "report"}, ExitUsage, "frobnicate"},
