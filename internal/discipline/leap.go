@@ -103,7 +103,7 @@ func (d *Discipline) leapToCome(at clock.Reading, heard event.Leap) event.Leap {
 	by, known := d.cfg.Leaps.Leap(at.Wall)
 	over := d.leapt != 0 && at.Mono.Sub(d.leapt) < leapOver
 	switch {
-	case over, !d.leapDay(at.Wall), known && by == 0:
+	case over, by == 0 && (known || !at.Wall.LeapDay()):
 		return event.LeapNone
 	case by > 0:
 		return event.LeapInsert
