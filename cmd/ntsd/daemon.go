@@ -296,8 +296,15 @@ func takeRunDir(dir string) (*store.PIDFile, error) {
 	if err == nil {
 		pid, err = store.LockPID(filepath.Join(dir, pidName))
 	}
-	if errors.Is(err, fs.ErrPermission) {
+	var other *store.RunningError
+	switch {
+	case err == nil:
+	case errors.As(err, &other):
+		err = fmt.Errorf("%w; stop that one first, or let option 'run_dir' of section 'ntsd' name another folder", err)
+	case errors.Is(err, fs.ErrPermission):
 		err = fmt.Errorf("%w; run as root, or let option 'run_dir' of section 'ntsd' name a folder of this user", err)
+	default: // read-only, full, not a folder
+		err = fmt.Errorf("%w; let option 'run_dir' of section 'ntsd' name a folder that can be written", err)
 	}
 	return pid, err
 }

@@ -466,15 +466,15 @@ func TestFailingSourceIsLoggedOnce(t *testing.T) {
 	d := w.start(w.config(source(s)))
 	d.synchronised()
 	s.NoReply(true)
-	d.untilLog("source does not answer.*" + host(s))
+	d.untilLog("source gives no usable reply.*" + host(s))
 	n := s.Stats().Requests
 	eventually(t, "more requests", func() bool { return s.Stats().Requests >= n+4 })
-	if got := d.count("source does not answer"); got != 1 {
+	if got := d.count("source gives no usable reply"); got != 1 {
 		t.Errorf("told %d times, want once", got)
 	}
 	s.NoReply(false)
 	d.untilLog("source answers again.*" + host(s))
-	if got := fmt.Sprint(d.count("source does not answer"), d.count("source answers again")); got != "1 1" {
+	if got := fmt.Sprint(d.count("source gives no usable reply"), d.count("source answers again")); got != "1 1" {
 		t.Errorf("told %s times, want once each", got)
 	}
 }

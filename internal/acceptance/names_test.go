@@ -121,7 +121,7 @@ func TestCheck38BothPortsAreNeeded(t *testing.T) {
 	}
 	d := w.start(w.config(sections...))
 	d.synchronised()
-	d.untilLog(`source does not answer.*` + host(noUDP) + `.*no reply`)
+	d.untilLog(`source gives no usable reply.*` + host(noUDP) + `.*no reply`)
 	d.untilLog(`NTS key establishment failed.*` + host(noTCP) + `.*refused`)
 	r := d.until("a report", func(*report) bool { return true })
 	if x := find(t, r, host(noUDP)); x.Auth.KEs == 0 || x.Reach != 0 || x.Counters.Sent == 0 {

@@ -123,7 +123,7 @@ func TestCheck36LargePacketsLost(t *testing.T) {
 	small.set(narrow, nil)
 	long := strings.TrimSuffix(relaySource(r), "\n") + "\n\tlist aead '17'\n"
 	d := w.start(w.config(long, relaySource(small)))
-	d.untilLog(`source does not answer.*` + r.host() + `.*reason="(no reply|only a request without NTS got a reply)"`)
+	d.untilLog(`source gives no usable reply.*` + r.host() + `.*reason="(no reply|only a request without NTS got a reply)"`)
 	rep := d.until("synchronisation by short packets", func(r *report) bool { return r.Tracking.Synchronised })
 	if got := find(t, rep, r.host()); got.Reach != 0 || got.Auth.KEs == 0 {
 		t.Errorf("got reach %o after %d key establishments", got.Reach, got.Auth.KEs)

@@ -36,6 +36,7 @@ func (a *Assoc) kiss(code wire.KissCode, poll ntptime.Exponent, out []event.Acti
 		return out, verdict // a flood of kisses is one kiss
 	}
 	a.request.kissed = true
+	a.problem = verdict.String()
 	switch verdict {
 	case VerdictRate:
 		a.burst, a.settling = burst{}, settling{}

@@ -1,6 +1,9 @@
 package config
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // brokenCase is a configuration with something wrong and all that is said
 // about it.
@@ -120,6 +123,8 @@ func broken() []brokenCase {
 		in("leap mode", "systemclock", "leapsecmode smear", "error: /etc/config/ntsd:2: @systemclock[0]: option 'leapsecmode' 'smear': must be system, step, slew or ignore"),
 		in("ppm", "smoothtime", "maxppm 1e9", "error: /etc/config/ntsd:2: @smoothtime[0]: option 'maxppm' '1e9': must be a number of ppm from 0 to 100000"),
 		{"not UCI", "server a.example iburst\n", []string{"error: /etc/config/ntsd:1: a line begins with config, option or list"}},
+		{"a byte order mark", "\ufeffconfig server\n\toption hostname a.example\n", []string{"error: /etc/config/ntsd:1: the file begins with a byte order mark: save it as UTF-8 without one"}},
+		{"UTF-16", "\xff\xfec\x00", []string{"error: /etc/config/ntsd:1: the file begins with a byte order mark: save it as UTF-8 without one"}},
 		{"an equals sign", "config server\n\toption hostname = a.example\n", []string{"error: /etc/config/ntsd:2: here stands more than a name and a value; a value with blanks needs quotes"}},
 	}
 }
@@ -137,7 +142,7 @@ func TestBroken(t *testing.T) {
 // TestOnlyTheSectionIsLeftOut: what stands round a bad section counts.
 func TestOnlyTheSectionIsLeftOut(t *testing.T) {
 	for _, b := range broken() {
-		if b.name == "not UCI" || b.name == "an equals sign" { // the whole file is
+		if slices.Contains([]string{"not UCI", "an equals sign", "a byte order mark", "UTF-16"}, b.name) { // the whole file is
 			continue
 		}
 		text := "config server 'before'\n\toption hostname before.example\n" + b.text + "config server 'after'\n\toption hostname after.example\n"

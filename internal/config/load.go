@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -52,14 +53,20 @@ func parseFile(file string, read func(name string) ([]byte, error)) (*uci.Packag
 	}
 	p, err := uci.Parse(file, text)
 	if err != nil {
-		return nil, []Diagnostic{Malformed(file, err)}
+		return nil, []Diagnostic{Malformed(file, text, err)}
 	}
 	return p, nil
 }
 
-// Malformed says what package uci has against a file, in words for people: those
-// of libuci are not.
-func Malformed(file string, err error) Diagnostic {
+// Marked reports whether a text begins with a byte order mark, in UTF-8 or in
+// UTF-16: as editors on other systems save, and uci does not read.
+func Marked(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
+}
+
+// Malformed says what package uci has against the text of a file, in words for
+// people: those of libuci are not.
+func Malformed(file string, text []byte, err error) Diagnostic {
 	d := Diagnostic{Severity: Error, File: file, Message: err.Error()}
 	var syntax *uci.SyntaxError
 	if !errors.As(err, &syntax) {
@@ -68,6 +75,8 @@ func Malformed(file string, err error) Diagnostic {
 	d.Line = syntax.Line
 	quote, unterminated := strings.CutPrefix(syntax.Reason, "EOF with unterminated ")
 	switch {
+	case Marked(text):
+		d.Message = "the file begins with a byte order mark: save it as UTF-8 without one"
 	case unterminated: // where one is missing, all that follow change their part
 		d.Message = "a quote " + quote + " opens here and never closes, or one is missing on a line before"
 	case syntax.Reason == "invalid command":

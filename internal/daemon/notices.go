@@ -35,7 +35,7 @@ func noticeLines() map[event.NoticeKind]noticeLine {
 		event.NoticeResolved:       {info, "name resolved"},
 		event.NoticeResolveFailed:  {warn, "name does not resolve"},
 		event.NoticeReachable:      {info, "source answers again"},
-		event.NoticeUnreachable:    {warn, "source does not answer"},
+		event.NoticeUnreachable:    {warn, "source gives no usable reply"},
 		event.NoticeReplaced:       {info, "source replaced by another address of its name"},
 		event.NoticeFalseticker:    {warn, "source disagrees with the majority"},
 		event.NoticeTruechimer:     {info, "source agrees with the majority again"},
@@ -91,6 +91,8 @@ func (d *Daemon) attributes(n event.Notice) []any {
 	case n.Text == "":
 	case n.Kind == event.NoticeResolved:
 		attrs = append(attrs, "address", n.Text)
+	case n.Kind == event.NoticeKiss:
+		attrs = append(attrs, "reason", kissText(n.Text))
 	default:
 		attrs = append(attrs, "reason", n.Text)
 	}
@@ -101,6 +103,17 @@ func (d *Daemon) attributes(n event.Notice) []any {
 		attrs = append(attrs, keAttributes(n, d.opt.Log.Enabled(context.Background(), slog.LevelDebug))...)
 	}
 	return attrs
+}
+
+// kissText says what a server wants with a kiss-o'-death (RFC 5905 section 7.4).
+func kissText(code string) string {
+	switch code {
+	case "DENY", "RSTR":
+		return code + ": it does not serve this address; name another server"
+	case "RATE":
+		return code + ": it is asked too often; it is asked less often from now on"
+	}
+	return code
 }
 
 // sourceName writes a source as "address (name)", as chrony's users know it.

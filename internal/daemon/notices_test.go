@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -56,6 +57,40 @@ WARN msg="name does not resolve" source=b.example reason="no name server reachab
 	for _, part := range []string{`tls="TLS 1.3"`, "cipher=TLS_AES", `subject="CN=a.example"`, "not_before=1970", "cookie_bytes=64", "duration_ms=0"} {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("debug: no %s in %s", part, text.String())
+		}
+	}
+}
+
+// TestKissText: a kiss is told with what the server wants and what becomes of it.
+func TestKissText(t *testing.T) {
+	for code, want := range map[string]string{
+		"DENY": "DENY: it does not serve this address; name another server",
+		"RSTR": "RSTR: it does not serve this address; name another server",
+		"RATE": "RATE: it is asked too often; it is asked less often from now on",
+		"STEP": "STEP",
+	} {
+		if got := kissText(code); got != want {
+			t.Errorf("%s: got %q, want %q", code, got, want)
+		}
+	}
+}
+
+// TestJournalSpeaksPlainly: errors reach the log and the status in words for
+// people, whatever they are logged as.
+func TestJournalSpeaksPlainly(t *testing.T) {
+	var text bytes.Buffer
+	journal := NewJournal(slog.NewTextHandler(&text, nil))
+	log := slog.New(journal)
+	log.Warn("first", "reason", errors.New("nts: cookie expired"), "port", 123)
+	log.Warn("second", "reason", "udp: gone", "file", "nts: kept")
+	for i, want := range []string{`first reason=cookie expired port=123`, `second reason=gone file=nts: kept`} {
+		if got := journal.Lines()[i].Text; got != want {
+			t.Errorf("status: got %q, want %q", got, want)
+		}
+	}
+	for _, want := range []string{`reason="cookie expired" port=123`, `reason=gone file="nts: kept"`} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("log: no %s in %s", want, text.String())
 		}
 	}
 }

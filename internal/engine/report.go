@@ -93,6 +93,9 @@ func (e *Engine) sourceState(now clock.Reading, m *sources.Member) snapshot.Sour
 		if why := a.Problem(); why != "" && a.Reach() == 0 {
 			st.Why = why
 		}
+		if s.Ref != nil && s.Ref.Told != "" {
+			st.Why = s.Ref.Told
+		}
 		if why := st.Auth.LastError; why != "" && a.Reach() == 0 {
 			st.Why = why
 		}

@@ -68,6 +68,9 @@ func Import(file string, text []byte, from Files) (*uci.Package, []config.Diagno
 // translate returns what another daemon's configuration means, nil where it is
 // none.
 func translate(file string, text []byte, d disks) *translator {
+	if config.Marked(text) {
+		return nil // no program reads it, and ours says what to do
+	}
 	lines := strings.Split(string(text), "\n")
 	switch detect(file, lines) {
 	case formatChrony:
@@ -83,7 +86,7 @@ func translate(file string, text []byte, d disks) *translator {
 func importUCI(file string, text []byte) (*uci.Package, []config.Diagnostic) {
 	p, err := uci.Parse(file, text)
 	if err != nil {
-		return nil, []config.Diagnostic{config.Malformed(file, err)}
+		return nil, []config.Diagnostic{config.Malformed(file, text, err)}
 	}
 	t := newTranslator(file, nil)
 	for _, s := range p.Sections {

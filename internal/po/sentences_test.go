@@ -39,7 +39,7 @@ func spoken() []place {
 		{folder: "engine", in: []string{"Text"}},
 		{folder: "sources", in: []string{"Why", "trouble"}},
 		{folder: "linux/refclock", in: []string{"reason"}},
-		{folder: "linux/udp", files: "udp", in: []string{"New"}},
+		{folder: "linux/udp", files: "udp", in: []string{"New", "Reason"}},
 		{folder: "mac", in: []string{"New", "Errorf"}},
 		{folder: "middlebox"},
 		{folder: "nts", files: "failure"},
@@ -57,7 +57,7 @@ func internal() []string {
 		[]string{ // not for people
 			"remote error", "selected unsupported protocol version", "2006-01-02 15:04 MST", "server %s nts %s", "interval %s burst %s leak %s",
 			"no randomness: %s", "cipher of key %s: %s", "key %s (%s)", "random generator failed: %s", "and others", "(not shown)", "trust in %s was revoked",
-			"verdict %s", "class %s", "stage %s", "remote error:", "not a bound UDP socket of one family", "datagram too long",
+			"verdict %s", "class %s", "stage %s", "remote error:", "not a bound UDP socket of one family", "datagram too long", "send to", "receive from",
 		},
 		[]string{ // put together again by words.js: "%w (%w)", "a: b", and lists of words
 			"%s of that family", "%s (unusable addresses only)", "%s; it has %s", "%s or %s",

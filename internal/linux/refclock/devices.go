@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"ntsd/internal/clock"
@@ -181,6 +182,8 @@ func reason(s refdata.Spec, err error) string {
 		return s.String() + " is not there"
 	case errors.Is(err, os.ErrPermission):
 		return s.String() + " may not be opened by the user that ntsd runs as"
+	case errors.Is(err, syscall.ENOTTY):
+		return s.String() + " is a device or file of another kind"
 	}
 	return s.String() + ": " + err.Error()
 }

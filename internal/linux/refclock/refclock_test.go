@@ -391,8 +391,8 @@ func TestNoSuchDevice(t *testing.T) {
 	}{
 		{refdata.Spec{Driver: refdata.PPS, Path: "/nonexistent/pps0"}, "PPS /nonexistent/pps0 is not there"},
 		{refdata.Spec{Driver: refdata.PHC, Path: "/nonexistent/ptp0"}, "PHC /nonexistent/ptp0 is not there"},
-		{refdata.Spec{Driver: refdata.PPS, Path: plain}, "PPS " + plain + ": what it can: "},
-		{refdata.Spec{Driver: refdata.PHC, Path: plain}, "PHC " + plain + ": read: "},
+		{refdata.Spec{Driver: refdata.PPS, Path: plain}, "PPS " + plain + " is a device or file of another kind"},
+		{refdata.Spec{Driver: refdata.PHC, Path: plain}, "PHC " + plain + " is a device or file of another kind"},
 		{refdata.Spec{Driver: refdata.PHC, Path: "nosuchcard"}, "PHC nosuchcard: "},
 		{refdata.Spec{Driver: refdata.SOCK, Path: plain}, "SOCK " + plain + ": something other than a socket is there"},
 	} {

@@ -69,13 +69,30 @@ var (
 // one fits, ErrRefused or ErrUnreachable. A closed socket is os.ErrClosed and
 // a deadline os.ErrDeadlineExceeded.
 type OpError struct {
-	Op   string         // "open", "send", "receive", "listen", "reply"
+	Op   string         // "open", "send to", "receive from", "listen on", "reply to"
 	Addr netip.AddrPort // the peer, or the address listened on
 	Err  error
 }
 
 // Error returns "udp: send to 192.0.2.1:123: network unreachable (...)".
 func (e *OpError) Error() string { return fmt.Sprintf("udp: %s %v: %v", e.Op, e.Addr, e.Err) }
+
+// Reason says it to people: what to look at where one of our requests does not
+// leave or nobody takes it.
+func (e *OpError) Reason() string {
+	ours := e.Op == "open" || e.Op == "send to" || e.Op == "receive from"
+	switch {
+	case errors.Is(e.Err, syscall.EADDRNOTAVAIL), errors.Is(e.Err, syscall.ENODEV):
+		// The address or interface that the configuration wants is not here.
+	case ours && errors.Is(e.Err, ErrUnreachable):
+		return fmt.Sprintf("no route to %v: is the network up?", e.Addr)
+	case ours && errors.Is(e.Err, ErrRefused):
+		return fmt.Sprintf("no time server listens at %v", e.Addr)
+	case ours && errors.Is(e.Err, syscall.EPERM):
+		return fmt.Sprintf("a firewall on this device forbids sending to %v", e.Addr)
+	}
+	return e.Error()
+}
 
 // Unwrap returns the reason.
 func (e *OpError) Unwrap() error { return e.Err }

@@ -5,6 +5,7 @@ package udp
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ntsd/internal/clock"
+	"ntsd/internal/wording"
 )
 
 // patience bounds waits that should end at once.
@@ -163,6 +165,30 @@ func TestRefused(t *testing.T) {
 		var op *OpError
 		if !errors.As(err, &op) || op.Addr != dst {
 			t.Errorf("%v: got %#v, want an OpError for %v", a, err, dst)
+		}
+	}
+}
+
+// TestReasons: what is wrong with a request is told to people in words, and what
+// they cannot guess from words as the system says it.
+func TestReasons(t *testing.T) {
+	at := netip.MustParseAddrPort("192.0.2.1:123")
+	for _, c := range []struct {
+		op    string
+		errno syscall.Errno
+		want  string
+	}{
+		{"open", syscall.ENETUNREACH, "no route to 192.0.2.1:123: is the network up?"},
+		{"send to", syscall.EHOSTUNREACH, "no route to 192.0.2.1:123: is the network up?"},
+		{"receive from", syscall.ECONNREFUSED, "no time server listens at 192.0.2.1:123"},
+		{"send to", syscall.EPERM, "a firewall on this device forbids sending to 192.0.2.1:123"},
+		{"open", syscall.EADDRNOTAVAIL, "open 192.0.2.1:123: network unreachable (cannot assign requested address)"},
+		{"send to", syscall.EMSGSIZE, "send to 192.0.2.1:123: message too long"},
+		{"listen on", syscall.EADDRINUSE, "listen on 192.0.2.1:123: address already in use"},
+		{"reply to", syscall.EPERM, "reply to 192.0.2.1:123: operation not permitted"},
+	} {
+		if got := wording.Of(fmt.Errorf("udp: %w", opError(c.op, at, c.errno))); got != c.want {
+			t.Errorf("%s, %v: got %q, want %q", c.op, c.errno, got, c.want)
 		}
 	}
 }

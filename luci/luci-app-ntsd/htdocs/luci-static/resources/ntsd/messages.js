@@ -64,6 +64,7 @@
 		_('%s more like these'),
 		_('cannot be read: %s'),
 		_('a line begins with config, option or list'),
+		_('the file begins with a byte order mark: save it as UTF-8 without one'),
 		_('here stands more than a name and a value; a value with blanks needs quotes'),
 		_('a quote %s opens here and never closes, or one is missing on a line before'),
 		_('has no section \'ntp\', so use_system_servers adds none'),

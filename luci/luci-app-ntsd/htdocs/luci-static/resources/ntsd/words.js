@@ -222,6 +222,8 @@ function say(text, zone) {
 		_('open %s: %s'),
 		_('send to %s: %s'),
 		_('receive from %s: %s'),
+		_('no time server listens at %s'),
+		_('a firewall on this device forbids sending to %s'),
 		_('no such host'),
 		_('no such host of that family'),
 		_('no such host (unusable addresses only)'),
@@ -253,7 +255,8 @@ function say(text, zone) {
 		_('its dispersion is above maxdispersion'),
 		_('reference clocks cannot be read here'),
 		_('%s is not there'),
-		_('%s may not be opened by the user that ntsd runs as')
+		_('%s may not be opened by the user that ntsd runs as'),
+		_('%s is a device or file of another kind')
 	]);
 })(function(text) { return text; });
 
