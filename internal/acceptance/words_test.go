@@ -152,7 +152,7 @@ func TestNoPackagesForPeople(t *testing.T) {
 		}
 	}
 	told("log", d.log())
-	for _, words := range [][]string{{"sources", "-v"}, {"tracking", "-v"}, {"bootstrap"}, {"add", "nonsense"}, {"history", "year"}, {"smoothing"}, {"online", "192.0.2.1"}, {"ca"}} {
+	for _, words := range [][]string{{"sources", "-v"}, {"tracking", "-v"}, {"bootstrap"}, {"add", "nonsense"}, {"smoothing"}, {"online", "192.0.2.1"}, {"ca"}} {
 		r := d.ctl(words...)
 		told(strings.Join(words, " "), r.stdout+r.stderr)
 	}

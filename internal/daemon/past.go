@@ -47,7 +47,7 @@ func (d *Daemon) history(ctx context.Context, args []string) control.Response {
 	if len(args) > 0 {
 		var err error
 		if span, err = history.ParseSpan(args[0]); err != nil || len(args) > 1 {
-			return control.Fail(control.CodeArguments, "history takes hour, day or week")
+			return control.Fail(control.CodeArguments, "it takes hour, day or week")
 		}
 	}
 	var answer status.History
