@@ -97,7 +97,9 @@ func keepTime(o options, stderr io.Writer) int {
 	setLevel(level, o, cfg)
 	log.Info(banner())
 	switch {
-	case cfg == nil: // the one diagnostic is that the file cannot be read or parsed
+	case cfg == nil && diagnostics[0].Line > 0: // the one diagnostic is where it cannot be parsed
+		return fail(stderr, exitFailed, "%v; correct it, ntsd -p checks it", diagnostics[0])
+	case cfg == nil: // or that it cannot be read
 		return fail(stderr, exitFailed, "%v; -f and -c say which file to read, -p checks it; on OpenWrt /etc/init.d/ntsd reload gives user ntp what it may read", diagnostics[0])
 	case !cfg.Main.Enabled:
 		log.Info("switched off by option 'enabled' of section 'ntsd'")
@@ -105,6 +107,9 @@ func keepTime(o options, stderr io.Writer) int {
 	case !cfg.Usable():
 		for _, d := range diagnostics {
 			daemon.LogDiagnostic(log, d)
+		}
+		if config.HasErrors(diagnostics) {
+			return fail(stderr, exitFailed, "nothing to do: what is wrong with %s leaves no source of time; correct it, ntsd -p checks it", o.source())
 		}
 		return fail(stderr, exitFailed, "nothing to do: the configuration names no source of time; add a section 'server' to %s", o.source())
 	}

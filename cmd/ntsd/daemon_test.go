@@ -25,7 +25,7 @@ func TestStartWithoutWork(t *testing.T) {
 		lines      int
 	}{
 		{"missing", "", exitFailed, "cannot be read: no such file or directory; -f and -c say", 2},
-		{"broken", "config server 'x\n", exitFailed, "broken:1: a quote ' opens here and never closes, or one is missing on a line before; -f and -c say", 2},
+		{"broken", "config server 'x\n", exitFailed, "broken:1: a quote ' opens here and never closes, or one is missing on a line before; correct it, ntsd -p checks it", 2},
 		{"empty", "\n", exitFailed, "names no source of time; add a section 'server' to", 2},
 		{"off", "config ntsd 'main'\n\toption enabled '0'\n", exitDone, "switched off by option 'enabled'", 2},
 	}

@@ -168,6 +168,10 @@ func TestNoPackagesForPeople(t *testing.T) {
 	if told("no folder", r.stderr); !strings.Contains(r.stderr, "name a folder that can be written") {
 		t.Errorf("run_dir in a file: %s", r.stderr)
 	}
+	r = ntsd(t, "-x", "-f", w.write("broken", "config server\n\toption hostname a.example\n\toption port none\n"))
+	if told("broken", r.stderr); !strings.Contains(r.stderr, "broken leaves no source of time; correct it") {
+		t.Errorf("nothing left: %s", r.stderr)
+	}
 	r = ntsd(t, "-x", "-f", w.write("marked", "\ufeff"+config))
 	if told("mark", r.stderr); !strings.Contains(r.stderr, "marked:1: the file begins with a byte order mark: save it as UTF-8 without one") {
 		t.Errorf("byte order mark: %s", r.stderr)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"sync/atomic"
@@ -43,7 +44,10 @@ func (k *KeyPairs) Reload() error {
 	pairs := make([]tls.Certificate, 0, len(k.files))
 	for _, f := range k.files {
 		pair, err := loadKeyPair(f)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return fmt.Errorf("ntske: server certificate: %w; the user that ntsd runs as must be able to read it", err)
+		case err != nil:
 			return fmt.Errorf("ntske: server certificate: %w", err)
 		}
 		pairs = append(pairs, pair)

@@ -110,13 +110,28 @@ func WriteAtomic(path string, perm fs.FileMode, data []byte) error {
 	temp := dir + "." + name + ".tmp"
 	if err := writeTemp(temp, perm, data); err != nil {
 		_ = os.Remove(temp)
-		return fmt.Errorf("store: write %s: %w", path, err)
+		return fmt.Errorf("store: write %s: %w", path, bare(err))
 	}
 	if err := os.Rename(temp, path); err != nil {
 		_ = os.Remove(temp)
-		return fmt.Errorf("store: write %s: %w", path, err)
+		return fmt.Errorf("store: write %s: %w", path, bare(err))
 	}
 	return syncDir(path)
+}
+
+// bare returns err without the name of the temporary file, which tells people
+// nothing unless it is itself in the way.
+func bare(err error) error {
+	var onPath *fs.PathError
+	var onLink *os.LinkError
+	switch {
+	case errors.Is(err, unix.ENOTEMPTY):
+	case errors.As(err, &onPath):
+		return onPath.Err
+	case errors.As(err, &onLink):
+		return onLink.Err
+	}
+	return err
 }
 
 // writeTemp makes the file temp anew, whole and on the disk.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -94,8 +95,8 @@ func TestWriteFailureKeepsTheOld(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ".state.tmp", "x"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteAtomic(path, PrivatePerm, []byte("new")); err == nil {
-		t.Error("a folder in the way: got no error")
+	if err := WriteAtomic(path, PrivatePerm, []byte("new")); err == nil || !strings.Contains(err.Error(), ".state.tmp") {
+		t.Errorf("a folder in the way: got %v, want an error that names it", err)
 	}
 	if b, _ := os.ReadFile(path); string(b) != "old" {
 		t.Errorf("the file became %q, want the old one", b)
@@ -105,8 +106,12 @@ func TestWriteFailureKeepsTheOld(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(sub, "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteAtomic(sub, PrivatePerm, []byte("new")); err == nil {
-		t.Error("writing over a folder: got no error")
+	if err := WriteAtomic(sub, PrivatePerm, []byte("new")); err == nil || strings.Contains(err.Error(), ".tmp") {
+		t.Errorf("writing over a folder: got %v, want an error without the temporary file", err)
+	}
+	absent := filepath.Join(dir, "absent", "state")
+	if err := WriteAtomic(absent, PrivatePerm, nil); err == nil || err.Error() != "store: write "+absent+": no such file or directory" {
+		t.Errorf("no folder: got %v", err)
 	}
 	if _, err := os.Lstat(filepath.Join(dir, ".sub.tmp")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("temporary file after a failure: %v, want none", err)

@@ -30,7 +30,7 @@ const (
 // Errors of Listen and ListenStream.
 var (
 	ErrInUse     = errors.New("cmdport: another program answers on the socket")
-	ErrNotSocket = errors.New("cmdport: the path is taken by something that is not a socket")
+	ErrNotSocket = errors.New("cmdport: something that is not a socket is in the way, remove it")
 	ErrLongPath  = errors.New("cmdport: the socket's path is too long, choose a shorter folder")
 )
 
