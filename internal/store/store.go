@@ -44,9 +44,9 @@ func (r Reason) String() string {
 	case NotRegular:
 		return "not a regular file"
 	case ForeignOwner:
-		return "foreign owner"
+		return "it belongs to another user than ntsd runs as"
 	case TooOpen:
-		return "permissions too open"
+		return "permissions too open: chmod 600 it"
 	case TooLong:
 		return "too long"
 	case Damaged:
