@@ -132,16 +132,29 @@ func PPM(highest float64) Kind[clock.Rate] {
 			x, ok := number(s)
 			return clock.RatePPM(math.Abs(x)), ok && x >= 0 && x <= highest
 		},
-		Print: func(r clock.Rate) string {
-			// The shortest number that reads back as the same rate.
-			for digits := 1; digits < 17; digits++ {
-				if x, _ := number(strconv.FormatFloat(r.PPM(), 'g', digits, 64)); clock.RatePPM(x) == r {
-					return formatNumber(x)
-				}
-			}
-			return formatNumber(r.PPM())
-		},
+		Print: printPPM,
 	}
+}
+
+// epsilon is the least that a number can be above 1.
+const epsilon = 0x1p-52
+
+// printPPM returns the shortest number that reads back as the same rate. Both
+// ways are rounded, so what was read may be a neighbour of r.PPM().
+func printPPM(r clock.Rate) string {
+	for digits := 1; digits < 17; digits++ {
+		if x, _ := number(strconv.FormatFloat(r.PPM(), 'g', digits, 64)); clock.RatePPM(x) == r {
+			return formatNumber(x)
+		}
+	}
+	x := r.PPM() * (1 - 4*epsilon)
+	for range 16 {
+		if clock.RatePPM(x) == r {
+			return formatNumber(x)
+		}
+		x = math.Nextafter(x, math.Inf(1))
+	}
+	return formatNumber(r.PPM())
 }
 
 // TimeSpan is a time between the limits in seconds, or with a unit; it is printed in

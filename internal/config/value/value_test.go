@@ -40,7 +40,7 @@ func TestForms(t *testing.T) {
 		{"optional", try(Optional(Integer(0, 64))), map[string]string{"0": "", "8": "8"}, []string{"65"}},
 		{"unless", try(Unless(0, "majority", Integer(1, 100))), map[string]string{"majority": "majority", "1": "1"}, []string{"0", "101", "Majority", ""}},
 		{"ratio", try(Ratio(1e3)), map[string]string{"3": "3", "0.50": "0.5", "1e3": "1000", "-0": "0"}, []string{"", "-1", "1001", "inf", "nan", "0x1p3", "1,5"}},
-		{"ppm", try(PPM(1e5)), map[string]string{"400": "400", "5e2": "500", "83333": "83333", "0.01": "0.01", "1e-7": "0.0000001", "0": "0"}, []string{"-1", "1e9", "inf"}},
+		{"ppm", try(PPM(1e5)), map[string]string{"400": "400", "5e2": "500", "83333": "83333", "0.01": "0.01", "1e-7": "0.0000001", "0": "0", "7.138720262040718": "7.138720262040718"}, []string{"-1", "1e9", "inf"}},
 		{
 			"time", try(Seconds()),
 			map[string]string{"1": "1", "0.1": "0.1", "1e-9": "0.000000001", "250ms": "0.25", "5us": "0.000005", "2m": "120", "1h": "3600", "1d": "86400", "1w": "604800", "366d": "31622400"},
