@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -102,7 +103,11 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	r.Close()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env, cmd.Stderr = append(os.Environ(), child+"="+path), w
-	if err := cmd.Run(); err != nil {
+	err = cmd.Run()
+	if errors.Is(err, syscall.ENOEXEC) {
+		t.Skip("an emulated process cannot start itself")
+	}
+	if err != nil {
 		t.Errorf("it ended with: %v", err)
 	}
 }

@@ -397,7 +397,8 @@ func TestNoSuchDevice(t *testing.T) {
 		{refdata.Spec{Driver: refdata.SOCK, Path: plain}, "SOCK " + plain + ": something other than a socket is there"},
 	} {
 		got := d.Read(event.ReadClock{Source: event.SourceID(i + 1), Spec: c.spec})
-		if !strings.HasPrefix(got.Reason, c.want) || len(got.Measurements) > 0 {
+		unknown := strings.HasSuffix(got.Reason, unix.ENOSYS.Error()) // an emulator does not know the call
+		if !strings.HasPrefix(got.Reason, c.want) && !unknown || len(got.Measurements) > 0 {
 			t.Errorf("%v: got %+v, want %q", c.spec, got, c.want)
 		}
 	}
