@@ -53,12 +53,11 @@ func TestSilentKeyEstablishment(t *testing.T) {
 	}
 }
 
-// TestKissesAreObeyed: a server that asks for fewer requests gets fewer, and
-// the log says so once.
-func TestKissesAreObeyed(t *testing.T) {
-	w := newWorld(t)
-	addr := newAddr()
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+// kissing starts a server that answers every request with that kiss, and returns
+// its address.
+func kissing(t *testing.T, code string) netip.AddrPort {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(newAddr(), 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +74,27 @@ func TestKissesAreObeyed(t *testing.T) {
 				continue
 			}
 			out := wire.Header{
-				Leap: 3, Version: 4, Mode: wire.ModeServer, Poll: 4, ReferenceID: wire.ReferenceID{'R', 'A', 'T', 'E'},
+				Leap: 3, Version: 4, Mode: wire.ModeServer, Poll: 4, ReferenceID: wire.ReferenceID([]byte(code)),
 				Origin: in.Transmit, Receive: in.Transmit, Transmit: in.Transmit,
 			}
 			_, _ = conn.WriteToUDPAddrPort(out.Append(nil), from)
 		}
 	}()
-	d := w.start(w.config(section("server", quick("hostname", addr.String(), "port", fmt.Sprint(conn.LocalAddr().(*net.UDPAddr).Port))...)))
-	d.untilLog(`server sent a kiss of death.*` + addr.String() + `.*RATE`)
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// sourceAt is the section for a server without NTS at that address.
+func sourceAt(a netip.AddrPort) string {
+	return section("server", quick("hostname", a.Addr().String(), "port", fmt.Sprint(a.Port()))...)
+}
+
+// TestKissesAreObeyed: a server that asks for fewer requests gets fewer, and
+// the log says so once.
+func TestKissesAreObeyed(t *testing.T) {
+	w := newWorld(t)
+	addr := kissing(t, "RATE")
+	d := w.start(w.config(sourceAt(addr)))
+	d.untilLog(`server sent a kiss of death.*` + addr.Addr().String() + `.*RATE`)
 	d.until("a longer interval", func(r *report) bool { return r.Sources[0].PollLog2 > -2 })
 	if got := d.count("kiss of death"); got != 1 {
 		t.Errorf("said %d times, want once", got)

@@ -13,39 +13,7 @@ import (
 	"time"
 
 	"ntsd/internal/demo"
-	"ntsd/internal/wire"
 )
-
-// kissing starts a server that answers every request with that kiss, and returns
-// the section for it.
-func kissing(t *testing.T, code string) string {
-	t.Helper()
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(newAddr(), 0)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	go func() {
-		buf := make([]byte, 1024)
-		for {
-			n, from, err := conn.ReadFromUDPAddrPort(buf)
-			if err != nil {
-				return
-			}
-			in, err := wire.ParseHeader(buf[:n])
-			if err != nil {
-				continue
-			}
-			out := wire.Header{
-				Leap: 3, Version: 4, Mode: wire.ModeServer, Poll: 4, ReferenceID: wire.ReferenceID([]byte(code)),
-				Origin: in.Transmit, Receive: in.Transmit, Transmit: in.Transmit,
-			}
-			_, _ = conn.WriteToUDPAddrPort(out.Append(nil), from)
-		}
-	}()
-	at := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	return section("server", quick("hostname", at.Addr().String(), "port", fmt.Sprint(at.Port()))...)
-}
 
 // packageNames matches a text or a cause that begins with the name of a package of
 // the program, as errors do in the code.
@@ -112,7 +80,7 @@ func (w *world) troubled() (config string, said []string) {
 		certificate(newCA(w.t), demo.CertSpec{}),
 		section("server", quick("hostname", newAddr().String(), "nts", "yes")...),
 		section("server", quick("hostname", newAddr().String())...),
-		kissing(w.t, "DENY"), kissing(w.t, "RATE"),
+		sourceAt(kissing(w.t, "DENY")), sourceAt(kissing(w.t, "RATE")),
 		section("refclock", "driver", "PPS", "parameter", w.caFile()),
 		serving(uint16(port), "127.0.0.0/8"), w.ntsSection(uint16(port), cert, key),
 		section("systemclock", "leapfile", w.write("leap", "junk\n")),
