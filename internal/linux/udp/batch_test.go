@@ -31,6 +31,22 @@ func echo(t testing.TB, s *Server, b *Batch, n int, tag func(i int) uint64) int 
 	return sent
 }
 
+// answered is a server that has read a batch of n, one request, and replied under tag 1.
+func answered(t *testing.T) (s *Server, c *Conn, b *Batch, n int) {
+	t.Helper()
+	s = listen(t, netip.MustParseAddr("127.0.0.1"))
+	c, b = open(t, s.Addr()), NewBatch()
+	if err := c.Send([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.ReadBatch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	echo(t, s, b, n, func(int) uint64 { return 1 })
+	return s, c, b, n
+}
+
 func untagged(int) uint64 { return 0 }
 
 func TestBatch(t *testing.T) {
@@ -361,21 +377,12 @@ func BenchmarkDecode(b *testing.B) {
 // TestRenumber: a stamp under an old number is not taken for that of a reply
 // under the same new one.
 func TestRenumber(t *testing.T) {
-	s := listen(t, netip.MustParseAddr("127.0.0.1"))
-	c, b := open(t, s.Addr()), NewBatch()
-	if err := c.Send([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	n, err := s.ReadBatch(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	echo(t, s, b, n, func(int) uint64 { return 1 })
+	s, _, b, n := answered(t)
 	s.renumber(uintptr(s.fd))
 	between := now()
 	echo(t, s, b, n, func(int) uint64 { return 2 })
 	needStamp(t, s)
-	if n, err = s.ReadBatch(b); err != nil || n != 0 {
+	if n, err := s.ReadBatch(b); err != nil || n != 0 {
 		t.Fatalf("read %d %v, want a stamp alone", n, err)
 	}
 	if all := b.Sent(); len(all) != 1 || all[0].Tag != 2 || all[0].Tx.Wall < between {

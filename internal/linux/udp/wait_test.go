@@ -125,16 +125,7 @@ func needStamp(t *testing.T, s *Server) {
 // TestStrayStamp: a stamp that nobody awaits, or awaits any more, must not keep a
 // sleeping reader awake: it is taken out of the error queue.
 func TestStrayStamp(t *testing.T) {
-	s := listen(t, netip.MustParseAddr("127.0.0.1"))
-	c, b := open(t, s.Addr()), NewBatch()
-	if err := c.Send([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	n, err := s.ReadBatch(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	echo(t, s, b, n, func(int) uint64 { return 1 })
+	s, c, b, _ := answered(t)
 	needStamp(t, s)
 	s.outstanding, s.tags = 0, [pendingStamps]uint64{} // as after a stamp that came twice
 	park, naps := s.park, 0
