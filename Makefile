@@ -67,8 +67,8 @@ arch: ## layers, bans and sizes
 race: ## unit tests with the race detector
 	$(GO) test -race -shuffle=on -count=1 $(UNIT)
 
-fuzz-smoke: ## every fuzz target for FUZZTIME (3s)
-	@scripts/fuzz.sh $${FUZZTIME:-3s}
+fuzz-smoke: ## every fuzz target with FUZZ inputs (20000x)
+	@scripts/fuzz.sh $${FUZZ:-20000x}
 
 fuzz: ## every fuzz target for ten minutes
 	@scripts/fuzz.sh 10m
