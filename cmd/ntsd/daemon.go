@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 
+	"ntsd/internal/backlog"
 	"ntsd/internal/config"
 	"ntsd/internal/control"
 	"ntsd/internal/ctl"
@@ -92,31 +93,43 @@ func keepTime(o options, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, exitFailed, "%v", err)
 	}
-	journal := daemon.NewJournal(handler)
-	log := slog.New(journal)
 	setLevel(level, o, cfg)
+	log := backlog.New(handler)
+	err = keep(o, cfg, diagnostics, level, daemon.NewJournal(log))
+	status := exitDone
+	if err != nil {
+		status = exitFailed
+	}
+	log.Close(func() {
+		if err != nil {
+			fail(stderr, status, "%v", err)
+		}
+	})
+	return status
+}
+
+// keep runs the daemon on a configuration, if that leaves it something to do.
+func keep(o options, cfg *config.Config, diagnostics []config.Diagnostic, level *slog.LevelVar, journal *daemon.Journal) error {
+	log := slog.New(journal)
 	log.Info(banner())
 	switch {
 	case cfg == nil && diagnostics[0].Line > 0: // the one diagnostic is where it cannot be parsed
-		return fail(stderr, exitFailed, "%v; correct it, ntsd -p checks it", diagnostics[0])
+		return fmt.Errorf("%v; correct it, ntsd -p checks it", diagnostics[0])
 	case cfg == nil: // or that it cannot be read
-		return fail(stderr, exitFailed, "%v; -f and -c say which file to read, -p checks it; on OpenWrt /etc/init.d/ntsd reload gives user ntp what it may read", diagnostics[0])
+		return fmt.Errorf("%v; -f and -c say which file to read, -p checks it; on OpenWrt /etc/init.d/ntsd reload gives user ntp what it may read", diagnostics[0])
 	case !cfg.Main.Enabled:
 		log.Info("switched off by option 'enabled' of section 'ntsd'")
-		return exitDone
+		return nil
 	case !cfg.Usable():
 		for _, d := range diagnostics {
 			daemon.LogDiagnostic(log, d)
 		}
 		if config.HasErrors(diagnostics) {
-			return fail(stderr, exitFailed, "nothing to do: what is wrong with %s leaves no source of time; correct it, ntsd -p checks it", o.source())
+			return fmt.Errorf("nothing to do: what is wrong with %s leaves no source of time; correct it, ntsd -p checks it", o.source())
 		}
-		return fail(stderr, exitFailed, "nothing to do: the configuration names no source of time; add a section 'server' to %s", o.source())
+		return fmt.Errorf("nothing to do: the configuration names no source of time; add a section 'server' to %s", o.source())
 	}
-	if err := serve(o, cfg, diagnostics, level, journal); err != nil {
-		return fail(stderr, exitFailed, "%v", err)
-	}
-	return exitDone
+	return serve(o, cfg, diagnostics, level, journal)
 }
 
 // source names where the configuration comes from.

@@ -68,6 +68,26 @@ func ownFolder(folders string) string {
 	return all[0]
 }
 
+// notifyLimit is how long systemd may take to make room for a word of ours.
+const notifyLimit = time.Second
+
+// notify says a word to systemd (sd_notify(3)), if it listens. One that hangs is
+// not waited for, as the library's own function would.
+func notify(word string) {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return
+	}
+	conn, err := net.Dial("unixgram", socket)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	if conn.SetWriteDeadline(time.Now().Add(notifyLimit)) == nil {
+		_, _ = conn.Write([]byte(word))
+	}
+}
+
 // tellSystemd says "ready" to the systemd that started us, if one did, and
 // feeds its watchdog as long as the daemon's loop answers. It ends with ctx.
 // A system without systemd hears nothing.
@@ -75,9 +95,8 @@ func tellSystemd(ctx context.Context, d *daemon.Daemon) {
 	if d.Ping(ctx) != nil {
 		return
 	}
-	// An error means that the socket in NOTIFY_SOCKET is gone: nobody listens.
-	_, _ = sd.SdNotify(false, sd.SdNotifyReady)
-	defer sd.SdNotify(false, sd.SdNotifyStopping)
+	notify(sd.SdNotifyReady)
+	defer notify(sd.SdNotifyStopping)
 	interval, err := sd.SdWatchdogEnabled(false)
 	if err != nil || interval <= 0 {
 		<-ctx.Done()
@@ -89,7 +108,7 @@ func tellSystemd(ctx context.Context, d *daemon.Daemon) {
 		select {
 		case <-tick.C:
 			if d.Ping(ctx) == nil {
-				_, _ = sd.SdNotify(false, sd.SdNotifyWatchdog)
+				notify(sd.SdNotifyWatchdog)
 			}
 		case <-ctx.Done():
 			return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ntsd/internal/config"
 	"ntsd/internal/interop"
@@ -141,4 +143,32 @@ func TestUnitsAnalyzed(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	t.Log(lines[len(lines)-1])
+}
+
+// TestNotifyDoesNotWait: where systemd hangs nobody makes room for a word, and we do
+// not wait for it.
+func TestNotifyDoesNotWait(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	notify("READY=1")
+	buf := make([]byte, 100)
+	if n, err := l.Read(buf); err != nil || string(buf[:n]) != "READY=1" {
+		t.Fatalf("got %q, %v", buf[:n], err)
+	}
+	full, err := net.Dial("unixgram", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for err == nil {
+		if err = full.SetWriteDeadline(time.Now().Add(time.Millisecond)); err == nil {
+			_, err = full.Write(buf)
+		}
+	}
+	notify("STOPPING=1") // or the test never ends
 }

@@ -134,6 +134,9 @@ func (w *world) spawn(line []string, config, socket string) *daemon {
 		out: new(lockedBuffer), done: make(chan struct{}),
 	}
 	d.cmd.Stdout, d.cmd.Stderr, d.cmd.ExtraFiles = d.out, d.out, w.given
+	if w.stderr != nil {
+		d.cmd.Stderr = w.stderr
+	}
 	if err := d.cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}

@@ -35,7 +35,8 @@ type world struct {
 	run string // the daemon's run_dir
 	ca  *demo.CA
 
-	given []*os.File // sockets that daemons get, from descriptor 3 on
+	given  []*os.File // sockets that daemons get, from descriptor 3 on
+	stderr *os.File   // what daemons log to; nil: what they log is kept
 }
 
 func newWorld(t *testing.T) *world {

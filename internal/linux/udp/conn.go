@@ -189,17 +189,13 @@ func (c *Conn) Local() netip.AddrPort { return c.src }
 // Remote returns the server's address and port.
 func (c *Conn) Remote() netip.AddrPort { return c.dst }
 
-// Send sends b. An error of an earlier packet may come out here (ErrRefused).
+// Send sends b. An error of an earlier packet may come out here (ErrRefused). It
+// never waits: where the link takes nothing it is ErrFull.
 func (c *Conn) Send(b []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var err error
-	werr := c.file.raw.Write(func(fd uintptr) bool {
-		c.tx = Stamp{c.now(), Daemon}
-		err = c.out.send(fd, b, netip.AddrPort{}, 0, 0)
-		return !again(err)
-	})
-	if err = c.file.reason(werr, err); err != nil {
+	c.tx = Stamp{c.now(), Daemon}
+	if err := c.write(b); err != nil {
 		return opError("send to", c.dst, err)
 	}
 	c.first, c.past = c.sends, 0
@@ -211,12 +207,7 @@ func (c *Conn) Send(b []byte) error {
 func (c *Conn) Reply(b []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var err error
-	werr := c.file.raw.Write(func(fd uintptr) bool {
-		err = c.out.send(fd, b, netip.AddrPort{}, 0, 0)
-		return !again(err)
-	})
-	if err = c.file.reason(werr, err); err != nil {
+	if err := c.write(b); err != nil {
 		return opError("reply to", c.dst, err)
 	}
 	if c.past == 0 {
@@ -224,6 +215,16 @@ func (c *Conn) Reply(b []byte) error {
 	}
 	c.sends++
 	return nil
+}
+
+// write gives b to the kernel, or finds out at once that it takes nothing.
+func (c *Conn) write(b []byte) error {
+	var err error
+	werr := c.file.raw.Write(func(fd uintptr) bool {
+		err = c.out.send(fd, b, netip.AddrPort{}, 0, 0)
+		return true
+	})
+	return c.file.reason(werr, err)
 }
 
 // SetTimeout lets Receive give up with os.ErrDeadlineExceeded when d has

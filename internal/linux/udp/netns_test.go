@@ -104,6 +104,31 @@ func TestNoRoute(t *testing.T) {
 	}
 }
 
+// TestLinkTakesNothing: to send into a link that takes no packets any more does not
+// wait for it. Here they wait for the address of a neighbour who is not there.
+func TestLinkTakesNothing(t *testing.T) {
+	inNamespace(t)
+	c, err := Open(netip.MustParseAddrPort("10.9.0.2:123"), Config{Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.file.raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 1) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, send := range []func([]byte) error{c.Send, c.Reply} {
+		err = nil
+		for range 100 { // there is room for some 6
+			if err = send(make([]byte, 48)); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, ErrFull) {
+			t.Errorf("got %v, want ErrFull", err)
+		}
+	}
+}
+
 // TestBroadcastIsAnsweredFromOurAddress asks the subnet's broadcast address:
 // the answer leaves from the interface's own.
 func TestBroadcastIsAnsweredFromOurAddress(t *testing.T) {

@@ -61,12 +61,15 @@ var (
 	// ErrUnreachable: no route, no address of that family, or the link is
 	// down. Cheap to find out; worth a retry when an interface comes up.
 	ErrUnreachable = errors.New("network unreachable")
+	// ErrFull: packets that were sent before wait for a link that takes none, as
+	// a modem that hangs, and there is no room for more.
+	ErrFull = errors.New("packets sent before have not left yet")
 	// ErrTooLong: a datagram longer than the buffer came and was dropped.
 	ErrTooLong = errors.New("datagram too long")
 )
 
 // OpError is a failed operation on a socket. Err wraps the errno and, where
-// one fits, ErrRefused or ErrUnreachable. A closed socket is os.ErrClosed and
+// one fits, ErrRefused, ErrUnreachable or ErrFull. A closed socket is os.ErrClosed and
 // a deadline os.ErrDeadlineExceeded.
 type OpError struct {
 	Op   string         // "open", "send to", "receive from", "listen on", "reply to"
@@ -107,6 +110,8 @@ func opError(op string, addr netip.AddrPort, err error) error {
 		case syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN,
 			syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.ENODEV:
 			err = fmt.Errorf("%w (%w)", ErrUnreachable, errno)
+		case syscall.EAGAIN:
+			err = fmt.Errorf("%w (%w)", ErrFull, errno)
 		}
 	}
 	return &OpError{op, addr, err}
