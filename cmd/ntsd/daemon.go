@@ -6,9 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -19,9 +17,7 @@ import (
 	"ntsd/internal/backlog"
 	"ntsd/internal/config"
 	"ntsd/internal/control"
-	"ntsd/internal/ctl"
 	"ntsd/internal/daemon"
-	"ntsd/internal/linux/cmdport"
 	"ntsd/internal/linux/refclock"
 	"ntsd/internal/linux/udp"
 	"ntsd/internal/probe"
@@ -176,12 +172,11 @@ func collect(cfg *config.Config) {
 func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level *slog.LevelVar, journal *daemon.Journal) error {
 	log := slog.New(journal)
 	collect(cfg)
-	run := cfg.Main.RunDir
-	pid, err := takeRunDir(run)
+	door, err := openDoor(cfg.Main.RunDir, log)
 	if err != nil {
 		return err
 	}
-	defer pid.Close()
+	defer door.close()
 	dry := o.dryRun || cfg.Main.Clock == config.ClockNone
 	clk, err := openClock(dry, log)
 	if err != nil {
@@ -211,13 +206,9 @@ func serve(o options, cfg *config.Config, diagnostics []config.Diagnostic, level
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	socket := filepath.Join(run, ctl.SocketName)
-	listener, err := cmdport.ListenStream(socket)
-	if err != nil {
-		return err
-	}
-	defer cmdport.Remove(socket)
-	beside := startBeside(ctx, d, served, newDesk(d, clk), out, listener, o.hangup, log)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	beside := startBeside(ctx, d, served, newDesk(d, clk), out, o.hangup, log, func(answer control.Handler) { door.serve(ctx, answer, log, fail) })
 	_, err = d.Run(ctx)
 	stop() // -t ends what runs beside it by itself, a failure does not
 	beside.Wait()
@@ -283,15 +274,11 @@ func assemble(o options, cfg *config.Config, clk steered, dry bool, level *slog.
 	return parts, out
 }
 
-// startBeside starts what runs beside the daemon until ctx ends.
-func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Server, desk *probe.Desk, out *outlets, listener net.Listener, hangup <-chan os.Signal, log *slog.Logger) *sync.WaitGroup {
+// startBeside starts what runs beside the daemon until ctx ends; admit lets people ask.
+func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Server, desk *probe.Desk, out *outlets, hangup <-chan os.Signal, log *slog.Logger, admit func(control.Handler)) *sync.WaitGroup {
 	beside := new(sync.WaitGroup)
 	answer := desk.Answering(served.Answering(d.Answer))
-	beside.Go(func() {
-		if err := control.NewServer(answer).Serve(ctx, listener); err != nil {
-			log.Error("the control socket is closed: ntsctl does not work until the next start", "reason", err)
-		}
-	})
+	beside.Go(func() { admit(answer) })
 	beside.Go(func() { reloadOnHangup(ctx, d, hangup) })
 	beside.Go(func() { tellSystemd(ctx, d) })
 	beside.Go(func() { out.router.Run(ctx, d, answer, out.changed.Nudge) })
@@ -305,26 +292,6 @@ func startBeside(ctx context.Context, d *daemon.Daemon, served *timeserver.Serve
 	out.applied = append(out.applied, file.nudge)
 	beside.Go(func() { file.Run(ctx, d, answer) })
 	return beside
-}
-
-// takeRunDir makes the run-time folder and locks it against a second daemon.
-func takeRunDir(dir string) (*store.PIDFile, error) {
-	var pid *store.PIDFile
-	err := store.MakeDir(dir, 0o750)
-	if err == nil {
-		pid, err = store.LockPID(filepath.Join(dir, pidName))
-	}
-	var other *store.RunningError
-	switch {
-	case err == nil:
-	case errors.As(err, &other):
-		err = fmt.Errorf("%w; stop that one first, or let option 'run_dir' of section 'ntsd' name another folder", err)
-	case errors.Is(err, fs.ErrPermission):
-		err = fmt.Errorf("%w; run as root, or let option 'run_dir' of section 'ntsd' name a folder of this user", err)
-	default: // read-only, full, not a folder
-		err = fmt.Errorf("%w; let option 'run_dir' of section 'ntsd' name a folder that can be written", err)
-	}
-	return pid, err
 }
 
 // reloadOnHangup reads the configuration again at each SIGHUP. Those that come

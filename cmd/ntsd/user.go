@@ -64,12 +64,13 @@ func changeUser(o *options, cfg *config.Config, keeps bool) error {
 const chronyDirMode = 0o770
 
 // giveFolders makes the folders that only root can make and gives them to the
-// user. Flash that cannot be written is no reason not to start.
+// user. A file system that cannot be written is no reason not to start.
 func giveFolders(user sandbox.User, cfg *config.Config) error {
-	if err := store.MakeDir(cfg.Main.RunDir, 0o750); err != nil {
-		return err
+	err := store.MakeDir(cfg.Main.RunDir, 0o750)
+	if err == nil {
+		err = user.Own(cfg.Main.RunDir)
 	}
-	if err := user.Own(cfg.Main.RunDir); err != nil {
+	if err != nil && !passing(err) {
 		return err
 	}
 	if dir := cfg.Main.StateDir; dir != "" && store.MakeDir(dir, 0o700) == nil {

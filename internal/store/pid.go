@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -77,13 +78,8 @@ func lockAndWrite(f *os.File, path string) error {
 	if reason := check(&st, 1<<20, 0o022); reason != 0 {
 		return &RefusedError{path, reason, nil}
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			b, _ := io.ReadAll(io.LimitReader(f, maxPIDFile))
-			pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
-			return &RunningError{path, max(pid, 0)}
-		}
-		return fmt.Errorf("store: lock %s: %w", path, err)
+	if err := lock(f, path); err != nil {
+		return err
 	}
 	var there unix.Stat_t
 	if err := unix.Stat(path, &there); err != nil || there.Ino != st.Ino || there.Dev != st.Dev {
@@ -106,3 +102,44 @@ func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err,
 // Close removes the file and gives up the lock, in this order: who waits for
 // the lock never finds our id in it.
 func (p *PIDFile) Close() error { return errors.Join(os.Remove(p.path), p.f.Close()) }
+
+// LockInstead holds out a second daemon where the file path cannot be made: it locks
+// the folder that path is to lie in, or the nearest above it that is there, until the
+// file that it returns is closed. *RunningError if somebody has that lock, or that of
+// a file at path.
+func LockInstead(path string) (*os.File, error) {
+	if f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0); err == nil {
+		defer f.Close()
+		if err := lock(f, path); err != nil {
+			return nil, err
+		}
+	}
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		f, err := os.Open(dir)
+		if err != nil && dir != filepath.Dir(dir) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("store: lock: %w", err)
+		}
+		if err := lock(f, dir); err != nil {
+			_ = f.Close()
+			return nil, err
+		}
+		return f, nil
+	}
+}
+
+// lock takes the lock on f; *RunningError if another process has it.
+func lock(f *os.File, path string) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		b, _ := io.ReadAll(io.LimitReader(f, maxPIDFile)) // of a folder: nothing
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+		return &RunningError{path, max(pid, 0)}
+	}
+	if err != nil {
+		return fmt.Errorf("store: lock %s: %w", path, err)
+	}
+	return nil
+}
