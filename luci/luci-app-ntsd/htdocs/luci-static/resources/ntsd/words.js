@@ -231,6 +231,7 @@ function say(text, zone) {
 		_('no name server reachable'),
 		_('port unreachable'),
 		_('network unreachable'),
+		_('packets sent before have not left yet'),
 		_('connection refused'),
 		_('network is unreachable'),
 		_('no route to host'),
