@@ -1,9 +1,11 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -15,17 +17,25 @@ const maxHosts = 254
 
 // Net is one Ethernet segment of a test. It is for one goroutine.
 type Net struct {
-	t     testing.TB
-	wire  *namespace // the bridge's
-	hosts map[string]*Host
+	t      testing.TB
+	v4, v6 netip.Prefix
+	wire   *namespace // the bridge's
+	hosts  map[string]*Host
+	ports  int
 }
 
 // NewNet makes an empty segment that ends with the test. It skips the test
 // where that cannot be.
 func NewNet(t testing.TB) *Net {
 	t.Helper()
+	return NewNetAt(t, netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/64"))
+}
+
+// NewNetAt makes a segment with other addresses: a /24 and a /64.
+func NewNetAt(t testing.TB, v4, v6 netip.Prefix) *Net {
+	t.Helper()
 	require(t)
-	n := &Net{t: t, wire: newNamespace(t), hosts: map[string]*Host{}}
+	n := &Net{t: t, v4: v4, v6: v6, wire: newNamespace(t), hosts: map[string]*Host{}}
 	n.wire.ip(t, "link", "add", "bridge", "type", "bridge")
 	n.wire.ip(t, "link", "set", "bridge", "up")
 	return n
@@ -48,27 +58,50 @@ func (n *Net) Host(name string) *Host {
 	if h := n.hosts[name]; h != nil {
 		return h
 	}
-	id := len(n.hosts) + 1
-	if id > maxHosts {
-		n.t.Fatalf("interop: more than %d hosts", maxHosts)
-	}
-	h := &Host{
-		Name: name,
-		IPv4: netip.AddrFrom4([4]byte{192, 0, 2, byte(id)}),
-		IPv6: netip.AddrFrom16([16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 15: byte(id)}),
-		Dir:  n.t.TempDir(),
-		t:    n.t,
-		ns:   newNamespace(n.t),
-	}
-	port := fmt.Sprintf("port%d", id)
-	n.wire.ip(n.t, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", fmt.Sprint(h.ns.pid))
-	n.wire.ip(n.t, "link", "set", port, "master", "bridge", "up")
+	h := &Host{Name: name, Dir: n.t.TempDir(), t: n.t, ns: newNamespace(n.t)}
 	h.ns.ip(n.t, "link", "set", "lo", "up")
-	h.ns.ip(n.t, "link", "set", "eth0", "up")
-	h.ns.ip(n.t, "addr", "add", h.IPv4.String()+"/24", "dev", "eth0")
-	h.ns.ip(n.t, "addr", "add", h.IPv6.String()+"/64", "dev", "eth0", "nodad")
+	h.IPv4, h.IPv6 = n.Plug(h, "eth0")
 	n.hosts[name] = h
 	return h
+}
+
+// Plug gives a host of this or of another segment a port at this one, with the
+// next addresses here.
+func (n *Net) Plug(h *Host, device string) (v4, v6 netip.Addr) {
+	n.t.Helper()
+	n.ports++
+	if n.ports > maxHosts {
+		n.t.Fatalf("interop: more than %d hosts", maxHosts)
+	}
+	a4, a6 := n.v4.Addr().As4(), n.v6.Addr().As16()
+	a4[3], a6[15] = byte(n.ports), byte(n.ports)
+	v4, v6 = netip.AddrFrom4(a4), netip.AddrFrom16(a6)
+	port := fmt.Sprintf("port%d", n.ports)
+	n.wire.ip(n.t, "link", "add", port, "type", "veth", "peer", "name", device, "netns", fmt.Sprint(h.ns.pid))
+	n.wire.ip(n.t, "link", "set", port, "master", "bridge", "up")
+	h.ns.ip(n.t, "link", "set", device, "up")
+	h.ns.ip(n.t, "addr", "add", v4.String()+"/24", "dev", device)
+	h.ns.ip(n.t, "addr", "add", v6.String()+"/64", "dev", device, "nodad")
+	return v4, v6
+}
+
+// Via sends what leaves the host's segment to these addresses of a router.
+func (h *Host) Via(v4, v6 netip.Addr) {
+	h.t.Helper()
+	h.ns.ip(h.t, "route", "add", "default", "via", v4.String())
+	h.ns.ip(h.t, "-6", "route", "add", "default", "via", v6.String())
+}
+
+// Forward makes the host a router between its segments.
+func (h *Host) Forward() {
+	h.t.Helper()
+	err := h.Do(func() error {
+		return errors.Join(os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0),
+			os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1"), 0))
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // SetLink plugs the host's cable in or out.

@@ -27,8 +27,9 @@ type root struct {
 	in  []string // the command line that runs the rest of it in there
 }
 
-// standins is the path of the program that stands for OpenWrt's.
-var standins string //nolint:gochecknoglobals // TestMain has no other way to tell the tests
+// standins is the path of the program that stands for OpenWrt's, binDir the
+// folder of ntsd.
+var standins, binDir string //nolint:gochecknoglobals // TestMain has no other way to tell the tests
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -45,7 +46,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
 			return 1
 		}
-		return m.Run()
+		return interop.RunTests(m, 3, &binDir)
 	}())
 }
 
@@ -77,7 +78,7 @@ func newRoot(t *testing.T) *root {
 	}
 	r.write("bin/standin", string(program), 0o755)
 	ours := map[string]bool{}
-	for _, name := range []string{"uci", "ubus", "logger", "nft", "ntsctl"} {
+	for _, name := range []string{"uci", "ubus", "logger", "nft", "ntsctl", "flock"} {
 		ours[name] = true
 		r.link("standin", name)
 	}
@@ -102,7 +103,7 @@ func newRoot(t *testing.T) *root {
 	} {
 		r.write(path, text, 0o644)
 	}
-	for _, dir := range []string{"etc/rc.d", "running", "var/run", "tmp", "sbin", "proc"} {
+	for _, dir := range []string{"etc/rc.d", "running", "var/lock", "var/run", "tmp", "sbin", "proc"} {
 		if err := os.MkdirAll(filepath.Join(r.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}

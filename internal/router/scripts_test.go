@@ -3,6 +3,7 @@ package router
 import (
 	"io/fs"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -144,13 +145,15 @@ func TestOtherDaemons(t *testing.T) {
 // who had it off finds it off; an upgrade touches nothing.
 func TestInstallAndRemove(t *testing.T) {
 	r := newRoot(t)
-	has(t, r.defaults(), "uci set firewall.ntsd=include", "uci commit firewall", "procd_send_signal sysntpd * TERM")
+	has(t, r.defaults(), "uci set firewall.ntsd=include", "uci set firewall.ntsd.reload=1", "uci commit firewall", "procd_send_signal sysntpd * TERM")
 	if r.exists("etc/rc.d/S98sysntpd") {
 		t.Error("sysntpd is still enabled")
 	}
 	if calls := r.defaults(); calls != "" {
 		t.Errorf("again: got %s", calls)
 	}
+	r.write("sbin/fw4", "", 0o755) // the firewall of a newer release, with the configuration kept
+	has(t, r.defaults(), "uci set firewall.ntsd.fw4_compatible=1", "uci commit firewall")
 
 	r.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept '1'\n\toption advertise '1'\nconfig allow\n\toption interface 'lan'\n")
 	r.run(nil, "/etc/init.d/ntsd", "start")
@@ -172,22 +175,51 @@ func TestInstallAndRemove(t *testing.T) {
 }
 
 // TestIntercept: requests that the LAN sends elsewhere come to us, plain ones
-// only, from the LAN only; by nft where there is nft, else by iptables.
+// only, from the LAN only; by nft where there is nft, else by iptables, which
+// fw3 has beside an nft, too. Without a server, running, nothing is caught.
 func TestIntercept(t *testing.T) {
 	r := newRoot(t)
-	r.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept 'yes'\nconfig allow\n\tlist interface 'lan'\n\tlist interface 'wan'\n\tlist interface 'guest'\n")
-	calls := r.run(nil, "/usr/share/ntsd/intercept")
-	has(t, calls, "nft delete table inet ntsd_intercept", "nft -f - table inet ntsd_intercept { chain ntsd_intercept { "+
-		"type nat hook prerouting priority dstnat - 5; policy accept; "+
-		`iifname { "br-lan", "guest" } udp dport 123 udp length 56 fib daddr type != local redirect to :123 } }`)
+	const script = "/usr/share/ntsd/intercept"
+	const allow = "config allow\n\tlist interface 'lan'\n\tlist interface 'wan'\n\tlist interface 'guest'\n\tlist interface 'not_there_and_no_device'\n\tlist interface 'odd\"one'\n"
+	serve := func(options string) {
+		r.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept 'yes'\n" + options + allow)
+	}
+	serve("")
+	rule := func(port string) string {
+		return "nft -f - table inet ntsd_intercept {} delete table inet ntsd_intercept table inet ntsd_intercept { chain ntsd_intercept { " +
+			"type nat hook prerouting priority dstnat - 5; policy accept; " +
+			`iifname { "br-lan", "guest" } udp dport 123 udp length 56 fib daddr type != { local, broadcast, multicast, anycast } counter redirect to :` + port + ` } }`
+	}
+	has(t, r.run(nil, script, "start"),
+		`logger -t ntsd -p daemon.warn intercept: device 'odd"one' has a name that is no good for firewall rules`, rule("123"))
+	const undone = "nft delete table inet ntsd_intercept"
+	if calls := r.run(nil, script); calls != undone+"\n" {
+		t.Errorf("while ntsd does not run: got %s", calls)
+	}
+	r.write("running/ntsd", "", 0o644)
+	has(t, r.run(nil, script), rule("123"))
+	for options, want := range map[string]string{
+		"\toption enabled '0'\n":                   undone,
+		"\tlist port '1123'\n\tlist port '2123'\n": rule("1123"),
+		"\tlist port '1123'\n\tlist port '123'\n":  rule("123"),
+	} {
+		serve(options)
+		has(t, r.run(nil, script), want)
+	}
 
-	r.run(nil, "/bin/rm", "/bin/nft")
-	r.write("bin/iptables", "#!/bin/sh\necho \"iptables $*\" >>/calls\n[ \"$4\" != -D ]\n", 0o755)
-	calls = r.run(nil, "/usr/share/ntsd/intercept")
-	has(t, calls, "iptables -w -t nat -D PREROUTING -j ntsd_intercept", "iptables -w -t nat -N ntsd_intercept",
-		"iptables -w -t nat -A ntsd_intercept -i br-lan -p udp --dport 123 -m length --length 76 -m addrtype ! --dst-type LOCAL -j REDIRECT --to-ports 123",
-		"iptables -w -t nat -I PREROUTING -j ntsd_intercept")
-	lacks(t, r.run(nil, "/usr/share/ntsd/intercept", "stop"), "-A", "-I")
+	serve("")
+	r.write("sbin/fw3", "", 0o755)
+	r.write("bin/iptables", "#!/bin/sh\necho \"iptables $*\" >>/calls\n[ \"$4\" != -D ] && [ \"$4\" != -C ]\n", 0o755)
+	r.write("bin/iptables-restore", "#!/bin/sh\necho \"restore $*\" >>/calls; cat >>/calls\n", 0o755)
+	has(t, r.run(nil, script), "flock 9", "restore -w --noflush", "*nat", ":ntsd_intercept - [0:0]",
+		"-A ntsd_intercept -i br-lan -p udp --dport 123 -m length --length 76 -m addrtype ! --dst-type LOCAL,BROADCAST,MULTICAST,ANYCAST -j REDIRECT --to-ports 123",
+		"-A ntsd_intercept -i guest -p udp --dport 123 -m length --length 76 -m addrtype ! --dst-type LOCAL,BROADCAST,MULTICAST,ANYCAST -j REDIRECT --to-ports 123",
+		"COMMIT", "iptables -w -t nat -I PREROUTING -j ntsd_intercept")
+	r.write("bin/iptables-restore", "#!/bin/sh\ncat >/dev/null; exit 1\n", 0o755)
+	has(t, r.run(nil, script), "logger -t ntsd -p daemon.warn intercept: iptables lacks a match; install iptables-mod-extra and iptables-mod-ipopt")
+	lacks(t, r.run(nil, script, "stop"), "-A", "-I", "nft")
+	r.write("sbin/fw4", "", 0o755) // which is called fw3, too
+	has(t, r.run(nil, script), rule("123"))
 }
 
 // TestAdvertise: the LAN hears of us by DHCP, unless somebody said otherwise,
@@ -236,6 +268,16 @@ func TestHotplug(t *testing.T) {
 		has(t, r.run([]string{"ACTION=" + action}, "/bin/sh", iface), "ntsctl onoffline")
 	}
 	lacks(t, r.run([]string{"ACTION=iflink"}, "/bin/sh", iface), "ntsctl")
+
+	// The LAN that is up now had no device and no address before.
+	r.config("config ntsd 'main'\nconfig serve 's'\n\toption advertise '1'\n\toption intercept '1'\nconfig allow\n\toption interface 'lan'\n")
+	r.write("running/ntsd", "", 0o644)
+	calls := r.run([]string{"ACTION=ifup"}, "/bin/sh", iface)
+	has(t, calls, "uci add_list dhcp.lan.ntp=fd00:1::1", "ntsctl onoffline")
+	if !strings.Contains(calls, `iifname { "br-lan" }`) {
+		t.Errorf("nothing is caught: %s", calls)
+	}
+	lacks(t, r.run([]string{"ACTION=ifdown"}, "/bin/sh", iface), "nft", "uci")
 	has(t, r.run([]string{"ACTION=stratum"}, "/bin/sh", ntp), "ntsctl onoffline", "ntsctl burst 1/2")
 	lacks(t, r.run([]string{"ACTION=stratum", "NTSD=1"}, "/bin/sh", ntp), "ntsctl")
 }
