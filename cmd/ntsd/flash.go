@@ -19,8 +19,7 @@ const (
 // cookie keys.
 const flashOfKeys = 1
 
-// flashFiles is what the daemon keeps on flash. It belongs to the daemon's
-// goroutine; the count is shared.
+// flashFiles is what the daemon keeps on flash; the count is shared.
 type flashFiles struct {
 	dir   string
 	count *store.Flash

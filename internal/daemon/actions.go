@@ -77,7 +77,7 @@ func (d *Daemon) performStore(a event.Action) {
 	case event.SaveDrift:
 		d.check("save the drift", d.opt.Store.SaveDrift(a.Rate, a.Skew))
 	case event.Persist:
-		d.check("save the state for the next boot", d.opt.Flash.Persist(a))
+		d.keeper.persist(a)
 	}
 }
 
@@ -86,6 +86,7 @@ func (d *Daemon) takeReserve(a event.TakeReserve) event.ReserveTaken {
 	if !slices.ContainsFunc(a.Probes, d.reaches) {
 		return event.ReserveTaken{Offline: true}
 	}
+	d.settle() // or what is being written would bring the cookies back
 	err := d.opt.Flash.TakeReserve(a.Rest)
 	d.check("take cookies out of the reserve; the boot goes on without them", err)
 	if err != nil {

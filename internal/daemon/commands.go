@@ -49,11 +49,6 @@ func (d *Daemon) Ping(ctx context.Context) error {
 	return d.do(ctx, func(context.Context) {})
 }
 
-// Dump saves the sessions and the drift now.
-func (d *Daemon) Dump(ctx context.Context) error {
-	return d.do(ctx, func(ctx context.Context) { d.handle(ctx, d.engine.HandleDump) })
-}
-
 // OnOffline switches the sources that target means (all, if it is empty) on
 // where there is a route to their address, else off. A source without an
 // address is switched on: only the resolver can tell. Where a route of one family

@@ -52,6 +52,7 @@ type Daemon struct {
 	requests *requests
 	lookups  *lookups
 	readings *readings
+	keeper   *keeper
 	calls    chan call
 	ended    chan struct{} // closed when Run has returned
 	started  clock.Mono
@@ -76,7 +77,7 @@ type Daemon struct {
 // New returns a daemon that has not started.
 func New(opt Options) *Daemon {
 	return &Daemon{
-		opt: opt, requests: newRequests(opt.Network), lookups: newLookups(opt.KE, opt.Resolver), readings: newReadings(opt.Clocks),
+		opt: opt, requests: newRequests(opt.Network), lookups: newLookups(opt.KE, opt.Resolver), readings: newReadings(opt.Clocks), keeper: newKeeper(opt.Flash),
 		calls: make(chan call), ended: make(chan struct{}), failing: make(map[string]bool), applied: opt.Config,
 	}
 }
@@ -120,6 +121,8 @@ func (d *Daemon) Run(ctx context.Context) (*event.Exit, error) {
 			})
 		case ev := <-d.readings.done:
 			d.clockRead(ctx, ev)
+		case err := <-d.keeper.done:
+			d.persisted(err)
 		case c := <-d.calls:
 			d.answer(ctx, c)
 		}
@@ -196,6 +199,7 @@ func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc) {
 	d.requests.closeAll()
 	d.lookups.wait()
 	d.readings.running.Wait()
+	d.settle()
 }
 
 // drift returns the correction to begin with: that of the drift file, or that

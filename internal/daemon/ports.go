@@ -68,7 +68,8 @@ type Resolver interface {
 	Resolve(ctx context.Context, r event.Resolve) event.Resolved
 }
 
-// Flash keeps what outlives the power, and counts what is written there.
+// Flash keeps what outlives the power, and counts what is written there. Written may
+// be called at any time, the others one after the other.
 type Flash interface {
 	// Load returns what is sound; what is not is refused by name in the errors.
 	Load() (event.Boot, []nts.Session, []error)

@@ -43,6 +43,7 @@ type world struct {
 	noRoute   error // to anybody
 	noIPv6    bool
 	sources   func() (*config.Config, []config.Diagnostic, bool)
+	flash     Flash // nil: none
 }
 
 // sentPacket is a request as the network saw it, and what the disk held then.
@@ -318,7 +319,7 @@ func (l *logRecorder) Handle(_ context.Context, r slog.Record) error {
 // which waits for its end.
 func (w *world) run(cfg *config.Config, load func() (*config.Config, []config.Diagnostic)) (*Daemon, func()) {
 	d := New(Options{
-		Config: cfg, Load: load, Sources: w.sources, Clock: w, Network: w, KE: w, Resolver: w, Store: &w.files,
+		Config: cfg, Load: load, Sources: w.sources, Clock: w, Network: w, KE: w, Resolver: w, Store: &w.files, Flash: w.flash,
 		Rand: chacha(7), Log: slog.New(w.log), Version: "test",
 		Announce: func(a Announcement) {
 			w.mu.Lock()
