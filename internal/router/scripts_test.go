@@ -242,12 +242,26 @@ func TestAdvertise(t *testing.T) {
 		t.Errorf("while the LAN is down: got %s", calls)
 	}
 	_ = os.Remove(r.path("down"))
+	r.config(strings.Replace(on, "'s'", "'s'\n\tlist port '1123'\n\tlist port '123'", 1))
+	if calls := r.run(nil, "/usr/share/ntsd/advertise"); calls != "" {
+		t.Errorf("with another port, too: got %s", calls)
+	}
+	for _, off := range []string{"\toption enabled '0'", "\tlist port '1123'"} {
+		r.config(strings.Replace(on, "'s'", "'s'\n"+off, 1))
+		has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci del_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci commit dhcp")
+		r.config(on)
+		has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci add_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci commit dhcp")
+	}
 	r.config("config ntsd 'main'\n")
 	has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci del_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci del_list dhcp.lan.ntp=fd00:1::1", "uci commit dhcp")
 
 	r.write("etc/config/dhcp", "config dhcp 'lan'\n\tlist dhcp_option '42,192.0.2.1'\n\tlist ntp '2001:db8::9'\n", 0o644)
 	r.config(on)
 	lacks(t, r.run(nil, "/usr/share/ntsd/advertise"), "add_list", "commit")
+
+	r.write("etc/config/dhcp", "config dhcp 'lan'\nconfig odhcpd 'odhcpd'\n\toption maindhcp '1'\n", 0o644)
+	has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci add_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci add_list dhcp.lan.ntp=192.0.2.1", "uci add_list dhcp.lan.ntp=fd00:1::1")
+	has(t, r.run(nil, "/usr/share/ntsd/advertise", "stop"), "uci del_list dhcp.lan.ntp=192.0.2.1", "uci del_list dhcp.lan.ntp=fd00:1::1", "uci commit dhcp")
 
 	r.write("etc/config/dhcp", "config dhcp 'lan'\n", 0o644)
 	_ = os.RemoveAll(r.path("etc/ntsd"))

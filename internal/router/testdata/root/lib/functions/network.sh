@@ -1,5 +1,5 @@
-# A stand-in: every interface has the device /devices names, "lan" a unique
-# local address while there is no file /down.
+# A stand-in: every interface has the device /devices names, "lan" addresses, one
+# of them a unique local one, while there is no file /down.
 network_get_device() {
 	local got
 	got="$(sed -n "s/^$2 //p" /devices)"
@@ -7,4 +7,7 @@ network_get_device() {
 }
 network_get_ipaddrs6() {
 	[ ! -e /down ] && [ "$2" = lan ] && eval "$1='2001:db8::1 fd00:1::1'"
+}
+network_get_ipaddr() {
+	[ ! -e /down ] && [ "$2" = lan ] && eval "$1=192.0.2.1"
 }
