@@ -72,6 +72,7 @@ type Daemon struct {
 	past     past
 
 	networkDown bool // and said so; nothing was heard since
+	selections  selections
 }
 
 // New returns a daemon that has not started.

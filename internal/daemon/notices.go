@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ntsd/internal/clock"
 	"ntsd/internal/event"
 )
 
@@ -58,7 +59,7 @@ func (d *Daemon) notice(n event.Notice) {
 	if !ok {
 		line = noticeLine{slog.LevelInfo, fmt.Sprintf("notice %d", n.Kind)}
 	}
-	if d.saidOfNetwork(n) {
+	if d.saidOfNetwork(n) || n.Kind == event.NoticeSelected && d.selections.often(d.opt.Clock.Read().Mono) {
 		line.level = slog.LevelDebug
 	}
 	d.opt.Log.Log(context.Background(), line.level, line.message, d.attributes(n)...)
@@ -79,6 +80,27 @@ func (d *Daemon) saidOfNetwork(n event.Notice) bool {
 		d.networkDown = true
 		return said
 	}
+	return false
+}
+
+// selectionsAnHour bounds the lines about a newly selected source: two that are as
+// good may take turns however long one must be better.
+const selectionsAnHour = 4
+
+// selections are when the last lines about a selected source were written.
+type selections struct {
+	at [selectionsAnHour]clock.Mono
+	n  int
+}
+
+// often reports whether an hour has had its lines; if not, now has one.
+func (s *selections) often(now clock.Mono) bool {
+	at := &s.at[s.n%selectionsAnHour]
+	if s.n >= selectionsAnHour && now.Before(at.Add(time.Hour)) {
+		return true
+	}
+	*at = now
+	s.n++
 	return false
 }
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"ntsd/internal/clock"
 	"ntsd/internal/event"
 )
 
@@ -58,6 +61,20 @@ WARN msg="name does not resolve" source=b.example reason="no name server reachab
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("debug: no %s in %s", part, text.String())
 		}
+	}
+}
+
+// TestSelectionsAnHour: sources that take turns do not fill the log.
+func TestSelectionsAnHour(t *testing.T) {
+	var s selections
+	var got []int
+	for minute := range 180 {
+		if minute%2 == 0 && !s.often(clock.Mono(0).Add(time.Duration(minute)*time.Minute)) {
+			got = append(got, minute)
+		}
+	}
+	if want := []int{0, 2, 4, 6, 60, 62, 64, 66, 120, 122, 124, 126}; !slices.Equal(got, want) {
+		t.Errorf("lines in minutes %v, want %v", got, want)
 	}
 }
 

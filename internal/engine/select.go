@@ -62,6 +62,9 @@ func (e *Engine) choose(now clock.Reading, out []event.Action) []event.Action {
 	}
 	x.dirty = false
 	e.evaluate(now)
+	for i, m := range x.members {
+		m.Lead.Note(x.result.Score[i], m.Assoc.LastRx())
+	}
 	if e.ladder.Decides() { // a majority of operators needs nobody else
 		x.settled, x.deadline = true, clock.Never
 	}
@@ -129,11 +132,12 @@ func candidate(now clock.Reading, m *sources.Member) (selection.Candidate, filte
 	c := selection.Candidate{
 		Stratum: last.Stratum, Leap: last.Leap, Reachable: a.Reach() != 0, Lost: s.Cfg.Lost(a.Unreached()), Ready: ready, Synchronised: a.Synchronised(),
 		Authenticated: a.Authenticated(), Reference: s.Ref != nil, Online: a.Online(), Options: s.Cfg.Select, Tie: m.Tie,
+		Lead: m.Lead, Fresh: m.Lead.Fresh(a.LastRx()),
 		Address: assoc.ReferenceID(a.Addr()), Own: assoc.ReferenceID(a.Last().Local),
 	}
 	if ready {
 		c.Offset = est.Line.WallAt(now.Mono).Sub(now.Wall)
-		c.SD = est.OffsetSD
+		c.SD, c.Samples = est.OffsetSD, est.Samples
 		c.Distance = rootDelay(a, est)/2 + rootDispersion(now, a, est)
 	}
 	return c, est

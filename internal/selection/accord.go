@@ -18,6 +18,9 @@ const (
 	// looked at, a vague honest estimate would vouch for a liar four of its
 	// deviations away, while the others are right in its middle.
 	closestSDs = likelySDs / 16.0
+	// grownSamples are so many that an estimate's deviation can be relied on. With
+	// twice as many, attacked worlds become worse by 2 %.
+	grownSamples = 16
 	// farthest keeps a product within the numbers: 146 years.
 	farthest = time.Duration(math.MaxInt64 / 2)
 )
@@ -57,13 +60,33 @@ func accord(voters []voter) (middle span, ok bool) {
 // away with; the majority is better without them. Where no majority is so much
 // at one, all stay. Where some are trusted, they alone have a vote.
 func (r *Result) doubtOutsiders(cands []Candidate) {
-	middle, ok := accord(r.voters(cands))
+	voters := r.voters(cands)
+	middle, ok := accord(voters)
 	if !ok {
 		return
 	}
 	for i, s := range r.States {
-		if s == undecided && !r.Effective[i].Prefer && !middle.overlaps(likely(cands[i].Offset, cands[i].SD, likelySDs)) {
+		own := likely(cands[i].Offset, cands[i].SD, likelySDs)
+		if s == undecided && !r.Effective[i].Prefer && !middle.overlaps(own) && contradicted(own, voters) {
 			r.States[i] = StateOutlier
 		}
 	}
+}
+
+// contradicted reports whether what a source says is denied by more than one
+// voter, or by one that has measured for long enough to know its own deviation.
+// Before a path's empty round trip is known, the deviation may be ten times too
+// small, and one of several such voters must not turn the clock away from all the
+// others and from a near source. Where there are but two, each counts.
+func contradicted(own span, voters []voter) bool {
+	against := 0
+	for _, v := range voters {
+		if own.overlaps(likely(v.offset, v.sd, likelySDs)) {
+			continue
+		}
+		if against++; against > 1 || v.samples >= grownSamples || len(voters) < 3 {
+			return true
+		}
+	}
+	return false
 }

@@ -66,6 +66,9 @@ func TestVagueWitness(t *testing.T) {
 		measured(687, 573, 2800), measured(662, 62, 1300), measured(549, 253, 2200),
 		measured(-120, 3, 1000), measured(-104, 20, 1000),
 	}
+	for i := range cands {
+		cands[i].Samples = 100
+	}
 	r := Select(DefaultConfig(), clock.Reading{}, cands, -1)
 	for i, s := range r.States {
 		if (s == StateOutlier) != (i > 2) {

@@ -79,8 +79,9 @@ func (r *Result) intersect(cands []Candidate, pending int) bool {
 // path is alike both ways.
 type voter struct {
 	span
-	offset clock.Offset
-	sd     time.Duration
+	offset  clock.Offset
+	sd      time.Duration
+	samples int
 }
 
 // voters returns the undecided candidates, or the trusted ones among them.
@@ -89,7 +90,7 @@ func (r *Result) voters(cands []Candidate) []voter {
 	var v []voter
 	for i, s := range r.States {
 		if s == undecided && (!trusted || r.Effective[i].Trust) {
-			v = append(v, voter{span{r.Lo[i], r.Hi[i]}, cands[i].Offset, cands[i].SD})
+			v = append(v, voter{span{r.Lo[i], r.Hi[i]}, cands[i].Offset, cands[i].SD, cands[i].Samples})
 		}
 	}
 	return v

@@ -11,8 +11,8 @@ import (
 const undecided = stateCount
 
 // Select decides which candidates tell the time. previous is the index of the
-// candidate selected before, -1 for none: it stays selected unless another one
-// is better by cfg.ReselectDist.
+// candidate selected before, -1 for none: it stays selected until another one has
+// been better for a while (Lead).
 func Select(cfg Config, now clock.Reading, cands []Candidate, previous int) Result {
 	r := Result{
 		Selected:  -1,
@@ -25,7 +25,7 @@ func Select(cfg Config, now clock.Reading, cands []Candidate, previous int) Resu
 	}
 	for i, c := range cands {
 		s := around(c.Offset, max(c.Distance, 0))
-		r.Lo[i], r.Hi[i] = s.lo, s.hi
+		r.Lo[i], r.Hi[i], r.Score[i] = s.lo, s.hi, 1
 	}
 	pending := r.qualify(cfg, cands, previous)
 	r.elect(cfg.Orphan, cands)
@@ -150,44 +150,25 @@ func (r *Result) replace(from, to State) {
 	}
 }
 
-// choose picks the best of the sources left and those to be combined with it.
+// choose picks the best of the sources left and those to be combined with it:
+// near ones, measured by the nearest, and far ones that are tied to it.
 func (r *Result) choose(cfg Config, cands []Candidate, previous int) {
 	r.doubtOutsiders(cands)
 	preferred := false
 	for i, s := range r.States {
 		preferred = preferred || s == undecided && r.Effective[i].Prefer
 	}
-	lowest := r.lowestStratum(cands)
-	weight := func(i int) time.Duration {
-		w := cands[i].Distance + time.Duration(cands[i].Stratum-lowest)*cfg.StratumWeight
-		if i != previous {
-			w += cfg.ReselectDist
-		}
-		return w
-	}
+	nearest := r.elevate(cfg, cands, previous, preferred)
+	r.nearest = nearest
+	limit := time.Duration(cfg.CombineLimit * float64(cands[nearest].Distance))
 	for i, s := range r.States {
-		if s != undecided {
-			continue
-		}
-		if preferred && !r.Effective[i].Prefer {
-			r.States[i] = StateUnused
-			continue
-		}
-		if r.Selected < 0 || weight(i) < weight(r.Selected) {
-			r.Selected = i
-		}
-	}
-	best := weight(r.Selected)
-	limit := time.Duration(cfg.CombineLimit * float64(cands[r.Selected].Distance))
-	for i, s := range r.States {
-		if s == undecided || s == StateUnused {
-			r.Score[i] = float64(best+1) / float64(weight(i)+1)
-		}
 		switch {
+		case s != undecided:
+		case preferred && !r.Effective[i].Prefer:
+			r.States[i] = StateUnused
 		case i == r.Selected:
 			r.States[i] = StateSelected
-		case s != undecided:
-		case limit > 0 && cands[i].ties(cands[r.Selected], cands[i].Distance < limit):
+		case limit > 0 && cands[i].ties(cands[nearest], cands[i].Distance < limit):
 			r.States[i], r.Tied[i] = StateCombined, true
 		case cands[i].Distance < limit:
 			r.States[i] = StateCombined
@@ -195,14 +176,4 @@ func (r *Result) choose(cfg Config, cands []Candidate, previous int) {
 			r.States[i] = StateOutlier
 		}
 	}
-}
-
-func (r *Result) lowestStratum(cands []Candidate) uint8 {
-	lowest := uint8(255)
-	for i, s := range r.States {
-		if s == undecided {
-			lowest = min(lowest, cands[i].Stratum)
-		}
-	}
-	return lowest
 }

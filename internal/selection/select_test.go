@@ -141,16 +141,52 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
+// TestHysteresis: a source that is better takes over with the sample that makes
+// its lead large enough, one that is as good never does, and one that may not be
+// selected has no lead.
 func TestHysteresis(t *testing.T) {
-	cands := []Candidate{good(0, 10*ms), good(0, 10*ms-50*time.Microsecond)}
-	for previous, want := range map[int]int{-1: 1, 0: 0, 1: 1} {
-		if r := Select(DefaultConfig(), clock.Reading{}, cands, previous); r.Selected != want {
-			t.Errorf("previous %d: selected got %d, want %d", previous, r.Selected, want)
+	for _, c := range []struct {
+		name    string
+		other   time.Duration // the distance of the one that is not selected
+		change  func(c *Candidate)
+		samples int // until it is; 0: never
+	}{
+		{"as good", 10 * ms, nil, 0},
+		{"better by less than reselectdist", 10*ms - 50*time.Microsecond, nil, 0},
+		{"better by a fifth", 8 * ms, nil, 11},
+		{"twice as good", 5 * ms, nil, 4},
+		{"hundred times as good", 100 * time.Microsecond, nil, 1},
+		{"better, and says nothing new", 5 * ms, func(c *Candidate) { c.Fresh = false }, 0},
+		{"better, of a higher stratum", 5 * ms, func(c *Candidate) { c.Stratum = 9 }, 0},
+		{"better, but wrong", 5 * ms, func(c *Candidate) { c.Offset = 1e9 }, 0},
+	} {
+		cands := []Candidate{good(0, 10*ms), good(0, c.other), good(0, 10*ms)}
+		cands[1].Fresh = true
+		if c.change != nil {
+			c.change(&cands[1])
+		}
+		got, previous := 0, 0
+		for n := 1; n <= 100 && got == 0; n++ {
+			r := Select(DefaultConfig(), clock.Reading{}, cands, previous)
+			if previous = r.Selected; previous == 1 {
+				got = n
+			}
+			cands[1].Lead.Note(r.Score[1], clock.Mono(n))
+			if cands[1].Lead.Fresh(clock.Mono(n)) || r.States[1] == StateFalseticker && r.Score[1] != 1 {
+				t.Errorf("%s: lead %v after sample %d", c.name, cands[1].Lead, n)
+			}
+		}
+		if got != c.samples {
+			t.Errorf("%s: selected with sample %d, want %d", c.name, got, c.samples)
 		}
 	}
-	cands[1].Distance = 9 * ms
-	if r := Select(DefaultConfig(), clock.Reading{}, cands, 0); r.Selected != 1 || r.Score[1] != 1 || r.Score[0] >= 1 {
-		t.Errorf("a clearly better source: got %d, scores %v", r.Selected, r.Score)
+	cands := []Candidate{good(0, 10*ms), good(0, 10*ms-50*time.Microsecond)}
+	if r := Select(DefaultConfig(), clock.Reading{}, cands, -1); r.Selected != 1 {
+		t.Errorf("none before: selected got %d, want the nearest", r.Selected)
+	}
+	cands[0].Options.NoSelect = true
+	if r := Select(DefaultConfig(), clock.Reading{}, cands, 0); r.Selected != 1 {
+		t.Errorf("the one before may not be selected: got %d, want the other at once", r.Selected)
 	}
 }
 
@@ -266,6 +302,19 @@ func TestOutsiders(t *testing.T) {
 			if (s == StateOutlier) != (i == c.out) {
 				t.Errorf("%s: state of source %d: got %v", c.name, i, s)
 			}
+		}
+	}
+	// Of four far ones that hardly know the time yet one thinks it does.
+	for samples, want := range map[int]State{8: StateSelected, 100: StateOutlier} {
+		cands := []Candidate{near(0, time.Microsecond)}
+		cands[0].Distance /= 10
+		for i, o := range []time.Duration{900, 1000, 1700, 1300} {
+			cands = append(cands, near(o*time.Microsecond, time.Millisecond))
+			cands[i+1].Samples = samples
+		}
+		cands[2].SD /= 20
+		if r := Select(cfg, clock.Reading{}, cands, 0); r.States[0] != want {
+			t.Errorf("one of four is sure of something else after %d samples: got %v, want %v", samples, r.States[0], want)
 		}
 	}
 	cands := []Candidate{near(0, 30*time.Microsecond), near(0, 30*time.Microsecond), near(2*time.Millisecond, 30*time.Microsecond)}

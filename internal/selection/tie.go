@@ -107,7 +107,7 @@ func (r *Result) Correct(cands []Candidate, ests []filter.Estimate) {
 		e := &ests[i]
 		e.Line.At.Wall = e.Line.At.Wall.Add(-bias.Duration())
 		e.OffsetSD = time.Duration(math.Ceil(math.Sqrt(square(e.OffsetSD) + square(sd))))
-		e.MinDelay = ests[r.Selected].MinDelay
+		e.MinDelay = ests[r.nearest].MinDelay
 	}
 }
 

@@ -83,7 +83,10 @@ type Candidate struct {
 	Offset        clock.Offset
 	Distance      time.Duration
 	SD            time.Duration // standard deviation of Offset
+	Samples       int           // that they rest on
 	Tie           Tie           // of a far source to the near ones
+	Lead          Lead          // over the one selected before
+	Fresh         bool          // a sample came that is not in Lead yet
 	Stratum       uint8
 	Leap          wire.Leap // as it announces
 	Reachable     bool
@@ -113,7 +116,11 @@ type Result struct {
 	TrueLo, TrueHi clock.Offset
 	// Tied are those that are combined although they are far: with their bias
 	// subtracted.
-	Tied  []bool
-	Score []float64 // of the selected one's weight: 1 for itself, less for worse ones
-	Why   string    // why none is selected, in words; empty otherwise
+	Tied []bool
+	// Score is chrony's: 1, or more where a source has been better than the
+	// selected one of late; the caller keeps it as the source's Lead.
+	Score []float64
+	Why   string // why none is selected, in words; empty otherwise
+
+	nearest int // that the others are tied to
 }

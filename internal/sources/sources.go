@@ -79,6 +79,7 @@ type Member struct {
 	Counted     bool // it had its share in what the clock was told last
 	Falseticker bool
 	Tie         selection.Tie
+	Lead        selection.Lead // over the selected source
 }
 
 // Note remembers whether a sample came.
