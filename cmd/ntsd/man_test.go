@@ -26,9 +26,6 @@ import (
 // The pages are written by hand. These tests keep them from drifting away from
 // the tables that the program is driven by.
 
-// notYet marks in ntsd.conf.5 what this version does not act on.
-const notYet = ".Em Not yet"
-
 // manBlock is what stands under one heading of a page.
 type manBlock struct {
 	part, title string // of .Sh and .Ss
@@ -96,10 +93,10 @@ func manItems(t *testing.T, page, macro string) map[string]manItem {
 const configPage = "ntsd.conf.5"
 
 // TestManConfig: every section and option of the schema has its entry with its
-// default, the others are marked, and there is nothing else.
+// default, and there is nothing else.
 func TestManConfig(t *testing.T) {
 	schema := config.Schema()
-	marked := make(map[string]bool)
+	documented := make(map[string]bool)
 	entries := make(map[string]manItem) // by "section.option"
 	for _, b := range readMan(t, configPage) {
 		if b.title == "" || b.part == "DESCRIPTION" {
@@ -110,7 +107,7 @@ func TestManConfig(t *testing.T) {
 			t.Errorf("%q is not about a section of the schema", b.title)
 		}
 		for _, s := range sections {
-			marked[s.Type] = marked[s.Type] || strings.Contains(b.text, notYet)
+			documented[s.Type] = true
 		}
 		for _, item := range b.items {
 			known := false
@@ -124,11 +121,9 @@ func TestManConfig(t *testing.T) {
 		}
 	}
 	for _, s := range schema {
-		mark, documented := marked[s.Type]
-		if !documented {
+		if !documented[s.Type] {
 			t.Errorf("section %s has no heading", s.Type)
 		}
-		checkMark(t, "section "+s.Type, mark, s.Acted)
 		for _, o := range s.Options {
 			item, ok := entries[s.Type+"."+o.Name]
 			if !ok {
@@ -153,13 +148,6 @@ func titleSections(schema []*config.Section, title string) []*config.Section {
 	return sections
 }
 
-func checkMark(t *testing.T, what string, marked, acted bool) {
-	t.Helper()
-	if marked == acted {
-		t.Errorf("%s: marked %q: %v, but acted on: %v", what, notYet, marked, acted)
-	}
-}
-
 // defaultText is the line of an entry that ends with its default.
 var defaultText = regexp.MustCompile(`(?m)^Default: (.+)\.$`)
 
@@ -173,9 +161,6 @@ var (
 func checkOption(t *testing.T, s *config.Section, o *config.Option, item manItem) {
 	t.Helper()
 	name := s.Type + "." + o.Name
-	if s.Acted {
-		checkMark(t, name, strings.Contains(item.text, notYet), o.Acted)
-	}
 	got := ""
 	if m := defaultText.FindStringSubmatch(item.text); m != nil {
 		got = m[1]

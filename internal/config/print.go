@@ -36,7 +36,7 @@ func (c *Config) AppendUCI(dst []byte) []byte {
 }
 
 // print returns the options of a section that are worth printing: those that differ
-// from the usual ones and, where the section stands once, those acted on.
+// from the usual ones and, where the section stands once, all.
 func (d *Section) print(given, usual []*Option) []uci.Option {
 	var options []uci.Option
 	for i, o := range given {
@@ -47,8 +47,7 @@ func (d *Section) print(given, usual []*Option) []uci.Option {
 		if o.Name == "secret" {
 			values = []string{notShown}
 		}
-		spell := d.Acted && o.Acted && !d.Many
-		if spell || !slices.Equal(values, usual[i].get()) {
+		if !d.Many || !slices.Equal(values, usual[i].get()) {
 			options = append(options, uci.Option{Name: o.Name, List: o.List, Values: values})
 		}
 	}

@@ -51,11 +51,10 @@ type reader struct {
 	diagnostics []Diagnostic
 	untold      []Severity      // of diagnostics beyond maxDiagnostics
 	count       map[string]int  // sections seen, by type
-	idle        map[string]bool // types whose being idle was said
 }
 
 func newReader(file string) *reader {
-	return &reader{file: file, schema: Schema(), count: map[string]int{}, idle: map[string]bool{}}
+	return &reader{file: file, schema: Schema(), count: map[string]int{}}
 }
 
 // tell adds a diagnostic.
@@ -209,10 +208,6 @@ func (s *section) readInto(c *Config, d *Section) bool {
 		s.reader.diagnostics = s.reader.diagnostics[:first]
 		return true
 	}
-	if !d.Acted && !s.reader.idle[d.Type] {
-		s.reader.idle[d.Type] = true
-		s.note(Warning, nil, "this section is not acted on by this version")
-	}
 	return true
 }
 
@@ -229,14 +224,9 @@ func (s *section) readOption(d *Section, u *uci.Option, options []*Option) {
 		s.note(Error, u, "takes one value, not a list")
 		return
 	}
-	before := o.get()
 	if bad, ok := o.set(values); !ok {
 		s.note(Error, &uci.Option{Name: u.Name, Values: []string{bad}, Line: u.Line}, "must be "+o.Allowed)
 		return
-	}
-	// Written out, but as it would be anyway: nothing is missing.
-	if d.Acted && !o.Acted && !slices.Equal(before, o.get()) {
-		s.note(Warning, u, "is not acted on by this version")
 	}
 }
 

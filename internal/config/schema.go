@@ -13,7 +13,6 @@ type Section struct {
 	Name    string // what it is usually called; empty: anonymous
 	Doc     string // one line
 	Many    bool   // each such section is one more; else they add up to one
-	Acted   bool   // whether this version acts on it at all
 	Options []*Option
 
 	// open returns a copy to fill, commit puts it into the configuration, each
@@ -34,23 +33,16 @@ type Option struct {
 	Doc     string // one line
 	List    bool   // several values: as a list, or in one option, parted by blanks
 	Flag    bool   // a truth value, which chrony's directives write as a bare word
-	Acted   bool   // whether this version acts on it
 
 	set func(values []string) (bad string, ok bool)
 	get func() []string
 }
 
-// status says whether this version acts on a section or an option. To put one
-// into service, change its word in the table.
-type status bool
-
-const acted status = true // false: it is read, and a warning says that it changes nothing yet
-
 // option returns the description of an option with one value.
-func option[T any](st status, name string, k value.Kind[T], standard, doc string, field *T) *Option {
+func option[T any](name string, k value.Kind[T], standard, doc string, field *T) *Option {
 	_, flag := any(field).(*bool)
 	return &Option{
-		Name: name, Default: standard, Allowed: k.Want, Doc: doc, Flag: flag, Acted: bool(st),
+		Name: name, Default: standard, Allowed: k.Want, Doc: doc, Flag: flag,
 		set: func(values []string) (string, bool) {
 			v, ok := k.Parse(values[0])
 			if ok {
@@ -68,9 +60,9 @@ func option[T any](st status, name string, k value.Kind[T], standard, doc string
 }
 
 // list returns the description of an option with any number of values.
-func list[T any](st status, name string, k value.Kind[T], standard, doc string, field *[]T) *Option {
+func list[T any](name string, k value.Kind[T], standard, doc string, field *[]T) *Option {
 	return &Option{
-		Name: name, Default: standard, Allowed: k.Want, Doc: doc, List: true, Acted: bool(st),
+		Name: name, Default: standard, Allowed: k.Want, Doc: doc, List: true,
 		set: func(values []string) (string, bool) {
 			var vs []T
 			for _, s := range values {
@@ -95,9 +87,9 @@ func list[T any](st status, name string, k value.Kind[T], standard, doc string, 
 
 // single returns the description of a section that is a part of Config. It is
 // filled in a copy of the whole.
-func single(st status, typ, doc string, options func(*Config) []*Option) *Section {
+func single(typ, doc string, options func(*Config) []*Option) *Section {
 	return &Section{
-		Type: typ, Doc: doc, Acted: bool(st), Options: options(new(Config)),
+		Type: typ, Doc: doc, Options: options(new(Config)),
 		open:   func(c *Config) any { copied := *c; return &copied },
 		commit: func(c *Config, filled any) { *c = *filled.(*Config) },
 		each:   func(c *Config) []any { return []any{c} },
@@ -106,9 +98,9 @@ func single(st status, typ, doc string, options func(*Config) []*Option) *Sectio
 }
 
 // many returns the description of a section that is one element of a list.
-func many[S any](st status, typ, doc string, field func(*Config) *[]S, options func(*S) []*Option) *Section {
+func many[S any](typ, doc string, field func(*Config) *[]S, options func(*S) []*Option) *Section {
 	return &Section{
-		Type: typ, Doc: doc, Many: true, Acted: bool(st), Options: options(new(S)),
+		Type: typ, Doc: doc, Many: true, Options: options(new(S)),
 		open: func(*Config) any { s := new(S); setDefaults(options(s)); return s },
 		commit: func(c *Config, s any) {
 			all := field(c)

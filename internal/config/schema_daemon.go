@@ -11,17 +11,17 @@ import (
 const DefaultRunDir = "/var/run/ntsd"
 
 func mainSection() *Section {
-	s := single(acted, "ntsd", "the daemon", func(c *Config) []*Option {
+	s := single("ntsd", "the daemon", func(c *Config) []*Option {
 		m := &c.Main
 		return []*Option{
-			option(acted, "enabled", value.Boolean(), "1", "start at all", &m.Enabled),
-			option(acted, "log_level", value.LogLevel(), "info", "what is worth a line in the log", &m.LogLevel),
-			option(acted, "state_dir", value.Path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", &m.StateDir),
-			option(acted, "run_dir", value.Path(), DefaultRunDir, "folder in memory for what must survive a restart", &m.RunDir),
-			option(acted, "user", value.Optional(value.UserName()), "", "run as this user; by default as the one it was started as", &m.User),
-			option(acted, "clock", value.OneOf(ClockKernel, ClockNone), "kernel", "the clock to steer; none: measure only", &m.Clock),
-			option(acted, "rtcsync", value.Boolean(), "1", "let the kernel copy its time to the real-time clock", &m.RTCSync),
-			option(acted, "use_system_servers", value.Boolean(), "0", "also take the servers of system.ntp", &m.UseSystemServers),
+			option("enabled", value.Boolean(), "1", "start at all", &m.Enabled),
+			option("log_level", value.LogLevel(), "info", "what is worth a line in the log", &m.LogLevel),
+			option("state_dir", value.Path(), "/etc/ntsd/state", "folder on flash for what must survive a reboot", &m.StateDir),
+			option("run_dir", value.Path(), DefaultRunDir, "folder in memory for what must survive a restart", &m.RunDir),
+			option("user", value.Optional(value.UserName()), "", "run as this user; by default as the one it was started as", &m.User),
+			option("clock", value.OneOf(ClockKernel, ClockNone), "kernel", "the clock to steer; none: measure only", &m.Clock),
+			option("rtcsync", value.Boolean(), "1", "let the kernel copy its time to the real-time clock", &m.RTCSync),
+			option("use_system_servers", value.Boolean(), "0", "also take the servers of system.ntp", &m.UseSystemServers),
 		}
 	})
 	s.Name = "main"
@@ -29,34 +29,34 @@ func mainSection() *Section {
 }
 
 func makeStepSection() *Section {
-	return single(acted, "makestep", "when the clock is stepped instead of slewed", func(c *Config) []*Option {
+	return single("makestep", "when the clock is stepped instead of slewed", func(c *Config) []*Option {
 		m := &c.MakeStep
 		return []*Option{
-			option(acted, "threshold", value.Seconds(), "1", "offset above which it is stepped", &m.Threshold),
-			option(acted, "limit", value.Integer(-1, math.MaxInt32), "3", "updates in which that may happen; 0: never, -1: always", &m.Limit),
+			option("threshold", value.Seconds(), "1", "offset above which it is stepped", &m.Threshold),
+			option("limit", value.Integer(-1, math.MaxInt32), "3", "updates in which that may happen; 0: never, -1: always", &m.Limit),
 		}
 	})
 }
 
 func ntsSection() *Section {
-	return single(acted, "nts", "what all NTS sources share", func(c *Config) []*Option {
+	return single("nts", "what all NTS sources share", func(c *Config) []*Option {
 		n := &c.NTS
 		return []*Option{
-			option(acted, "rtccheck", value.Boolean(), "0", "accept certificates at first without a trusted clock, by the bootstrap ladder", &n.RTCCheck),
-			option(acted, "systemcerts", value.Boolean(), "1", "trust the CA certificates of the system", &n.SystemCerts),
-			list(acted, "trustedcerts", value.Path(), "", "further CA certificates: files or folders", &n.TrustedCerts),
+			option("rtccheck", value.Boolean(), "0", "accept certificates at first without a trusted clock, by the bootstrap ladder", &n.RTCCheck),
+			option("systemcerts", value.Boolean(), "1", "trust the CA certificates of the system", &n.SystemCerts),
+			list("trustedcerts", value.Path(), "", "further CA certificates: files or folders", &n.TrustedCerts),
 		}
 	})
 }
 
 func bootstrapSection() *Section {
-	s := single(acted, "bootstrap", "how the first time is found", func(c *Config) []*Option {
+	s := single("bootstrap", "how the first time is found", func(c *Config) []*Option {
 		b := &c.Bootstrap
 		return []*Option{
-			option(acted, "mode", value.OneOf(BootstrapLadder, BootstrapStrict, BootstrapNoCertTimeCheck), "ladder",
+			option("mode", value.OneOf(BootstrapLadder, BootstrapStrict, BootstrapNoCertTimeCheck), "ladder",
 				"how certificates are judged before the clock is set; strict where nts.rtccheck is off", &b.Mode),
-			option(acted, "agree", value.Unless(0, "majority", value.Integer(1, 100)), "majority", "operators that must agree before the first step", &b.Agree),
-			option(acted, "deadline", value.Seconds(), "300", "after it the log says what is missing; it never forces a step", &b.Deadline),
+			option("agree", value.Unless(0, "majority", value.Integer(1, 100)), "majority", "operators that must agree before the first step", &b.Agree),
+			option("deadline", value.Seconds(), "300", "after it the log says what is missing; it never forces a step", &b.Deadline),
 		}
 	})
 	s.check = func(s *section, target any) {
@@ -68,56 +68,56 @@ func bootstrapSection() *Section {
 }
 
 func selectionSection() *Section {
-	return single(acted, "selection", "how sources are weighed against each other", func(c *Config) []*Option {
+	return single("selection", "how sources are weighed against each other", func(c *Config) []*Option {
 		s := &c.Selection
 		return []*Option{
-			option(acted, "minsources", value.Integer(1, maxSources), "1", "sources that must agree before the clock is touched", &s.MinSources),
-			option(acted, "authselectmode", value.OneOf(AuthRequire, AuthPrefer, AuthMix, AuthIgnore), "mix", "how authenticated and plain sources are mixed", &s.AuthMode),
-			option(acted, "maxdistance", value.Seconds(), "3", "root distance above which a source is ignored", &s.MaxDistance),
-			option(acted, "combinelimit", value.Ratio(1e3), "3", "how much farther than the selected source others may be to be combined with it", &s.CombineLimit),
-			option(acted, "reselectdist", value.Seconds(), "0.0001", "distance added to sources that are not selected", &s.ReselectDist),
-			option(acted, "stratumweight", value.Seconds(), "0.001", "distance added per stratum", &s.StratumWeight),
+			option("minsources", value.Integer(1, maxSources), "1", "sources that must agree before the clock is touched", &s.MinSources),
+			option("authselectmode", value.OneOf(AuthRequire, AuthPrefer, AuthMix, AuthIgnore), "mix", "how authenticated and plain sources are mixed", &s.AuthMode),
+			option("maxdistance", value.Seconds(), "3", "root distance above which a source is ignored", &s.MaxDistance),
+			option("combinelimit", value.Ratio(1e3), "3", "how much farther than the selected source others may be to be combined with it", &s.CombineLimit),
+			option("reselectdist", value.Seconds(), "0.0001", "distance added to sources that are not selected", &s.ReselectDist),
+			option("stratumweight", value.Seconds(), "0.001", "distance added per stratum", &s.StratumWeight),
 		}
 	})
 }
 
 func systemClockSection() *Section {
-	return single(acted, "systemclock", "the kernel's clock", func(c *Config) []*Option {
+	return single("systemclock", "the kernel's clock", func(c *Config) []*Option {
 		s := &c.SystemClock
 		return []*Option{
-			option(acted, "precision", value.Optional(value.TimeSpan(0, time.Second)), "", "its precision; by default measured", &s.Precision),
-			option(acted, "leapsecmode", value.OneOf(LeapSystem, LeapStep, LeapSlew, LeapIgnore), "system", "what happens at a leap second", &s.LeapSecMode),
-			option(acted, "maxslewrate", value.PPM(1e5), "83333", "fastest slew; 0: as by default", &s.MaxSlew),
-			option(acted, "leapfile", value.Optional(value.Path()), "", "list of leap seconds (leap-seconds.list of the IERS), for TAI and where no server announces one", &s.LeapFile),
+			option("precision", value.Optional(value.TimeSpan(0, time.Second)), "", "its precision; by default measured", &s.Precision),
+			option("leapsecmode", value.OneOf(LeapSystem, LeapStep, LeapSlew, LeapIgnore), "system", "what happens at a leap second", &s.LeapSecMode),
+			option("maxslewrate", value.PPM(1e5), "83333", "fastest slew; 0: as by default", &s.MaxSlew),
+			option("leapfile", value.Optional(value.Path()), "", "list of leap seconds (leap-seconds.list of the IERS), for TAI and where no server announces one", &s.LeapFile),
 		}
 	})
 }
 
 func hwTimestampSection() *Section {
-	return single(acted, "hwtimestamp", "network cards that stamp packets by hardware", func(c *Config) []*Option {
+	return single("hwtimestamp", "network cards that stamp packets by hardware", func(c *Config) []*Option {
 		h := &c.HWTimestamp
 		return []*Option{
-			list(acted, "interface", value.InterfaceName(), "", "their devices, not a bridge or VLAN on top of them", &h.Interfaces),
+			list("interface", value.InterfaceName(), "", "their devices, not a bridge or VLAN on top of them", &h.Interfaces),
 		}
 	})
 }
 
 func smoothTimeSection() *Section {
-	return single(acted, "smoothtime", "smooth the time that is served", func(c *Config) []*Option {
+	return single("smoothtime", "smooth the time that is served", func(c *Config) []*Option {
 		s := &c.SmoothTime
 		return []*Option{
-			option(acted, "maxppm", value.PPM(1e5), "0", "largest frequency offset of the served time; 0: do not smooth", &s.MaxRate),
-			option(acted, "maxwander", value.PPM(1e3), "0.01", "largest change of that offset per second", &s.MaxWander),
-			option(acted, "leaponly", value.Boolean(), "0", "only at leap seconds", &s.LeapOnly),
+			option("maxppm", value.PPM(1e5), "0", "largest frequency offset of the served time; 0: do not smooth", &s.MaxRate),
+			option("maxwander", value.PPM(1e3), "0.01", "largest change of that offset per second", &s.MaxWander),
+			option("leaponly", value.Boolean(), "0", "only at leap seconds", &s.LeapOnly),
 		}
 	})
 }
 
 func loggingSection() *Section {
-	return single(acted, "logging", "what is worth a line in the log", func(c *Config) []*Option {
+	return single("logging", "what is worth a line in the log", func(c *Config) []*Option {
 		l := &c.Logging
 		return []*Option{
-			option(acted, "logchange", value.Seconds(), "0.5", "corrections of the clock above this", &l.LogChange),
+			option("logchange", value.Seconds(), "0.5", "corrections of the clock above this", &l.LogChange),
 		}
 	})
 }
@@ -126,26 +126,26 @@ func loggingSection() *Section {
 type statFile = string
 
 func statisticsSection() *Section {
-	return single(acted, "statistics", "files of measurements", func(c *Config) []*Option {
+	return single("statistics", "files of measurements", func(c *Config) []*Option {
 		s := &c.Statistics
 		return []*Option{
-			option(acted, "dir", value.Optional(value.Path()), "", "their folder; by default none are written", &s.Dir),
-			list(acted, "log", value.OneOf[statFile]("loopstats", "peerstats", "clockstats", "rawstats", "measurements", "tracking", "statistics"), "",
+			option("dir", value.Optional(value.Path()), "", "their folder; by default none are written", &s.Dir),
+			list("log", value.OneOf[statFile]("loopstats", "peerstats", "clockstats", "rawstats", "measurements", "tracking", "statistics"), "",
 				"which", &s.Logs),
-			option(acted, "keep", value.Integer(0, 36500), "7", "days to keep them; 0: for ever", &s.Keep),
-			option(acted, "max_size", value.ByteSize(), "4M", "size of all of them together that is not exceeded; 0: any", &s.MaxSize),
+			option("keep", value.Integer(0, 36500), "7", "days to keep them; 0: for ever", &s.Keep),
+			option("max_size", value.ByteSize(), "4M", "size of all of them together that is not exceeded; 0: any", &s.MaxSize),
 		}
 	})
 }
 
 func monitorSection() *Section {
-	return single(acted, "monitor", "what other programs may ask", func(c *Config) []*Option {
+	return single("monitor", "what other programs may ask", func(c *Config) []*Option {
 		m := &c.Monitor
 		return []*Option{
-			option(acted, "chrony_socket", value.Path(), DefaultRunDir+"/chronyd.sock", "socket for chronyc, by default in run_dir; /: none", &m.ChronySocket),
-			option(acted, "chrony_port", value.Integer[uint16](0, math.MaxUint16), "0", "UDP port for chronyc on the loopback interface; 0: none", &m.ChronyPort),
-			option(acted, "ntpq", value.Boolean(), "0", "answer ntpq (mode 6, read only) on the loopback interface", &m.NTPQ),
-			option(acted, "metrics", value.Optional(value.Path()), "", "file of metrics for a collector of text files, written every 15 s", &m.Metrics),
+			option("chrony_socket", value.Path(), DefaultRunDir+"/chronyd.sock", "socket for chronyc, by default in run_dir; /: none", &m.ChronySocket),
+			option("chrony_port", value.Integer[uint16](0, math.MaxUint16), "0", "UDP port for chronyc on the loopback interface; 0: none", &m.ChronyPort),
+			option("ntpq", value.Boolean(), "0", "answer ntpq (mode 6, read only) on the loopback interface", &m.NTPQ),
+			option("metrics", value.Optional(value.Path()), "", "file of metrics for a collector of text files, written every 15 s", &m.Metrics),
 		}
 	})
 }

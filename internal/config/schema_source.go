@@ -33,7 +33,7 @@ type draft struct {
 func sourceSection(k Kind) *Section {
 	bind := func(target any) []*Option { return sourceOptions(k, target.(*draft)) }
 	s := &Section{
-		Type: string(k), Many: true, Acted: true, Options: bind(new(draft)), bind: bind,
+		Type: string(k), Many: true, Options: bind(new(draft)), bind: bind,
 		open: func(*Config) any {
 			d := &draft{Source: Source{Kind: k}}
 			setDefaults(bind(d))
@@ -90,58 +90,58 @@ func drafts(c *Config, k Kind) []any {
 func sourceOptions(k Kind, d *draft) []*Option {
 	var options []*Option
 	if k != DHCP {
-		options = append(options, option(acted, "hostname", value.Host(), "", "name or address, perhaps with the port of NTS-KE (of NTP without nts)", &d.Name))
+		options = append(options, option("hostname", value.Host(), "", "name or address, perhaps with the port of NTS-KE (of NTP without nts)", &d.Name))
 	}
-	options = append(options, option(acted, "disabled", value.Boolean(), "0", "leave this section out", &d.Disabled))
+	options = append(options, option("disabled", value.Boolean(), "0", "leave this section out", &d.Disabled))
 	options = append(options, ntsOptions(k, d)...)
 	options = append(options, pollOptions(d)...)
 	options = append(options, sampleOptions(d)...)
 	if k == Pool {
-		options = append(options, option(acted, "maxsources", value.Integer(1, 16), "4", "addresses used at once", &d.MaxSources))
+		options = append(options, option("maxsources", value.Integer(1, 16), "4", "addresses used at once", &d.MaxSources))
 	}
 	return append(options, trustOptions(d)...)
 }
 
 func ntsOptions(k Kind, d *draft) []*Option {
 	options := []*Option{
-		option(acted, "nts", value.Boolean(), "0", "authenticate with NTS; never falls back to plain NTP", &d.NTS),
-		option(acted, "ntsport", value.Port(), "4460", "TCP port of NTS-KE", &d.NTSPort),
-		option(acted, "port", value.Port(), "123", "UDP port of NTP, where NTS-KE names no other", &d.Port),
-		list(acted, "trustedcerts", value.Path(), "", "further CA certificates for this source: files or folders", &d.TrustedCerts),
-		list(acted, "aead", value.AEAD(), "30 15 17 16", "algorithms offered, in order of preference", &d.AEADs),
-		option(acted, "noval", value.Boolean(), "0", "do not check the server's name; such a source never counts as authenticated", &d.NoVal),
+		option("nts", value.Boolean(), "0", "authenticate with NTS; never falls back to plain NTP", &d.NTS),
+		option("ntsport", value.Port(), "4460", "TCP port of NTS-KE", &d.NTSPort),
+		option("port", value.Port(), "123", "UDP port of NTP, where NTS-KE names no other", &d.Port),
+		list("trustedcerts", value.Path(), "", "further CA certificates for this source: files or folders", &d.TrustedCerts),
+		list("aead", value.AEAD(), "30 15 17 16", "algorithms offered, in order of preference", &d.AEADs),
+		option("noval", value.Boolean(), "0", "do not check the server's name; such a source never counts as authenticated", &d.NoVal),
 	}
 	if k != DHCP {
-		options = append(options, option(acted, "operator", value.Optional(value.Name()), "",
+		options = append(options, option("operator", value.Optional(value.Name()), "",
 			"who runs it, for counting independent sources; by default the registrable domain", &d.Operator))
 	}
 	return append(options,
-		option(acted, "key", value.Optional(value.Integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", &d.Key))
+		option("key", value.Optional(value.Integer[uint32](1, math.MaxUint32)), "", "id of a symmetric key", &d.Key))
 }
 
 func pollOptions(d *draft) []*Option {
 	poll := value.Integer[ntptime.Exponent](-7, 24)
 	return []*Option{
-		option(acted, "minpoll", poll, "6", "shortest polling interval, as a power of two of seconds", &d.MinPoll),
-		option(acted, "maxpoll", poll, "10", "longest polling interval, likewise", &d.MaxPoll),
-		option(acted, "iburst", value.Boolean(), "0", "start with a few requests two seconds apart", &d.IBurst),
-		option(acted, "xleave", value.Boolean(), "0", "interleaved mode where the server has it: its transmit timestamps come from its kernel", &d.XLeave),
-		option(acted, "family", value.Family(), "any", "addresses to use", &d.Family),
-		option(acted, "interface", value.Optional(value.InterfaceName()), "", "send through this interface only", &d.Interface),
-		option(acted, "offline", value.Boolean(), "0", "do not poll until told to", &d.Offline),
+		option("minpoll", poll, "6", "shortest polling interval, as a power of two of seconds", &d.MinPoll),
+		option("maxpoll", poll, "10", "longest polling interval, likewise", &d.MaxPoll),
+		option("iburst", value.Boolean(), "0", "start with a few requests two seconds apart", &d.IBurst),
+		option("xleave", value.Boolean(), "0", "interleaved mode where the server has it: its transmit timestamps come from its kernel", &d.XLeave),
+		option("family", value.Family(), "any", "addresses to use", &d.Family),
+		option("interface", value.Optional(value.InterfaceName()), "", "send through this interface only", &d.Interface),
+		option("offline", value.Boolean(), "0", "do not poll until told to", &d.Offline),
 	}
 }
 
 func sampleOptions(d *draft) []*Option {
 	return []*Option{
-		option(acted, "maxdelay", value.Seconds(), "3", "longest round trip of a sample that counts", &d.MaxDelay),
-		option(acted, "mindelay", value.Optional(value.Seconds()), "", "round trip of the path, where it is known to be constant", &d.MinDelay),
-		option(acted, "offset", value.Optional(value.Offset()), "", "added to what is measured, for a path whose ways differ", &d.Correction),
-		option(acted, "maxdelayratio", value.Optional(value.Ratio(1e6)), "", "longest round trip against the shortest seen", &d.MaxDelayRatio),
-		option(acted, "maxdelaydevratio", value.Optional(value.Ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets", &d.MaxDelayDevRatio),
-		option(acted, "minsamples", value.Optional(value.Integer(0, maxSamples)), "", "fewest samples that an estimate begins anew with", &d.MinSamples),
-		option(acted, "maxsamples", value.Optional(value.Integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one", &d.MaxSamples),
-		option(acted, "filter", value.Optional(value.Integer(0, maxSamples)), "", "polls whose samples make one: that in the middle", &d.Filter),
+		option("maxdelay", value.Seconds(), "3", "longest round trip of a sample that counts", &d.MaxDelay),
+		option("mindelay", value.Optional(value.Seconds()), "", "round trip of the path, where it is known to be constant", &d.MinDelay),
+		option("offset", value.Optional(value.Offset()), "", "added to what is measured, for a path whose ways differ", &d.Correction),
+		option("maxdelayratio", value.Optional(value.Ratio(1e6)), "", "longest round trip against the shortest seen", &d.MaxDelayRatio),
+		option("maxdelaydevratio", value.Optional(value.Ratio(1e6)), "", "largest excess of the round trip against the spread of the offsets", &d.MaxDelayDevRatio),
+		option("minsamples", value.Optional(value.Integer(0, maxSamples)), "", "fewest samples that an estimate begins anew with", &d.MinSamples),
+		option("maxsamples", value.Optional(value.Integer(0, maxSamples)), "", "most samples kept; 1: do not wait for a second one", &d.MaxSamples),
+		option("filter", value.Optional(value.Integer(0, maxSamples)), "", "polls whose samples make one: that in the middle", &d.Filter),
 	}
 }
 
@@ -150,11 +150,11 @@ const defaultMaxUnreach = "100000"
 
 func trustOptions(d *draft) []*Option {
 	return []*Option{
-		option(acted, "maxunreach", value.Integer(0, math.MaxInt32), defaultMaxUnreach, "polls for which it is used while it is unreachable and no other answers", &d.MaxUnreach),
-		option(acted, "prefer", value.Boolean(), "0", "select it before others that are as good", &d.Prefer),
-		option(acted, "trust", value.Boolean(), "0", "take it for right where sources contradict each other", &d.Trust),
-		option(acted, "require", value.Boolean(), "0", "no synchronisation without it, or another required one", &d.Require),
-		option(acted, "noselect", value.Boolean(), "0", "measure it only", &d.NoSelect),
+		option("maxunreach", value.Integer(0, math.MaxInt32), defaultMaxUnreach, "polls for which it is used while it is unreachable and no other answers", &d.MaxUnreach),
+		option("prefer", value.Boolean(), "0", "select it before others that are as good", &d.Prefer),
+		option("trust", value.Boolean(), "0", "take it for right where sources contradict each other", &d.Trust),
+		option("require", value.Boolean(), "0", "no synchronisation without it, or another required one", &d.Require),
+		option("noselect", value.Boolean(), "0", "measure it only", &d.NoSelect),
 	}
 }
 

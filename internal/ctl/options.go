@@ -14,7 +14,6 @@ type sectionInfo struct {
 	Name    string       `json:"name,omitempty"` // what it is usually called
 	Doc     string       `json:"doc"`
 	Many    bool         `json:"many"`
-	Acted   bool         `json:"acted"` // this version acts on it
 	Options []optionInfo `json:"options"`
 }
 
@@ -26,7 +25,6 @@ type optionInfo struct {
 	Doc     string `json:"doc"`
 	List    bool   `json:"list"`
 	Flag    bool   `json:"flag"`
-	Acted   bool   `json:"acted"`
 }
 
 // options lists what can stand in /etc/config/ntsd, or in one type of section:
@@ -58,10 +56,10 @@ func (c *invocation) options(words []string) error {
 }
 
 func describeSection(s *config.Section) sectionInfo {
-	info := sectionInfo{Type: s.Type, Name: s.Name, Doc: s.Doc, Many: s.Many, Acted: s.Acted}
+	info := sectionInfo{Type: s.Type, Name: s.Name, Doc: s.Doc, Many: s.Many}
 	for _, o := range s.Options {
 		info.Options = append(info.Options, optionInfo{
-			Name: o.Name, Default: o.Default, Allowed: o.Allowed, Doc: o.Doc, List: o.List, Flag: o.Flag, Acted: s.Acted && o.Acted,
+			Name: o.Name, Default: o.Default, Allowed: o.Allowed, Doc: o.Doc, List: o.List, Flag: o.Flag,
 		})
 	}
 	return info
@@ -77,9 +75,6 @@ func (s sectionInfo) write(b *strings.Builder, full bool) {
 		doc := o.Doc
 		if o.Default != "" {
 			doc += " [" + o.Default + "]"
-		}
-		if !o.Acted {
-			doc += " (not acted on by this version)"
 		}
 		fmt.Fprintf(b, "  %-*s %s\n", optionWidth, o.Name, doc)
 		if full && !o.Flag {

@@ -38,7 +38,7 @@ func TestKeyFiles(t *testing.T) {
 		for _, k := range cfg.KeyFiles {
 			got += fmt.Sprint(k.File, " ", k.Format, " ", k.Trusted)
 		}
-		told := heard(ds)
+		told := lines(ds)
 		slices.Sort(told)
 		slices.Sort(c.told)
 		if c.want != "" && got != c.want {

@@ -55,8 +55,6 @@
 		_('is not known; did you mean \'%s\'?'),
 		_('this section type is not known'),
 		_('this section type is not known; did you mean \'%s\'?'),
-		_('this section is not acted on by this version'),
-		_('is not acted on by this version'),
 		_('has no equivalent and is ignored'),
 		_('the keyword %s has no equivalent and is ignored'),
 		_('takes one value, not a list'),
