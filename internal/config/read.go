@@ -49,8 +49,8 @@ type reader struct {
 	schema      []*Section
 	places      Places
 	diagnostics []Diagnostic
-	untold      []Severity      // of diagnostics beyond maxDiagnostics
-	count       map[string]int  // sections seen, by type
+	untold      []Severity     // of diagnostics beyond maxDiagnostics
+	count       map[string]int // sections seen, by type
 }
 
 func newReader(file string) *reader {
