@@ -99,26 +99,14 @@ func (c *invocation) missing(r status.Report) {
 
 // render calls the table's writer.
 func (c *invocation) render(r status.Report, name, target string) error {
-	o := c.opts.table
-	switch name {
-	case "sources":
-		return tables.Sources(c.stdout, r, o)
-	case "sourcestats":
-		return tables.Sourcestats(c.stdout, r, o)
-	case "selectdata":
-		return tables.Selectdata(c.stdout, r, o)
-	case "authdata":
-		return tables.Authdata(c.stdout, r, o)
-	case "tracking":
-		return tables.Tracking(c.stdout, r, o)
-	case "activity":
-		return tables.Activity(c.stdout, r, o)
-	case "bootstrap":
-		return tables.Bootstrap(c.stdout, r, o)
-	case "smoothing":
-		return tables.Smoothing(c.stdout, r, o)
+	write, plain := map[string]func(io.Writer, status.Report, tables.Options) error{
+		"sources": tables.Sources, "sourcestats": tables.Sourcestats, "selectdata": tables.Selectdata, "authdata": tables.Authdata,
+		"tracking": tables.Tracking, "activity": tables.Activity, "bootstrap": tables.Bootstrap, "smoothing": tables.Smoothing,
+	}[name]
+	if plain {
+		return write(c.stdout, r, c.opts.table)
 	}
-	_, err := tables.NTPdata(c.stdout, r, o, target)
+	_, err := tables.NTPdata(c.stdout, r, c.opts.table, target)
 	return err
 }
 

@@ -71,6 +71,12 @@ func (w *writer) family(k kind, name, unit, help string) {
 	w.kind, w.name, w.unit, w.help, w.begun = k, "ntsd_"+name, unit, help, false
 }
 
+// one is a family of one sample.
+func (w *writer) one(k kind, name, unit, help string, value float64) {
+	w.family(k, name, unit, help)
+	w.add(value)
+}
+
 // always are labels that each sample begins with, until they are changed.
 func (w *writer) always(pairs ...string) { w.first = pairs }
 

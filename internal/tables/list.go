@@ -28,7 +28,10 @@ func (l *list) line(label, text string, values ...string) {
 }
 
 // same adds a line whose text and only value are equal.
-func (l *list) same(label, text string) { l.line(label, text, text) }
+func (l *list) same(label string, value any) {
+	text := fmt.Sprint(value)
+	l.line(label, text, text)
+}
 
 // seconds adds a line with a number of seconds.
 func (l *list) seconds(label string, x float64, decimals int, sign string) {
@@ -59,7 +62,7 @@ func Tracking(w io.Writer, r status.Report, o Options) error {
 		name = t.ReferenceName // the line has room for the whole name
 	}
 	l.line("Reference ID", t.ReferenceID+" ("+name+")", t.ReferenceID, name)
-	l.same("Stratum", fmt.Sprint(t.Stratum))
+	l.same("Stratum", t.Stratum)
 	l.line("Ref time (UTC)", date(t.ReferenceTime), decimal(t.ReferenceTime))
 	l.line("System time", fmt.Sprintf("%.9f seconds %s of NTP time", math.Abs(t.CorrectionS), fastSlow(t.CorrectionS > 0)),
 		fixed(t.CorrectionS, 9))
@@ -91,10 +94,7 @@ func Activity(w io.Writer, r status.Report, o Options) error {
 			"%d sources doing burst (return to offline)\n%d sources with unknown address\n",
 			a.Online, a.Offline, a.BurstOnline, a.BurstOffline, a.Unresolved)
 	}
-	if err := b.Flush(); err != nil {
-		return fmt.Errorf("tables: write: %w", err)
-	}
-	return nil
+	return flush(b)
 }
 
 // NTPdata writes chronyc's ntpdata of every server with a known address,
@@ -128,12 +128,12 @@ func renderNTP(w io.Writer, r *status.Report, s *status.Source, o Options) error
 	}
 	l := list{w: bufio.NewWriter(w), csv: o.CSV}
 	l.address("Remote address", s.Address)
-	l.same("Remote port", fmt.Sprint(s.Port))
+	l.same("Remote port", s.Port)
 	l.address("Local address", n.LocalAddress)
 	l.same("Leap status", n.Leap.String())
-	l.same("Version", fmt.Sprint(n.Version))
+	l.same("Version", n.Version)
 	l.same("Mode", modeName(n.Mode))
-	l.same("Stratum", fmt.Sprint(n.Stratum))
+	l.same("Stratum", n.Stratum)
 	l.exponent("Poll interval", n.PollLog2, 0)
 	l.exponent("Precision", n.PrecisionLog2, 9)
 	l.seconds("Root delay", n.RootDelayS, 6, "")
@@ -154,21 +154,15 @@ func renderNTP(w io.Writer, r *status.Report, s *status.Source, o Options) error
 	l.same("Authenticated", yesNo(n.Authenticated))
 	l.same("TX timestamping", n.Sent)
 	l.same("RX timestamping", n.Received)
-	for _, c := range []struct {
-		label string
-		n     uint64
-	}{
-		{"Total TX", s.Counters.Sent},
-		{"Total RX", s.Counters.Received},
-		{"Total valid RX", s.Counters.Valid},
-		{"Total good RX", s.Counters.Good},
-		{"Total kernel TX", s.Counters.KernelSent},
-		{"Total kernel RX", s.Counters.KernelRecv},
-		{"Total HW TX", s.Counters.CardSent},
-		{"Total HW RX", s.Counters.CardRecv},
-	} {
-		l.same(c.label, fmt.Sprint(c.n))
-	}
+	c := &s.Counters
+	l.same("Total TX", c.Sent)
+	l.same("Total RX", c.Received)
+	l.same("Total valid RX", c.Valid)
+	l.same("Total good RX", c.Good)
+	l.same("Total kernel TX", c.KernelSent)
+	l.same("Total kernel RX", c.KernelRecv)
+	l.same("Total HW TX", c.CardSent)
+	l.same("Total HW RX", c.CardRecv)
 	if o.Verbose && !o.CSV {
 		for _, line := range ntpWords(r, s) {
 			fmt.Fprintln(l.w, line)
