@@ -78,14 +78,14 @@ func (f *files) Backoffs() ([]event.Backoff, []error) {
 }
 
 // SaveBackoff replaces the entry of one server; without failures it removes
-// it. Only failures and recoveries come here, so the file is small and seldom
-// written.
+// it. Only failures and recoveries come here, so the file is seldom written; where
+// it is full, of addresses that have long been left, the oldest entry goes.
 func (f *files) SaveBackoff(b event.Backoff) error {
 	ke := netip.AddrPortFrom(b.Addr, b.Port)
 	f.backoffs = slices.DeleteFunc(f.backoffs, func(o store.Backoff) bool { return o.KE == ke })
 	if b.Failures > 0 {
 		entry := store.Backoff{KE: ke, Retries: uint16(min(b.Failures, 1<<16-1)), NotBefore: b.NotBefore}
-		f.backoffs = append(f.backoffs, entry)
+		f.backoffs = append(f.backoffs[max(0, len(f.backoffs)+1-store.MaxBackoffs):], entry)
 	}
 	return store.SaveBackoffs(filepath.Join(f.dir, backoffName), f.backoffs)
 }

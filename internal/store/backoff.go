@@ -18,7 +18,7 @@ const magicBackoff = "NTSDBACKOFF1"
 
 // Bounds of the backoff file.
 const (
-	maxBackoffs    = 64
+	MaxBackoffs    = 64 // entries
 	maxBackoffFile = 16 << 10
 )
 
@@ -40,7 +40,7 @@ type Backoff struct {
 func AppendBackoffs(b []byte, all []Backoff) []byte {
 	start := len(b)
 	b = append(b, magicBackoff+"\n"...)
-	for _, o := range all[:min(len(all), maxBackoffs)] {
+	for _, o := range all[:min(len(all), MaxBackoffs)] {
 		b = appendBackoff(b, o)
 	}
 	return append(b[:start:start], appendSum(b[start:])...)
@@ -52,8 +52,8 @@ func ParseBackoffs(b []byte) ([]Backoff, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(lines) > maxBackoffs {
-		return nil, fmt.Errorf("more than %d entries", maxBackoffs)
+	if len(lines) > MaxBackoffs {
+		return nil, fmt.Errorf("more than %d entries", MaxBackoffs)
 	}
 	var all []Backoff
 	for i, line := range lines {

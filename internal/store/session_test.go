@@ -344,12 +344,12 @@ func TestBackoffs(t *testing.T) {
 		_, err := LoadBackoffs(p)
 		refused(t, err, p, Damaged)
 	}
-	many := make([]Backoff, maxBackoffs+1)
+	many := make([]Backoff, MaxBackoffs+1)
 	for i := range many {
 		many[i].KE = netip.MustParseAddrPort("192.0.2.1:4460")
 	}
-	if got, err := ParseBackoffs(AppendBackoffs(nil, many)); err != nil || len(got) != maxBackoffs {
-		t.Errorf("%d entries %v, want %d", len(got), err, maxBackoffs)
+	if got, err := ParseBackoffs(AppendBackoffs(nil, many)); err != nil || len(got) != MaxBackoffs {
+		t.Errorf("%d entries %v, want %d", len(got), err, MaxBackoffs)
 	}
 	if err := SaveBackoffs(path, nil); err != nil {
 		t.Fatal(err)

@@ -75,7 +75,7 @@ func AppendState(b []byte, s State) []byte {
 		}
 		b = append(b, '\n')
 	}
-	for _, o := range s.Backoffs[:min(len(s.Backoffs), maxBackoffs)] {
+	for _, o := range s.Backoffs[:min(len(s.Backoffs), MaxBackoffs)] {
 		b = appendBackoff(b, o)
 	}
 	return append(b[:start:start], appendSum(b[start:])...)
@@ -111,7 +111,7 @@ func parseStateLine(s *State, line string) (err error) {
 		var h Host
 		h, err = parseHost(f[1:])
 		s.Hosts = append(s.Hosts, h)
-	case key == "ke" && len(s.Backoffs) < maxBackoffs:
+	case key == "ke" && len(s.Backoffs) < MaxBackoffs:
 		var o Backoff
 		o, err = parseBackoff(f)
 		s.Backoffs = append(s.Backoffs, o)

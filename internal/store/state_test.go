@@ -155,7 +155,7 @@ func TestStateBounds(t *testing.T) {
 	}
 	b := AppendState(nil, s)
 	got, err := ParseState(b)
-	if err != nil || len(got.Hosts) != maxHosts || len(got.Hosts[0].Addrs) != maxHostAddrs || len(got.Backoffs) != maxBackoffs {
+	if err != nil || len(got.Hosts) != maxHosts || len(got.Hosts[0].Addrs) != maxHostAddrs || len(got.Backoffs) != MaxBackoffs {
 		t.Errorf("%d hosts, %d backoffs, %v; want the bounds", len(got.Hosts), len(got.Backoffs), err)
 	}
 	if len(b) > maxStateFile {
