@@ -20,7 +20,7 @@ trap 'rm -rf "$work"' EXIT
 
 description='Time daemon: authenticated time (NTS) for this router and its LAN'
 
-maintainer='The ntsd authors'
+maintainer=${MAINTAINER:-The ntsd authors} # Debian wants an address, too: Name <name@host>
 
 # The same bytes whoever builds, and whenever. libdeflate packs 4 % tighter.
 if command -v libdeflate-gzip >/dev/null; then
@@ -98,6 +98,27 @@ ipk() {
 	assemble "$1" "$control" "$2" "$out/$1/ntsd-go_${version}_$1.ipk"
 }
 
+# debian_documents FOLDER: what Debian wants to be told of each package.
+debian_documents() {
+	cat >"$1/copyright" <<-END
+		Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+		Upstream-Name: ntsd
+
+		Files: *
+		Copyright: $(date -u -d "@$epoch" +%Y) The ntsd authors
+		License: Apache-2.0
+		 The text of the Apache License 2.0 is in /usr/share/common-licenses/Apache-2.0.
+	END
+	gzip -9nc "$here/CHANGELOG.md" >"$1/changelog.gz"
+	gzip -9nc >"$1/changelog.Debian.gz" <<-END
+		ntsd-go ($version) unstable; urgency=medium
+
+		  * See changelog.gz.
+
+		 -- $maintainer  $(LC_ALL=C date -u -R -d "@$epoch")
+	END
+}
+
 # deb GOARCH DEBARCH
 deb() {
 	tree=$work/deb.$1
@@ -108,29 +129,34 @@ deb() {
 	gzip -9nc "$here/cmd/ntsd/ntsd.8" >"$tree/usr/share/man/man8/ntsd.8.gz"
 	gzip -9nc "$here/cmd/ntsd/ntsctl.8" >"$tree/usr/share/man/man8/ntsctl.8.gz"
 	gzip -9nc "$here/cmd/ntsd/ntsd.conf.5" >"$tree/usr/share/man/man5/ntsd.conf.5.gz"
-	cp "$here/LICENSE" "$tree/usr/share/doc/ntsd-go/copyright"
+	debian_documents "$tree/usr/share/doc/ntsd-go"
+	mkdir -p "$tree/usr/share/lintian/overrides"
+	echo 'ntsd-go: statically-linked-binary [usr/sbin/ntsd]' >"$tree/usr/share/lintian/overrides/ntsd-go"
 	cp -r "$here/files/monitoring" "$tree/usr/share/doc/ntsd-go/"
 	# bash-completion reads this when ntsctl is first completed.
 	mkdir -p "$tree/usr/share/bash-completion/completions"
 	# shellcheck disable=SC2016 # for the shell that reads it
 	echo 'eval "$(ntsctl completion bash)"' >"$tree/usr/share/bash-completion/completions/ntsctl"
-	# The router's file without what only OpenWrt has.
-	sed "/^# What the provider/,/^$/d; /^# Who may ask/,/^$/d; /use_system_servers/d; /Take the servers of/d" \
-		"$here/files/router/etc/config/ntsd" >"$tree/etc/ntsd/ntsd"
+	cp "$here/files/systemd/etc/ntsd/ntsd" "$tree/etc/ntsd/ntsd"
 	echo /etc/ntsd/ntsd >"$tree/DEBIAN/conffiles"
-	for unit in "$here"/files/systemd/*; do
-		[ -f "$unit" ] && install -Dm644 "$unit" "$tree/usr/lib/systemd/system/${unit##*/}"
+	for unit in "$here"/files/systemd/*.service "$here"/files/systemd/*.socket; do
+		install -Dm644 "$unit" "$tree/usr/lib/systemd/system/${unit##*/}"
 	done
+	install -Dm644 "$here/files/systemd/ntsd.sysusers" "$tree/usr/lib/sysusers.d/ntsd.conf"
+	install -Dm644 "$here/files/systemd/60-ntsd.rules" "$tree/usr/lib/udev/rules.d/60-ntsd.rules"
 	# What "timedatectl set-ntp" switches on and off; the first of these lists wins.
 	mkdir -p "$tree/usr/lib/systemd/ntp-units.d"
 	echo ntsd.service >"$tree/usr/lib/systemd/ntp-units.d/50-ntsd.list"
-	cp "$here"/scripts/package/deb/* "$tree/DEBIAN/"
+	for script in postinst prerm postrm; do
+		cp "$here/scripts/package/deb/$script" "$tree/DEBIAN/"
+	done
 	cat >"$tree/DEBIAN/control" <<-END
 		Package: ntsd-go
 		Version: $version
 		Architecture: $2
 		Maintainer: $maintainer
-		Depends: ca-certificates
+		Depends: ca-certificates, systemd | systemd-standalone-sysusers
+		Installed-Size: $(find "$tree" -path "$tree/DEBIAN" -prune -o -type f -printf '%s\n' | awk '{ s += $1 } END { print int(s / 1024) + 1 }')
 		Conflicts: time-daemon
 		Provides: time-daemon
 		Replaces: time-daemon
@@ -142,6 +168,8 @@ deb() {
 	END
 	find "$tree" -type d -exec chmod 0755 {} +
 	find "$tree" -type f -exec chmod 0644 {} +
+	(cd "$tree" && find usr -type f | sort | xargs md5sum >DEBIAN/md5sums)
+	chmod 0644 "$tree/DEBIAN/md5sums"
 	chmod 0755 "$tree/usr/sbin/ntsd" "$tree/DEBIAN/postinst" "$tree/DEBIAN/prerm" "$tree/DEBIAN/postrm"
 	find "$tree" -exec touch -h -d "@$epoch" {} +
 	SOURCE_DATE_EPOCH=$epoch dpkg-deb --root-owner-group -Zxz --build "$tree" "$out/ntsd-go_${version}_$2.deb" >/dev/null

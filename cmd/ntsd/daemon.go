@@ -20,6 +20,7 @@ import (
 	"ntsd/internal/daemon"
 	"ntsd/internal/linux/refclock"
 	"ntsd/internal/linux/udp"
+	"ntsd/internal/logbook"
 	"ntsd/internal/probe"
 	"ntsd/internal/statlog"
 	"ntsd/internal/store"
@@ -85,7 +86,7 @@ func keepTime(o options, stderr io.Writer) int {
 			return fail(stderr, statusOf(err), "%v", err)
 		}
 	}
-	handler, err := openLog(o.log, stderr, level)
+	handler, err := logbook.Open(o.log, stderr, level)
 	if err != nil {
 		return fail(stderr, exitFailed, "%v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ntsd/internal/foreign"
+	"ntsd/internal/logbook"
 )
 
 // options are the daemon's command line.
@@ -86,8 +87,8 @@ func (o *options) check(stderr io.Writer) error {
 		err = errors.New("-q sets the clock and -x forbids it; to measure only, use -Q")
 	case o.timeout < 0:
 		err = errors.New("-t takes a positive number of seconds")
-	case o.log != "" && o.log != toSyslog:
-		err = fmt.Errorf("-l %q: only %q is allowed; without -l the log goes to standard error", o.log, toSyslog)
+	case o.log != "" && o.log != logbook.Syslog:
+		err = fmt.Errorf("-l %q: only %q is allowed; without -l the log goes to standard error", o.log, logbook.Syslog)
 	case len(o.directives) > 0 && !o.setOnce && !o.queryOnce && !o.printOnly:
 		err = fmt.Errorf("%q: directives on the command line go with -q, -Q or -p", o.directives[0])
 	}

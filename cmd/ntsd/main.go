@@ -18,6 +18,7 @@ import (
 
 	"ntsd/internal/clock"
 	"ntsd/internal/ctl"
+	"ntsd/internal/logbook"
 	"ntsd/internal/wording"
 )
 
@@ -74,6 +75,11 @@ func fail(stderr io.Writer, status int, format string, args ...any) int {
 			args[i] = wording.Of(err)
 		}
 	}
-	fmt.Fprintf(stderr, "ntsd: "+format+"\n", args...)
+	if logbook.IsJournal(stderr, os.Getenv) {
+		format = logbook.ErrorPrefix + format
+	} else {
+		format = "ntsd: " + format
+	}
+	fmt.Fprintf(stderr, format+"\n", args...)
 	return status
 }

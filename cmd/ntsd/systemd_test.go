@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -8,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,9 +43,18 @@ func unit(t *testing.T, name string) map[string]string {
 func TestUnits(t *testing.T) {
 	s := unit(t, "ntsd.service")
 	for key, want := range map[string]string{
-		"Type": "notify", "ExecStart": "/usr/sbin/ntsd -c /etc/ntsd", "DynamicUser": "yes", "ProtectSystem": "strict",
+		"Type": "notify", "ExecStart": "/usr/sbin/ntsd -c /etc/ntsd", "User": "ntsd", "ProtectSystem": "strict",
 		"AmbientCapabilities": "CAP_SYS_TIME CAP_NET_BIND_SERVICE", "CapabilityBoundingSet": "CAP_SYS_TIME CAP_NET_BIND_SERVICE",
 		"RuntimeDirectory": "ntsd", "StateDirectory": "ntsd", "NoNewPrivileges": "yes",
+		// Members of the group use ntsctl, and may have files of keys: no user that
+		// exists only meanwhile, whose folders nobody but root can enter.
+		"Group": "ntsd", "DynamicUser": "", "RuntimeDirectoryMode": "0750",
+		// gpsd's memory and the devices of reference clocks are there.
+		"RemoveIPC": "", "PrivateIPC": "", "PrivateDevices": "", "DeviceAllow": "char-pps rw char-ptp rw",
+		// A reload that is refused fails; a start that is refused is not tried again.
+		"ExecReload": "/usr/sbin/ntsd ctl reload", "RestartPreventExitStatus": "1",
+		// It is ready before it is synchronised.
+		"Wants": "",
 	} {
 		if s[key] != want {
 			t.Errorf("%s: got %q, want %q", key, s[key], want)
@@ -59,10 +71,16 @@ func TestUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	paths := regexp.MustCompile(`(/etc/ntsd|/usr/sbin)[a-z/]*`).FindAllString(s["ExecStart"]+" "+s["ConditionPathExists"], -1)
-	for _, path := range append(paths, "/var/lib/ntsd", "/run/ntsd", "ntsd.service", "ntsd.socket") {
+	for _, path := range append(paths, "/var/lib/ntsd", "/run/ntsd", "ntsd.service", "ntsd.socket", "ntsd-wait.service", "ntsd.sysusers") {
 		if !strings.Contains(string(man), path) {
 			t.Errorf("ntsd.8 does not tell of %s", path)
 		}
+	}
+	if w := unit(t, "ntsd-wait.service"); w["Wants"] != "time-sync.target" || w["Before"] != "time-sync.target" || w["Requires"] != "ntsd.service" {
+		t.Errorf("ntsd-wait.service: got %v", w)
+	}
+	if b, err := os.ReadFile(filepath.Join(systemdFiles, "ntsd.sysusers")); err != nil || !strings.Contains(string(b), "\nu "+s["User"]+" -") {
+		t.Errorf("ntsd.sysusers does not make user %s: %s %v", s["User"], b, err)
 	}
 	sock := unit(t, "ntsd.socket")
 	if sock["BindIPv6Only"] != "ipv6-only" || sock["ReusePort"] != "yes" || sock["ListenDatagram"] != "0.0.0.0:123 [::]:123" ||
@@ -106,8 +124,8 @@ func TestSystemdFolders(t *testing.T) {
 }
 
 // maxExposure is what systemd-analyze may give in tenths: what is left are the
-// network, the clock and the capabilities for them.
-const maxExposure = "20"
+// network, the clock, reference clocks and the capabilities for them.
+const maxExposure = "23"
 
 // TestUnitsAnalyzed: systemd finds nothing wrong with the units, and little
 // that they leave open.
@@ -122,7 +140,7 @@ func TestUnitsAnalyzed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var units []string
-	for _, name := range []string{"ntsd.service", "ntsd.socket"} {
+	for _, name := range []string{"ntsd.service", "ntsd-wait.service", "ntsd.socket"} {
 		b, err := os.ReadFile(filepath.Join(systemdFiles, name))
 		if err != nil {
 			t.Fatal(err)
@@ -171,4 +189,31 @@ func TestNotifyDoesNotWait(t *testing.T) {
 		}
 	}
 	notify("STOPPING=1") // or the test never ends
+}
+
+func TestUnknownLog(t *testing.T) {
+	var told strings.Builder
+	if _, err := parseFlags([]string{"-l", "/var/log/ntsd"}, io.Discard, &told); err == nil || !strings.Contains(told.String(), `only "syslog" is allowed`) {
+		t.Errorf("got %v, want what is allowed", err)
+	}
+}
+
+// TestFailOnJournal: why the program ends is an error in systemd's journal.
+func TestFailOnJournal(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("JOURNAL_STREAM", "")
+	fail(f, exitFailed, "no %s", "clock")
+	t.Setenv("JOURNAL_STREAM", fmt.Sprintf("%d:%d", st.Dev, st.Ino))
+	fail(f, exitFailed, "no %s", "clock")
+	if got, _ := os.ReadFile(f.Name()); string(got) != "ntsd: no clock\n<3>no clock\n" {
+		t.Errorf("got %q", got)
+	}
 }

@@ -284,15 +284,15 @@ const maxSecrets = 256 << 10
 // readSecret reads a file of symmetric keys, and says what to do where it must
 // not or cannot.
 func readSecret(path string) ([]byte, error) {
-	b, err := store.ReadPrivate(path, maxSecrets)
+	b, err := store.ReadShared(path, maxSecrets)
 	var refused *store.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Reason == store.TooOpen:
-		return nil, errors.New("others may read it: chmod 600")
+		return nil, errors.New("others may read it, or its group change it: chmod 640")
 	case errors.As(err, &refused):
 		return nil, errors.New(refused.Reason.String())
 	case errors.Is(err, fs.ErrPermission):
-		return nil, errors.New("permission denied: it must belong to the user that ntsd runs as")
+		return nil, errors.New("permission denied: it must belong to the user that ntsd runs as, or to its group")
 	}
 	return b, err
 }

@@ -96,8 +96,8 @@ func TestCheck02PortOfAnotherDaemon(t *testing.T) {
 }
 
 // debian looks at the package for Debian, where there is dpkg: its unit is
-// enabled and started when it is installed, restarted when upgraded, stopped and
-// put away when removed. systemctl and Debian's helpers are stand-ins.
+// enabled and its user made when it is installed. systemctl and Debian's helpers are
+// stand-ins; removal and purge are not run, since they would remove the real user.
 func debian(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := exec.LookPath("dpkg-deb"); err != nil {
@@ -109,13 +109,16 @@ func debian(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, path := range []string{"usr/lib/systemd/system/ntsd.service", "usr/lib/systemd/ntp-units.d/50-ntsd.list", "etc/ntsd/ntsd", "usr/bin/ntsctl"} {
+	for _, path := range []string{
+		"usr/lib/systemd/system/ntsd.service", "usr/lib/systemd/system/ntsd-wait.service", "usr/lib/sysusers.d/ntsd.conf",
+		"usr/lib/udev/rules.d/60-ntsd.rules", "usr/lib/systemd/ntp-units.d/50-ntsd.list", "etc/ntsd/ntsd", "usr/bin/ntsctl",
+	} {
 		if _, err := os.Lstat(filepath.Join(at, path)); err != nil {
 			t.Error(err)
 		}
 	}
 	fakes, log := t.TempDir(), filepath.Join(dir, "called")
-	for _, name := range []string{"systemctl", "deb-systemd-helper", "deb-systemd-invoke"} {
+	for _, name := range []string{"systemctl", "deb-systemd-helper", "deb-systemd-invoke", "systemd-sysusers", "udevadm"} {
 		script := fmt.Sprintf("#!/bin/sh\necho %s \"$*\" >>%s\n", name, log)
 		if err := os.WriteFile(filepath.Join(fakes, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
@@ -123,7 +126,7 @@ func debian(t *testing.T, dir string) {
 	}
 	for _, step := range []struct{ script, args, want string }{
 		{"postinst", "configure", "deb-systemd-helper enable ntsd.service"},
-		{"postrm", "remove", "deb-systemd-helper mask ntsd.service"},
+		{"postinst", "configure", "systemd-sysusers ntsd.conf\n"},
 	} {
 		text, err := os.ReadFile(filepath.Join(at, "DEBIAN", step.script))
 		if err != nil {

@@ -13,8 +13,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"ntsd/internal/config"
 	"ntsd/internal/control"
@@ -277,7 +280,7 @@ func (c Client) do(ctx context.Context, cmd string, args ...string) (control.Res
 	case errors.Is(err, control.ErrNotRunning):
 		return resp, &failure{ExitUnreachable, c.absent().Error(), err}
 	case errors.Is(err, control.ErrPermission):
-		return resp, &failure{ExitUnreachable, "no permission for " + c.Path + ": run ntsctl as root", err}
+		return resp, &failure{ExitUnreachable, "no permission for " + c.Path + ": run ntsctl as root" + orMember(c.Path), err}
 	case errors.Is(err, control.ErrProtocol):
 		return resp, failf(ExitFailed, "what answers on %s is not understood: restart ntsd if it was upgraded", c.Path)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -290,6 +293,24 @@ func (c Client) do(ctx context.Context, cmd string, args ...string) (control.Res
 		return resp, nil
 	}
 	return resp, refusal(cmd, args, resp)
+}
+
+// orMember names the group whose members may enter the folder of the socket, if it
+// is not root's own.
+func orMember(path string) string {
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil || info.Mode().Perm()&0o010 == 0 {
+		return ""
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Gid == 0 {
+		return ""
+	}
+	group, err := user.LookupGroupId(strconv.Itoa(int(st.Gid)))
+	if err != nil {
+		return ""
+	}
+	return " or as a member of group " + group.Name
 }
 
 // maxSocketPath is how long the path of a Unix socket can be: unix(7).

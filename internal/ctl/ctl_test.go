@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -530,4 +533,33 @@ func FuzzWait(f *testing.F) {
 			t.Errorf("%q: %+v", args, w)
 		}
 	})
+}
+
+// TestOrMember: who may not talk to the daemon is told of the group that may.
+func TestOrMember(t *testing.T) {
+	const somebody = 1 // "daemon" everywhere
+	dir := t.TempDir()
+	gid := os.Getgid()
+	if gid == 0 {
+		gid = somebody
+		if err := os.Chown(dir, 0, gid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	group, err := user.LookupGroupId(strconv.Itoa(gid))
+	if err != nil {
+		t.Skipf("ctl: this machine has no name for a group: %v", err)
+	}
+	socket := filepath.Join(dir, SocketName)
+	for mode, want := range map[os.FileMode]string{0o750: " or as a member of group " + group.Name, 0o700: ""} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		if got := orMember(socket); got != want {
+			t.Errorf("%v: got %q, want %q", mode, got, want)
+		}
+	}
+	if got := orMember("/etc/" + SocketName); got != "" {
+		t.Errorf("a folder of root's group: got %q", got)
+	}
 }

@@ -187,6 +187,10 @@ func Remove(path string) error {
 // error is a *RefusedError, or wraps fs.ErrNotExist and its like.
 func ReadPrivate(path string, limit int) ([]byte, error) { return read(path, limit, 0o077) }
 
+// ReadShared reads a file of secrets that an administrator keeps: the group that he
+// gave it may read it, too.
+func ReadShared(path string, limit int) ([]byte, error) { return read(path, limit, 0o027) }
+
 // ReadPublic reads a file that others may read but not write.
 func ReadPublic(path string, limit int) ([]byte, error) { return read(path, limit, 0o022) }
 

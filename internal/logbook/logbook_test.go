@@ -1,12 +1,14 @@
-package main
+package logbook
 
 import (
-	"io"
+	"fmt"
 	"log/slog"
 	"log/syslog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -38,9 +40,38 @@ func TestSyslog(t *testing.T) {
 	}
 }
 
-func TestUnknownLog(t *testing.T) {
-	var told strings.Builder
-	if _, err := parseFlags([]string{"-l", "/var/log/ntsd"}, io.Discard, &told); err == nil || !strings.Contains(told.String(), `only "syslog" is allowed`) {
-		t.Errorf("got %v, want what is allowed", err)
+// TestJournal: on systemd's journal, which JOURNAL_STREAM names, a line begins with
+// its level as sd-daemon(3) has it, and has neither time nor level in its text.
+func TestJournal(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	t.Setenv("JOURNAL_STREAM", "1:1")
+	if IsJournal(f, os.Getenv) {
+		t.Error("another file counts as the journal")
+	}
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("JOURNAL_STREAM", fmt.Sprintf("%d:%d", st.Dev, st.Ino))
+	handler, err := Open("", f, slog.LevelDebug)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(handler).With("a", 1)
+	log.Error("it happened")
+	log.Warn("it happened")
+	log.Info("it happened")
+	log.Debug("it happened")
+	got, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = `msg="it happened" a=1` + "\n"
+	if want := "<3>" + text + "<4>" + text + "<6>" + text + "<7>" + text; string(got) != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
