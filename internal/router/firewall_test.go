@@ -44,11 +44,11 @@ type world struct {
 	ca                     *demo.CA
 }
 
-// newWorld makes one whose router runs the scripts with these programs of the
-// machine's own, under these names.
-func newWorld(t *testing.T, programs map[string]string) *world {
+// newWorld makes one whose router runs the scripts with this machine's programs
+// for that firewall.
+func newWorld(t *testing.T, fw firewall) *world {
 	t.Helper()
-	for _, program := range programs {
+	for _, program := range fw.tools {
 		if _, err := exec.LookPath(program); err != nil {
 			interop.Unavailable(t, "router: %v", err)
 		}
@@ -56,6 +56,9 @@ func newWorld(t *testing.T, programs map[string]string) *world {
 	lan := interop.NewNet(t)
 	outside := interop.NewNetAt(t, netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8:1::/64"))
 	w := &world{root: newRoot(t), client: lan.Host("client"), server: outside.Host("server"), router: outside.Host("router")}
+	if out, err := w.client.Command(context.Background(), "sh", "-ec", fw.probe).CombinedOutput(); err != nil {
+		interop.Unavailable(t, "router: %s: this kernel cannot redirect: %v: %s", fw.name, err, out)
+	}
 	w.lan4, w.lan6 = lan.Plug(w.router, lanDevice)
 	w.client.Via(w.lan4, w.lan6)
 	w.server.Via(w.router.IPv4, w.router.IPv6)
@@ -66,7 +69,7 @@ func newWorld(t *testing.T, programs map[string]string) *world {
 	w.write("devices", "lan "+lanDevice+"\n", 0o644)
 	w.write("running/ntsd", "", 0o644)
 	_ = os.Remove(w.path("bin/nft"))
-	for name, program := range programs {
+	for name, program := range fw.tools {
 		_ = os.Remove(w.path("bin/" + name))
 		w.write("bin/"+name, "#!/bin/sh\nexec chroot /machine "+program+" \"$@\"\n", 0o755)
 	}
@@ -202,6 +205,7 @@ func (w *world) shout() {
 type firewall struct {
 	name  string
 	tools map[string]string // by the names that OpenWrt has for them
+	probe string            // fails where the kernel has no such rules
 	list  string            // prints the rules
 	rules int               // so many redirect
 }
@@ -213,11 +217,15 @@ func firewalls() []firewall {
 			for _, verb := range []string{"", "-save", "-restore"} {
 				f.tools[tool+verb] = tool + kind + verb
 			}
+			rule := "PREROUTING -p udp -m length --length 76 -m addrtype --dst-type LOCAL -j REDIRECT --to-ports 123; "
+			f.probe += tool + kind + " -t nat -A " + rule + tool + kind + " -t nat -D " + rule
 		}
 		return f
 	}
 	return []firewall{
-		{name: "fw4", tools: map[string]string{"nft": "nft"}, list: "nft list ruleset", rules: 1},
+		{name: "fw4", tools: map[string]string{"nft": "nft"}, list: "nft list ruleset", rules: 1, probe: `echo "table inet probe {
+				chain probe { type nat hook prerouting priority -105; udp length 56 fib daddr type local redirect to :123; }
+			}" | nft -c -f -`},
 		iptables("fw3", "-legacy"),
 		iptables("fw3 over nft", "-nft"),
 	}
@@ -246,7 +254,7 @@ func TestInterceptForReal(t *testing.T) {
 	for _, fw := range firewalls() {
 		t.Run(fw.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, fw.tools)
+			w := newWorld(t, fw)
 			w.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept '1'\n" +
 				"config allow\n\tlist interface 'wan'\n\tlist interface 'lan'\n\tlist interface 'guests_that_are_down'\n")
 			server := []netip.Addr{w.server.IPv4, w.server.IPv6}
