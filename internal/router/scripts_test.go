@@ -167,6 +167,11 @@ func TestInstallAndRemove(t *testing.T) {
 		t.Error("not all is as it was")
 	}
 
+	// An old configuration does not say what is the default; dnsmasq asks for it.
+	r.write("etc/config/system", "config timeserver 'ntp'\n", 0o644)
+	has(t, r.defaults(), "procd_send_signal sysntpd * TERM", "uci set system.ntp.enabled=1", "uci commit system")
+	r.script("postrm-pkg")
+
 	r.write("etc/config/system", "config timeserver 'ntp'\n\toption enabled '0'\n", 0o644)
 	lacks(t, r.defaults()+r.script("prerm-pkg")+r.script("postrm-pkg"), "sysntpd")
 	if !r.exists("etc/rc.d/S98sysntpd") {
@@ -218,6 +223,9 @@ func TestIntercept(t *testing.T) {
 	r.write("bin/iptables-restore", "#!/bin/sh\ncat >/dev/null; exit 1\n", 0o755)
 	has(t, r.run(nil, script), "logger -t ntsd -p daemon.warn intercept: iptables lacks a match; install iptables-mod-extra and iptables-mod-ipopt")
 	lacks(t, r.run(nil, script, "stop"), "-A", "-I", "nft")
+	r.run(nil, "/bin/rm", "/bin/iptables", "/bin/nft")
+	has(t, r.run(nil, script), "logger -t ntsd -p daemon.warn intercept: neither nft nor iptables is installed")
+	r.link("standin", "nft")
 	r.write("sbin/fw4", "", 0o755) // which is called fw3, too
 	has(t, r.run(nil, script), rule("123"))
 }
