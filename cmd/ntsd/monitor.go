@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 
 	"ntsd/internal/cmdmon"
 	"ntsd/internal/config"
@@ -22,9 +23,18 @@ type shown struct {
 func answerChronyc(d *daemon.Daemon, served *timeserver.Server, log *slog.Logger) *cmdmon.Server {
 	return cmdmon.New(cmdmon.Options{
 		Daemon: shown{d, served}, Log: log, InForce: inForce(d),
-		Socket:   func(path string) (cmdmon.Port, error) { return port(cmdport.Listen(path)) },
+		Socket:   listen,
 		Loopback: func(number uint16) (cmdmon.Port, error) { return port(cmdport.ListenLoopback(number)) },
 	})
+}
+
+// listen opens the socket at path. A run_dir may be a relative path.
+func listen(path string) (cmdmon.Port, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	return port(cmdport.Listen(path))
 }
 
 // port is what was opened; a nil pointer in an interface would be one.

@@ -153,7 +153,7 @@ func (l *Ladder) Waiting() string {
 	n, need := len(l.judged.Operators), l.Need()
 	var missing []string
 	for _, o := range l.cfg.Operators {
-		if !slices.Contains(l.judged.Operators, o) {
+		if !slices.Contains(l.judged.Operators, o) && !slices.Contains(l.others, o) {
 			missing = append(missing, o)
 		}
 	}
@@ -161,7 +161,14 @@ func (l *Ladder) Waiting() string {
 		return fmt.Sprintf("%s; %d of %d needed confirmed by certificates that are valid at that time",
 			l.Agreement(), l.judged.Strict, need)
 	}
-	return fmt.Sprintf("%s; no usable time from %s", l.Agreement(), strings.Join(missing, ", "))
+	text := l.Agreement()
+	if len(l.others) > 0 {
+		text = fmt.Sprintf("%s; another time from %s", text, strings.Join(l.others, ", "))
+	}
+	if len(missing) > 0 {
+		text = fmt.Sprintf("%s; no usable time from %s", text, strings.Join(missing, ", "))
+	}
+	return text
 }
 
 // Agreement says who agrees.

@@ -103,6 +103,7 @@ type Ladder struct {
 	since     clock.Mono // of the phase
 	told      bool       // what is missing at the deadline
 	judged    Judgement
+	others    []string // operators that tell another time than those who agree
 	journal   journal
 }
 
@@ -130,7 +131,7 @@ func (l *Ladder) HandleConfig(cfg Config, synchronised bool) {
 	case l.phase == PhaseOff:
 		l.phase = PhaseSearching
 	}
-	l.judged = Judgement{}
+	l.judged, l.others = Judgement{}, nil
 }
 
 // Phase returns how far up the ladder is.
@@ -177,7 +178,12 @@ func (l *Ladder) Judge(votes []Vote) Judgement {
 		counted[i] = v
 		counted[i].Mute = v.Mute || !l.Counts(v.Operator)
 	}
-	l.judged = agree(counted, l.Need())
+	l.judged, l.others = agree(counted, l.Need()), nil
+	for i := range counted {
+		if o := counted[i].Operator; !counted[i].Mute && !slices.Contains(l.judged.Operators, o) && !slices.Contains(l.others, o) {
+			l.others = append(l.others, o)
+		}
+	}
 	return l.judged
 }
 

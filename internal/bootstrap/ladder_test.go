@@ -241,6 +241,24 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// Who tells another time is not said to be silent.
+func TestWaitingForAgreement(t *testing.T) {
+	for _, c := range []struct {
+		votes []Vote
+		want  string
+	}{
+		{nil, "0 of 3 operators agree, 2 needed; no usable time from a, b, c"},
+		{[]Vote{vote("a", 0, false), vote("c", 500*ms, false), vote("c", 501*ms, false)}, "1 of 3 operators agree (a), 2 needed; another time from c; no usable time from b"},
+		{[]Vote{vote("a", 0, false), vote("b", -700*ms, false), vote("c", 500*ms, false)}, "1 of 3 operators agree (a), 2 needed; another time from b, c"},
+	} {
+		l := New(three(), foot())
+		l.Judge(c.votes)
+		if got := l.Status().Waiting; got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 // A time that nobody confirms is given up: who placed the clock may be gone.
 func TestGivenUp(t *testing.T) {
 	l := New(three(), foot())

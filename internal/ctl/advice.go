@@ -36,6 +36,9 @@ func wayOut(text string) string {
 		{"acility not enabled", "add it to /etc/config/ntsd, then ntsctl reload"},
 		{"no authority of the LAN", "set them in /etc/config/ntsd, then ntsctl reload"},
 		{"not reloaded", "correct it, then ntsctl reload again"},
+		{"may not offer NTS", "ntsctl test 'server NAME' asks it without"},
+		{"no such host", "check how its name is spelt"},
+		{"no name server reachable", "is the network up, and does /etc/resolv.conf name a server?"},
 		{"cannot write the answer", "where it goes to is full, or was closed"},
 	} {
 		if strings.Contains(text, known[0]) {

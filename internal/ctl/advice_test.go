@@ -89,3 +89,17 @@ func TestImportFails(t *testing.T) {
 		}
 	}
 }
+
+// TestWayOutOfATest: what a test of a server found, as it comes from the probe, ends
+// with what to try.
+func TestWayOutOfATest(t *testing.T) {
+	for text, want := range map[string]string{
+		"192.0.2.1:4460 refused the connection: the server may not offer NTS": "; ntsctl test 'server NAME' asks it without",
+		"a.example has no address: no such host, says 192.0.2.53:53":          "; check how its name is spelt",
+		"a.example has no address: no name server reachable: refused":         "; is the network up, and does /etc/resolv.conf name a server?",
+	} {
+		if err := advised("test", failf(ExitFailed, "test: %s", text)); !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %q, want it to end with %q", err, want)
+		}
+	}
+}

@@ -94,6 +94,9 @@ func (d *Daemon) Report(ctx context.Context) (status.Report, error) {
 func (d *Daemon) Command(ctx context.Context, c event.Command) error {
 	var failed error
 	err := d.do(ctx, func(ctx context.Context) {
+		if c.Kind == event.CommandOffline {
+			d.unrouted = nil // what somebody wants to rest rests, whatever routes there are
+		}
 		d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
 			out, failed = d.engine.HandleCommand(now, c, out)
 			return out

@@ -85,11 +85,14 @@ func (d *Daemon) follow(ctx context.Context, meant func(*snapshot.Source) bool) 
 			continue
 		}
 		cmd := event.Command{Kind: event.CommandOffline, Target: nameOrAddr(s)}
+		d.unrouted = slices.DeleteFunc(d.unrouted, func(name string) bool { return name == cmd.Target })
 		switch {
 		case d.routed(s):
 			cmd.Kind = event.CommandOnline
 		case d.otherFamily(s):
 			cmd.Kind = event.CommandOtherFamily
+		default:
+			d.unrouted = append(d.unrouted, cmd.Target)
 		}
 		d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
 			out, err := d.engine.HandleCommand(now, cmd, out)

@@ -73,6 +73,9 @@ type Daemon struct {
 
 	networkDown bool // and said so; nothing was heard since
 	selections  selections
+
+	unrouted  []string   // sources that rest because there was no route to them
+	routesDue clock.Mono // when routes to them are looked for again
 }
 
 // New returns a daemon that has not started.
@@ -100,6 +103,7 @@ func (d *Daemon) Run(ctx context.Context) (*event.Exit, error) {
 			return nil, context.Cause(ctx)
 		case <-timer.C:
 			d.handle(ctx, d.engine.HandleTimer)
+			d.lookForRoutes(ctx)
 		case ev := <-d.requests.received:
 			d.opt.Log.Debug("datagram received", "source", ev.From, "bytes", len(ev.Data), "rtt_s", ev.Received.At.Sub(ev.Sent.At).Seconds())
 			d.got = &ev
@@ -140,6 +144,9 @@ func (d *Daemon) arm(timer *time.Timer) {
 	wait := idle
 	if next := d.engine.NextDeadline(); next != clock.Never {
 		wait = min(idle, max(0, next.Sub(d.opt.Clock.Read().Mono)))
+	}
+	if len(d.unrouted) > 0 {
+		wait = min(wait, max(0, d.routesDue.Sub(d.opt.Clock.Read().Mono)))
 	}
 	timer.Reset(wait)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"ntsd/internal/clock"
 	"ntsd/internal/config"
@@ -21,6 +22,10 @@ type Interface struct {
 
 // maxLearnt bounds the servers that DHCP can make us ask, over all interfaces.
 const maxLearnt = 8
+
+// routeInterval is how often a route is looked for while a source rests for want of
+// one. It costs a socket per source and no packet.
+const routeInterval = 10 * time.Second
 
 // NetworkChanged takes the interfaces as they are now: servers that DHCP names
 // are added and withdrawn, sources with a route are asked at once, those
@@ -43,6 +48,18 @@ func (d *Daemon) NetworkChanged(ctx context.Context, all []Interface) error {
 			return !slices.ContainsFunc(d.sources(), func(o config.Source) bool { return o.Offline && o.Name == s.Name })
 		})
 	})
+}
+
+// lookForRoutes switches sources on that rest for want of a route and have one
+// again. Whoever tells of interfaces does not tell of all routes: those of scripts,
+// of tunnels, of a line that only its watchdog had cut off.
+func (d *Daemon) lookForRoutes(ctx context.Context) {
+	now := d.opt.Clock.Read().Mono
+	if len(d.unrouted) == 0 || now < d.routesDue {
+		return
+	}
+	d.routesDue = now.Add(routeInterval)
+	d.follow(ctx, func(s *snapshot.Source) bool { return slices.Contains(d.unrouted, nameOrAddr(s)) && d.routed(s) })
 }
 
 // timeServers returns what DHCP names on interfaces that are up, each once.

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ntsd/internal/event"
 	"ntsd/internal/status"
 )
 
@@ -94,6 +95,43 @@ func TestNoNetworkLeavesClocksAlone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRouteComesUntold: a source that rests for want of a route is asked again when
+// there is one, though nobody tells; not so one that somebody switched off.
+func TestRouteComesUntold(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("192.0.2.1:123", "")
+			d, stop := w.run(settings(t, "server 192.0.2.1"), nil)
+			defer stop()
+			route := func(err error) {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.noRoute = err
+			}
+			route(errors.New("network unreachable"))
+			if err := d.NetworkChanged(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if off {
+				if err := d.Command(t.Context(), event.Command{Kind: event.CommandOffline}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(3 * routeInterval)
+			if w.report(d).Sources[0].Online {
+				t.Error("online without a route")
+			}
+			route(nil)
+			time.Sleep(2 * routeInterval)
+			synctest.Wait()
+			if got := w.report(d).Sources[0]; got.Online == off || got.Online && got.Reach == 0 {
+				t.Errorf("switched off %v: online %v, reach %o", off, got.Online, got.Reach)
+			}
+		})
+	}
 }
 
 // TestIPv6GoesAway: where only the route of one family goes away, a server that has

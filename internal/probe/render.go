@@ -139,7 +139,11 @@ func (l *lines) ntp(n *NTP) {
 	if strings.Contains(where, ":") {
 		where = "[" + where + "]"
 	}
-	l.add("Reply from", "%s:%d, %s, %d bytes to %d, %d new cookies", where, n.Port, how, n.ReplyBytes, n.RequestBytes, n.Cookies)
+	cookies := "cookies"
+	if n.Cookies == 1 {
+		cookies = "cookie"
+	}
+	l.add("Reply from", "%s:%d, %s, %d bytes to %d, %d new %s", where, n.Port, how, n.ReplyBytes, n.RequestBytes, n.Cookies, cookies)
 	leap, _ := n.Leap.MarshalText()
 	l.add("Stratum", "%d, reference %s (%s), leap %s", n.Stratum, n.ReferenceID, n.Reference, leap)
 	direction := "slow"

@@ -28,6 +28,8 @@ func Bootstrap(w io.Writer, r status.Report, o Options) error {
 		l.same("No time before", fmt.Sprintf("%s (%s)", date(s.Floor), s.FloorFrom))
 		l.same("Clock at start", date(s.Started))
 		l.same("Operators", fmt.Sprintf("%d of %d must agree: %s", s.Needed, len(s.Operators), strings.Join(s.Operators, ", ")))
+	}
+	if s.Phase == bootstrap.PhaseSearching.String() || s.Phase == bootstrap.PhaseConfirming.String() {
 		l.same("Agreeing", fmt.Sprintf("%d, of them %d under strict certificates%s", len(s.Agreeing), s.Confirmed, listed(s.Agreeing)))
 	}
 	if s.Waiting != "" {

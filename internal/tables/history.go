@@ -14,7 +14,7 @@ import (
 func History(w io.Writer, h status.History, o Options) error {
 	b := bufio.NewWriter(w)
 	if !o.CSV {
-		b.WriteString("Time (UTC)             Offset   Lowest  Highest   Bound    Frequency\n==================================================================\n")
+		b.WriteString("Time (UTC)             Offset   Lowest  Highest   Bound        Frequency\n======================================================================\n")
 	}
 	for _, p := range h.Points {
 		if o.CSV {

@@ -188,7 +188,7 @@ func trackingWords(r *status.Report) []string {
 		}
 	}
 	if r.Daemon.DryRun {
-		out = append(out, fmt.Sprintf("%-16s: the system clock is left alone (-x)", "Dry run"))
+		out = append(out, fmt.Sprintf("%-16s: the system clock is left alone (-x, or clock none)", "Dry run"))
 	}
 	for _, warning := range r.Daemon.Warnings {
 		out = append(out, fmt.Sprintf("%-16s: %s", "Configuration", warning))

@@ -6,7 +6,10 @@ import { stopHarness } from './harness/harness.mjs';
 
 const dir = new URL('./suites/', import.meta.url);
 const wanted = (process.env.NTSD_LUCI_SUITES ?? '').split(/\s+/).filter(Boolean);
-for (const file of fs.readdirSync(dir).filter((f) => f.endsWith('.mjs')).sort()) {
+const files = fs.readdirSync(dir).filter((f) => f.endsWith('.mjs')).sort();
+const unknown = wanted.filter((w) => !files.includes(`${w}.mjs`));
+if (unknown.length) throw new Error(`no suite ${unknown.join(', ')}`);
+for (const file of files) {
 	if (wanted.length === 0 || wanted.includes(file.replace('.mjs', ''))) await import(new URL(file, dir));
 }
 after(stopHarness);

@@ -17,10 +17,10 @@
  * the daemon says of it, and advice.
  */
 
-/* A time of the daemon, without its date where that is today. */
+/* A time of the daemon in the router's zone, without its date where that is today. */
 function clock(text) {
-	var today = new Date(text).toDateString() == new Date().toDateString();
-	return today ? format.clock(text, undefined, true) : format.date(text);
+	var zone = tools.zone(), today = format.day(text, zone) == format.day(Date.now(), zone);
+	return today ? format.clock(text, zone, true) : format.date(text, zone);
 }
 
 var callHide = rpc.declare({ object: 'luci.ntsd', method: 'hide', reject: true });

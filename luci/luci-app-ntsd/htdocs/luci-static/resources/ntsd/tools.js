@@ -1,6 +1,7 @@
 'use strict';
 'require baseclass';
 'require rpc';
+'require uci';
 
 /*
  * What the pages of ntsd share: the daemon's answers. The daemon publishes the
@@ -32,6 +33,24 @@ var callStart = rpc.declare({ object: 'luci.ntsd', method: 'start', reject: true
 return baseclass.extend({
 	/* The object that answered last is asked first. */
 	first: 0,
+
+	/* Reads what zone() needs; who may not, gets UTC. */
+	loadZone: function() {
+		return L.resolveDefault(uci.load('system'), null);
+	},
+
+	/* The zone that the router's times are shown in; undefined, the browser's own, where
+	 * the browser does not know it. */
+	zone: function() {
+		var zone = (uci.get('system', '@system[0]', 'zonename') || 'UTC').replace(/ /g, '_');
+		try {
+			new Intl.DateTimeFormat(undefined, { timeZone: zone });
+			return zone;
+		}
+		catch (e) {
+			return undefined;
+		}
+	},
 
 	/* Asks the daemon: an object, or a rejection with the reason. An answer with
 	 * "error" is a rejection too: the daemon has refused. denied: we may not ask. */

@@ -6,6 +6,7 @@
 'require dom';
 'require ntsd.format as format';
 'require ntsd.messages as messages';
+'require ntsd.tools as tools';
 'require ntsd.validate as validate';
 
 /*
@@ -69,7 +70,7 @@ function rows(r) {
 	if (cert) {
 		add(_('Certificate'), cert.subject);
 		add(_('Issued by'), cert.issuer);
-		add(_('Valid'), _('from %s to %s').format(format.date(cert.not_before), format.date(cert.not_after)));
+		add(_('Valid'), _('from %s to %s').format(format.date(cert.not_before, tools.zone()), format.date(cert.not_after, tools.zone())));
 		add(_('Checked'), cert.verified ? _('yes, for this name') : cert.refused ? messages.say(cert.refused) : _('no'));
 	}
 	if (ke && ke.tls_version) {

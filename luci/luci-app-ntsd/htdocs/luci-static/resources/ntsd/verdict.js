@@ -110,10 +110,19 @@ function unsynchronised(r, sources, zone) {
 		};
 	/* Where nobody answers, it is better to say that, and what to do. */
 	if (b.phase == 'searching' && (heard > 0 || r.daemon.uptime_s <= PATIENCE)) {
-		var agreeing = L.toArray(b.agreeing), missing = L.toArray(b.operators).filter(function(o) { return agreeing.indexOf(o) < 0; });
+		var agreeing = L.toArray(b.agreeing), others = L.toArray(b.operators).filter(function(o) { return agreeing.indexOf(o) < 0; });
+		var told = sources.filter(function(s) { return s.reach > 0; }).map(operator);
+		var missing = others.filter(function(o) { return told.indexOf(o) < 0; }), different = others.filter(function(o) { return told.indexOf(o) >= 0; });
+		if (different.length && !missing.length && agreeing.length < b.needed)
+			return {
+				level: 'bad', text: _('The servers disagree about the time, so none is believed.'),
+				notes: sources.filter(function(s) { return s.reach > 0; }).slice(0, 3).map(function(s) { return _('%s: %s').format(s.name, format.signed(s.adjusted_offset_s)); })
+					.concat([ _('Add servers of other operators, so that the wrong ones are outvoted.') ]), action: 'settings'
+			};
 		return {
 			level: 'wait', text: _('Finding the time: %d of %d operators agree, %d must.').format(agreeing.length, L.toArray(b.operators).length, b.needed),
-			notes: (missing.length ? [ _('No usable time yet from %s.').format(format.names(missing)) ] : []).concat(Date.parse(r.time) < Date.parse(b.floor)
+			notes: (different.length ? [ _('Another time from %s.').format(format.names(different)) ] : [])
+				.concat(missing.length ? [ _('No usable time yet from %s.').format(format.names(missing)) ] : []).concat(Date.parse(r.time) < Date.parse(b.floor)
 				? [ _('Until then this router believes that it is %s.').format(format.day(r.time, 'UTC')) ] : [])
 		};
 	}

@@ -154,6 +154,7 @@ function say(text, zone) {
 		_('0 of %s operators agree, %s needed'),
 		_('%s of %s operators agree (%s), %s needed'),
 		_('%s; no usable time from %s'),
+		_('%s; another time from %s'),
 		_('%s; %s of %s needed confirmed by certificates that are valid at that time'),
 		_('no time before %s counts (%s); the clock says %s'),
 		_('a cookie for %s; certificates were valid %s'),

@@ -13,6 +13,7 @@
 'require ntsd.trial as trial';
 'require ntsd.adding as adding';
 'require ntsd.authority as authority';
+'require ntsd.tools as tools';
 'require ntsd.validate as validate';
 
 /*
@@ -79,7 +80,7 @@ function others(type, but) {
 
 return view.extend({
 	load: function() {
-		return Promise.all([ L.resolveDefault(callDump(), []), uci.load('ntsd') ]);
+		return Promise.all([ L.resolveDefault(callDump(), []), uci.load('ntsd'), tools.loadZone() ]);
 	},
 
 	render: function(data) {

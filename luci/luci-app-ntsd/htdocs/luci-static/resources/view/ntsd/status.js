@@ -3,7 +3,6 @@
 'require dom';
 'require poll';
 'require rpc';
-'require uci';
 'require ui';
 'require ntsd.authority as authority';
 'require ntsd.format as format';
@@ -90,7 +89,7 @@ return view.extend({
 	load: function() {
 		return Promise.all([
 			this.fetch(),
-			L.resolveDefault(uci.load('system'), null)
+			tools.loadZone()
 		]);
 	},
 
@@ -133,7 +132,7 @@ return view.extend({
 
 	render: function(data) {
 		var self = this, writer = L.hasViewPermission() !== false;
-		self.zone = self.routerZone();
+		self.zone = tools.zone();
 		self.parts = {};
 		[ 'verdict', 'ladder', 'clock', 'sources', 'keys', 'served', 'clients', 'daemon' ].forEach(function(name) { self.parts[name] = E('div'); });
 		self.news = E('span', { 'class': 'ntsd-heard', 'role': 'status' });
@@ -166,17 +165,6 @@ return view.extend({
 			self.draw();
 		});
 		return E('div', { 'class': 'ntsd' }, [ style.node(), E('h2', [ _('Time') ]), self.news, self.parts.verdict, self.running ]);
-	},
-
-	routerZone: function() {
-		var zone = (uci.get('system', '@system[0]', 'zonename') || 'UTC').replace(/ /g, '_');
-		try {
-			new Intl.DateTimeFormat(undefined, { timeZone: zone });
-			return zone;
-		}
-		catch (e) {
-			return undefined;
-		}
 	},
 
 	section: function(title, content, hideable) {
@@ -222,7 +210,7 @@ return view.extend({
 		dom.content(self.parts.daemon, self.renderDaemon(data));
 		self.way.classList[r.bootstrap.phase == 'done' && L.toArray(r.bootstrap.rungs).length ? 'remove' : 'add']('ntsd-hide');
 		dom.content(self.way.lastElementChild, self.renderRungs(r.bootstrap));
-		self.log.textContent = (r.daemon.log || []).map(function(l) { return format.date(l.time, self.zone) + '  ' + l.text; }).reverse().join('\n');
+		self.log.textContent = (r.daemon.log || []).map(function(l) { return format.date(l.time, self.zone) + '  ' + (l.level == 'INFO' ? '' : l.level + ' ') + l.text; }).reverse().join('\n');
 		self.draw();
 		self.tick();
 	},
@@ -287,7 +275,7 @@ return view.extend({
 			tile(_('Time of this router'), this.ticker, [ format.day(r.time, this.zone), this.zone ].filter(Boolean).join(', ')),
 			tile(_('Offset'), sync ? format.time(t.last_offset_s) : '–', sync ? ahead(t.last_offset_s) : ''),
 			tile(_('Error at most'), sync ? format.time(bound) : _('unknown')),
-			tile(_('Frequency'), format.ppm(t.freq_ppm), '± ' + format.number(t.skew_ppm) + '\u00a0ppm'),
+			tile(_('Frequency'), format.ppm(t.freq_ppm), t.skew_ppm > 0 ? '± ' + format.number(t.skew_ppm) + '\u00a0ppm' : ''),
 			tile(_('Stratum'), sync || t.local ? String(t.stratum) : '–', sync ? _('follows %s').format(t.reference_name) : ''),
 			tile(_('Leap second'), leap(t.leap)),
 			tile(sync ? _('Synchronised for') : _('Not synchronised for'), format.duration(t.since_ago_s),
