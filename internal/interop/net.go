@@ -79,6 +79,13 @@ func (n *Net) Plug(h *Host, device string) (v4, v6 netip.Addr) {
 	port := fmt.Sprintf("port%d", n.ports)
 	n.wire.ip(n.t, "link", "add", port, "type", "veth", "peer", "name", device, "netns", fmt.Sprint(h.ns.pid))
 	n.wire.ip(n.t, "link", "set", port, "master", "bridge", "up")
+	// Else the link-local address is good for nothing in its first second.
+	err := h.Do(func() error {
+		return os.WriteFile("/proc/sys/net/ipv6/conf/"+device+"/accept_dad", []byte("0"), 0)
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
 	h.ns.ip(n.t, "link", "set", device, "up")
 	h.ns.ip(n.t, "addr", "add", v4.String()+"/24", "dev", device)
 	h.ns.ip(n.t, "addr", "add", v6.String()+"/64", "dev", device, "nodad")

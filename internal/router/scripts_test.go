@@ -216,7 +216,7 @@ func TestIntercept(t *testing.T) {
 	r.write("sbin/fw3", "", 0o755)
 	r.write("bin/iptables", "#!/bin/sh\necho \"iptables $*\" >>/calls\n[ \"$4\" != -D ] && [ \"$4\" != -C ]\n", 0o755)
 	r.write("bin/iptables-restore", "#!/bin/sh\necho \"restore $*\" >>/calls; cat >>/calls\n", 0o755)
-	has(t, r.run(nil, script), "flock 9", "restore -w --noflush", "*nat", ":ntsd_intercept - [0:0]",
+	has(t, r.run(nil, script), "restore -w --noflush", "*nat", ":ntsd_intercept - [0:0]",
 		"-A ntsd_intercept -i br-lan -p udp --dport 123 -m length --length 76 -m addrtype ! --dst-type LOCAL,BROADCAST,MULTICAST,ANYCAST -j REDIRECT --to-ports 123",
 		"-A ntsd_intercept -i guest -p udp --dport 123 -m length --length 76 -m addrtype ! --dst-type LOCAL,BROADCAST,MULTICAST,ANYCAST -j REDIRECT --to-ports 123",
 		"COMMIT", "iptables -w -t nat -I PREROUTING -j ntsd_intercept")

@@ -1,6 +1,6 @@
 // Command standin is what the package's scripts find instead of the programs of
-// an OpenWrt router: called as uci it edits /etc/config, under every other name
-// it writes its command line to /calls.
+// an OpenWrt router: called as uci it edits /etc/config, as flock it does nothing,
+// under every other name it writes its command line to /calls.
 package main
 
 import (
@@ -16,6 +16,9 @@ import (
 
 func main() {
 	name, args := filepath.Base(os.Args[0]), os.Args[1:]
+	if name == "flock" {
+		return
+	}
 	if name != "uci" {
 		if name == "nft" && len(args) > 0 && args[0] == "-f" {
 			text, _ := io.ReadAll(os.Stdin)
