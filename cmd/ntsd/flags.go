@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"ntsd/internal/ctl"
 	"ntsd/internal/foreign"
 	"ntsd/internal/logbook"
 )
@@ -48,7 +49,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (options, error) {
 	fs := flag.NewFlagSet("ntsd", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	fs.StringVar(&o.dir, "c", "/etc/config", "`folder` that holds the UCI file ntsd")
+	fs.StringVar(&o.dir, "c", ctl.ConfigFolder(), "`folder` that holds the UCI file ntsd")
 	fs.StringVar(&o.file, "f", "", "UCI `file` to read instead")
 	fs.BoolVar(&o.dryRun, "x", false, "never touch the clock")
 	fs.BoolVar(&o.debug, "d", false, "log at level debug")

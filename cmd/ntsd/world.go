@@ -59,7 +59,7 @@ func openClock(dryRun bool, log *slog.Logger) (steered, error) {
 	}
 	k, err := sysclock.Open()
 	if err != nil {
-		return nil, fmt.Errorf("%w; run as root, or measure only: with -x, or -Q for -q", err)
+		return nil, fmt.Errorf("%w; run as root, or measure only: with -x, with option 'clock' 'none' of section 'ntsd', or -Q for -q", err)
 	}
 	return k, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -467,5 +468,23 @@ func TestDigest(t *testing.T) {
 	}
 	if load(text) == load(text+" ") {
 		t.Error("two texts have the same digest")
+	}
+}
+
+// TestFolder: OpenWrt's folder, unless only the other one has the file.
+func TestFolder(t *testing.T) {
+	for _, c := range []struct {
+		there []string
+		want  string
+	}{
+		{nil, "/etc/config"},
+		{[]string{"/etc/config/ntsd"}, "/etc/config"},
+		{[]string{"/etc/ntsd/ntsd"}, "/etc/ntsd"},
+		{[]string{"/etc/ntsd/ntsd", "/etc/config/ntsd"}, "/etc/config"},
+		{[]string{"/etc/ntsd", "/etc/ntsd/state"}, "/etc/config"}, // OpenWrt's state
+	} {
+		if got := Folder(func(path string) bool { return slices.Contains(c.there, path) }); got != c.want {
+			t.Errorf("%v: got %s, want %s", c.there, got, c.want)
+		}
 	}
 }

@@ -9,6 +9,22 @@ import (
 // PackageName is the name of the file below /etc/config.
 const PackageName = "ntsd"
 
+// The folders of the configuration: OpenWrt's, and that of the package for systems
+// with systemd.
+const (
+	uciFolder   = "/etc/config"
+	otherFolder = "/etc/ntsd"
+)
+
+// Folder returns the folder of the configuration of this machine, by what is there:
+// OpenWrt's, unless only the other one has a file of ours.
+func Folder(exists func(path string) bool) string {
+	if !exists(uciFolder+"/"+PackageName) && exists(otherFolder+"/"+PackageName) {
+		return otherFolder
+	}
+	return uciFolder
+}
+
 // AppendUCI appends the effective configuration in the form of `uci export`
 // and returns dst. Reading it gives the same configuration, but for secrets:
 // something else stands for those, because this output gets pasted into bug

@@ -42,7 +42,7 @@ func wayOut(text string) string {
 		{"cannot write the answer", "where it goes to is full, or was closed"},
 	} {
 		if strings.Contains(text, known[0]) {
-			return known[1]
+			return here(known[1])
 		}
 	}
 	return ""

@@ -67,7 +67,7 @@ func actions() []Command {
 		{"dump", "", "write the state files now", "", "ntsctl dump", 0, 0, (*invocation).action},
 		{"test", "[-4 | -6] SERVER", "ask a server once, and show all there is to know", "SERVER is a name or an address, with :PORT where key establishment has another\nport than 4460, or a directive as in chrony.conf: 'server HOST', without nts,\ntests plain NTP. A server of the configuration is tested with its options.\nThe clock is left alone; it works without a daemon, too.", "ntsctl test time.cloudflare.com", 1, 64, (*invocation).test},
 		{"keygen", "[ID [TYPE [BITS]]]", "make a symmetric key", "A line for the file of a section keyfile or key; umask 077 before it keeps it\nfrom others. TYPE is AES128 unless said otherwise; BITS can be said of MD5 and\nthe SHAs.", "ntsctl keygen 7 > /etc/ntsd/key7", 0, 3, (*invocation).keygen},
-		{"import", "FILE [batch]", "turn another daemon's configuration into ours", "FILE is a chrony.conf, an ntp.conf, or the word chrony or system for OpenWrt's\nfiles. The result goes to standard output, for uci import; with batch as\ncommands for uci batch, which add to what is there. What has no equivalent is\nnamed. Files that it includes are read, too.", "ntsctl import chrony | uci import ntsd", 1, 3, (*invocation).imports},
+		{"import", "FILE [batch]", "turn another daemon's configuration into ours", "FILE is a chrony.conf, an ntp.conf, or the word chrony or system for OpenWrt's\nfiles. The result goes to standard output, for uci import, or for /etc/ntsd/ntsd\nwhere there is no uci; with batch as commands for uci batch, which add to what\nis there. What has no equivalent is named. Files that it includes are read, too.", "ntsctl import chrony | uci import ntsd", 1, 3, (*invocation).imports},
 		{"rpcd", "list | call METHOD", "answer rpcd for LuCI's pages", "What the daemon's ubus object does, where that is not there: rpcd's plugin calls\nthis with the arguments as JSON on standard input.", "echo '{\"span\":\"day\"}' | ntsctl rpcd call history", 1, 2, (*invocation).rpcd},
 		{"options", "[SECTION]", "what can stand in /etc/config/ntsd", "Each option with its default; for one type of section also which values it may\nhave. --json has all of it.", "ntsctl options server", 0, 1, (*invocation).options},
 		{"help", "[COMMAND]", "this, or one command with an example", "", "ntsctl help waitsync", 0, 1, (*invocation).help},
@@ -154,7 +154,7 @@ func (c *invocation) help(words []string) error {
 	if cmd.more != "" {
 		text += cmd.more + "\n"
 	}
-	return c.print(text + "\nExample: " + cmd.example + "\n")
+	return c.print(here(text) + "\nExample: " + cmd.example + "\n")
 }
 
 // helpJSON lists the commands, or one of them, for programs.

@@ -4,6 +4,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"ntsd/internal/config"
 )
 
 // elsewhere says what there is in place of other programs' commands that
@@ -37,10 +39,23 @@ func instead(name string) string {
 	for entry := range strings.Lines(elsewhere) {
 		names, answer, _ := strings.Cut(strings.TrimSpace(entry), ": ")
 		if slices.Contains(strings.Fields(names), name) {
-			return strings.NewReplacer("RESTART", service("restart"), "STOP", service("stop")).Replace(answer)
+			return here(strings.NewReplacer("RESTART", service("restart"), "STOP", service("stop")).Replace(answer))
 		}
 	}
 	return ""
+}
+
+// ConfigFolder is where this machine has the configuration.
+func ConfigFolder() string {
+	return config.Folder(func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+}
+
+// here has a text name the configuration where this machine has it.
+func here(text string) string {
+	return strings.ReplaceAll(text, config.Folder(func(string) bool { return false })+"/", ConfigFolder()+"/")
 }
 
 // service is the command that has the system start, stop or restart the daemon.

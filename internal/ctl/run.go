@@ -88,7 +88,7 @@ func writeFailure(err error) error {
 // that reads the table is not disturbed, and a person is not left wondering.
 func (c *invocation) missing(r status.Report) {
 	if len(r.Sources) == 0 {
-		fmt.Fprintln(c.stderr, "no sources are configured; see /etc/config/ntsd")
+		fmt.Fprintln(c.stderr, here("no sources are configured; see /etc/config/ntsd"))
 	}
 	for i := range r.Sources {
 		if s := &r.Sources[i]; s.Address == "" {
