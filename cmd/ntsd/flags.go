@@ -33,7 +33,7 @@ type options struct {
 	hangup     <-chan os.Signal
 }
 
-const usageText = `usage: ntsd [-x] [-d] [-t SEC] [-c DIR | -f FILE]            keep the clock, in the foreground
+const usageText = `usage: ntsd [-x] [-d] [-t SEC] [-c DIR | -f FILE]       keep the clock, in the foreground
        ntsd -p [-c DIR | -f FILE]                       print the effective configuration
        ntsd -Q [-t SEC] 'server HOST nts iburst' ...    measure once, change nothing
        ntsd -q [-t SEC] 'server HOST nts iburst' ...    set the clock once

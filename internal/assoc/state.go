@@ -1,6 +1,7 @@
 package assoc
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -123,8 +124,12 @@ func (a *Assoc) Reach() uint8 { return a.reach }
 func (a *Assoc) Unreached() int { return max(0, a.missed-7) }
 
 // Problem says why the last poll brought nothing, "" when it did. What the
-// network says of the first request is known before it counts as lost.
+// network says of the first request is known before it counts as lost; a server
+// that is silent when asked for keys looks like one that is slow.
 func (a *Assoc) Problem() string {
+	if a.ke.running && a.problem == "" {
+		return fmt.Sprintf("waits for keys from %v", netip.AddrPortFrom(a.cfg.Addr, a.cfg.KEPort))
+	}
 	if a.problem == "" && !a.request.reached {
 		return a.request.problem
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -164,5 +165,26 @@ func TestTrialIsNotSteered(t *testing.T) {
 	}
 	if n := w.count(event.NoticeUnselectable); n != 0 {
 		t.Errorf("%d complaints that nobody can be selected", n)
+	}
+}
+
+// While the first time is sought, a source says what it waits for: keys that do not
+// come, or others that agree with it. Neither has too few samples.
+func TestWhatIsWaitedFor(t *testing.T) {
+	w, servers, cfg := climbers(t, 36)
+	servers[0].offset, servers[1].offset, servers[2].keDelay = time.Hour, -time.Hour, time.Hour
+	w.start(cfg)
+	w.run(time.Minute)
+	s := w.eng.Snapshot(w.now)
+	if s.Bootstrap.Phase != bootstrap.PhaseSearching {
+		t.Fatalf("got %v, want searching", s.Bootstrap.Phase)
+	}
+	for i, want := range []string{"waits until operators agree on the first time", "waits until operators agree on the first time", "waits for keys from "} {
+		if got := s.Sources[i].Why; !strings.HasPrefix(got, want) {
+			t.Errorf("source %d: got %q, want %q", i, got, want)
+		}
+	}
+	if !strings.Contains(s.Bootstrap.Waiting, "; another time from ") || !strings.Contains(s.Bootstrap.Waiting, "; no usable time from ") {
+		t.Errorf("got %q, want both who tells another time and who tells none", s.Bootstrap.Waiting)
 	}
 }

@@ -90,6 +90,9 @@ func (e *Engine) sourceState(now clock.Reading, m *sources.Member) snapshot.Sour
 	st.Mark, st.Letter = st.State.Mark(), st.State.Letter()
 	if !st.State.Counts() {
 		st.Why = st.State.String()
+		if st.State == selection.StateNotReady && a.Reach() != 0 && e.ladder.Climbing() {
+			st.Why = "waits until operators agree on the first time"
+		}
 		if why := a.Problem(); why != "" && a.Reach() == 0 {
 			st.Why = why
 		}

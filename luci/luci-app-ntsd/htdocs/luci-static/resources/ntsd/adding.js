@@ -7,6 +7,7 @@
 'require ntsd.fields as fields';
 'require ntsd.messages as messages';
 'require ntsd.servers as servers';
+'require ntsd.validate as validate';
 
 /*
  * Windows that add to the configuration: public servers from the list, and what
@@ -59,14 +60,17 @@ function operatorNode(op, names, count) {
 /* What an imported section would set, one line per option. */
 function sectionLines(s) {
 	return Object.keys(s.options).map(function(name) {
-		var known = options.of(s.type) && options.find(s.type, name);
-		return '%s: %s'.format(known ? known.title : name, L.toArray(s.options[name]).join(', '));
+		var known = options.of(s.type) && options.find(s.type, name), value = L.toArray(s.options[name]).join(', ');
+		var on = known && known.kind.flag ? validate.bool(value) : null;
+		if (on != null)
+			value = on != !!known.inverted ? _('yes') : _('no');
+		return _('%s: %s').format(known ? known.title : name, value);
 	});
 }
 
 /* What the types are called on this page. */
 function typeTitle(type) {
-	return { server: _('Server'), pool: _('Pool'), peer: _('Peer'), dhcp_ntp_server: _('Servers from DHCP'), allow: _('Who may ask'), deny: _('Who may not ask'),
+	return { server: _('Server'), pool: _('Pool'), peer: _('Peer', 'time'), dhcp_ntp_server: _('Servers from DHCP'), allow: _('Who may ask'), deny: _('Who may not ask'),
 		makestep: _('Stepping'), nts: _('Certificates'), serve: _('Serving'), local: _('Without the Internet'), key: _('Key'), keyfile: _('File of keys'), refclock: _('Reference clock') }[type] || type;
 }
 

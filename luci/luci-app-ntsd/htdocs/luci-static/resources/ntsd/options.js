@@ -25,7 +25,7 @@ function source(type) {
 		option('nts', v.boolean(), '0', _('Authenticate (NTS)'), _('The server proves with a certificate who it is, and every reply that it is from there. Without keys such a server gives no time: it never falls back to plain NTP.'), { tab: 'general' }),
 		option('iburst', v.boolean(), '0', _('Start quickly'), _('Begin with up to eight requests two seconds apart: the clock is set within seconds.'), { tab: 'general' }),
 		type == 'pool' ? option('maxsources', v.integer(1, 16), '4', _('Servers at once'), _('How many addresses of the name are used at the same time.'), { tab: 'general' }) : null,
-		own ? option('operator', v.word(), null, _('Operator'), _('Who runs it, in one word, to tell independent servers from those in one hand. By default the registrable domain of the name.'), { tab: 'general' }) : null,
+		own ? option('operator', v.word(), null, _('Operator', 'time'), _('Who runs it, in one word, to tell independent servers from those in one hand. By default the registrable domain of the name.'), { tab: 'general' }) : null,
 
 		option('ntsport', v.port(), '4460', _('Port of key establishment'), _('TCP.'), Object.assign({ tab: 'auth' }, nts)),
 		option('port', v.port(), '123', _('Port of NTP'), _('UDP, where the key establishment names no other.'), { tab: 'auth' }),

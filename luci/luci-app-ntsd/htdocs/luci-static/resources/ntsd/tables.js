@@ -78,7 +78,7 @@ function authentication(s) {
 	if (a.mode == 'symmetric')
 		return [ _('symmetric key %d').format(a.key_id), sub(a.aead) ];
 	if (a.mode != 'nts')
-		return _('none');
+		return _('none', 'authentication');
 	return [ _('NTS'), a.key_bits ? sub(a.aead) : sub(_('no keys yet')) ];
 }
 
@@ -99,7 +99,7 @@ function certificate(c, zone, now) {
 return baseclass.extend({
 	sources: function(report, zone) {
 		return table(
-			[ _('Server'), _('State'), _('Stratum'), _('Poll'), _('Reach'), _('Delay'), _('Offset'), _('Authentication') ],
+			[ _('Server'), _('State'), _('Stratum'), _('Poll'), _('Reach'), _('Delay', 'time'), _('Offset'), _('Authentication') ],
 			report.sources.map(function(s) {
 				return [
 					who(s), state(s, zone), String(s.stratum || '–'),
@@ -116,7 +116,7 @@ return baseclass.extend({
 		if (!with_nts.length)
 			return null;
 		return table(
-			[ _('Server'), _('Cipher'), _('Cookies left'), _('Certificate'), _('Last key exchange'), _('Refusals'), _('Post-quantum') ],
+			[ _('Server'), _('Cipher', 'time'), _('Cookies left'), _('Certificate'), _('Last key exchange'), _('Refusals'), _('Post-quantum') ],
 			with_nts.map(function(s) {
 				var a = s.auth, t = a.tls;
 				return [
@@ -143,7 +143,7 @@ return baseclass.extend({
 				return [
 					host ? [ E('strong', [ host ]), sub(c.address) ] : E('strong', [ c.address ]),
 					num(format.number(c.requests)), c.requests > 1 ? num(c.interval_s < 1 ? _('under %s').format(format.time(1)) : format.time(c.interval_s)) : '–', format.ago(c.last_s),
-					[ c.nts ? _('NTS') : _('none'), sub(c.interleaved ? _('interleaved') : '') ],
+					[ c.nts ? _('NTS') : _('none', 'authentication'), sub(c.interleaved ? _('interleaved') : '') ],
 					num(format.number(c.ke)), num(format.number(c.dropped + c.ke_dropped))
 				];
 			}),

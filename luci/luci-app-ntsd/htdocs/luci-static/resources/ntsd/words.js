@@ -90,6 +90,8 @@ function say(text, zone) {
 		_('selected'), _('combined'), _('offline'),
 		_('not to be selected'),
 		_('has too few samples yet'),
+		_('waits for keys from %s'),
+		_('waits until operators agree on the first time'),
 		_('does not answer'),
 		_('is not synchronised itself'),
 		_('does not agree with the trusted sources'),

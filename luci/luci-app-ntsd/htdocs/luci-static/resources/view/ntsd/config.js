@@ -153,7 +153,7 @@ return view.extend({
 		var p, self = this;
 		fields.single(s, 'sources', 'ntsd', 'use_system_servers');
 		self.addSourceGrid(s, 'sources', 'pool', _('Pools'), _('Names that stand for many servers: several addresses are used at once.'));
-		self.addSourceGrid(s, 'sources', 'peer', _('Peers'), _('Hosts that may also take our time.'));
+		self.addSourceGrid(s, 'sources', 'peer', _('Peers', 'time'), _('Hosts that may also take our time.'));
 		self.addGrid(s, 'sources', 'refclock', _('Reference clocks'), _('Receivers and clocks at this router.'), [ 'driver', 'parameter' ]);
 		self.addGrid(s, 'sources', 'key', _('Symmetric keys'), _('For servers that authenticate with a key instead of NTS.'), [ 'id', 'type' ]);
 		self.addGrid(s, 'sources', 'keyfile', _('Files of symmetric keys'), _('As chrony and ntpsec have them.'), [ 'file', 'format' ]);
@@ -336,7 +336,7 @@ return view.extend({
 	/* How a row says whether the source proves who it is. */
 	authText: function(section_id) {
 		if (!truth(section_id, 'nts', false))
-			return uci.get('ntsd', section_id, 'key') ? _('key') : _('none');
+			return uci.get('ntsd', section_id, 'key') ? _('key') : _('none', 'authentication');
 		return truth(section_id, 'noval', false) ? _('NTS, name not checked') : _('NTS');
 	},
 

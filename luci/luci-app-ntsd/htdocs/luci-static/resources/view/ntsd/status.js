@@ -153,7 +153,7 @@ return view.extend({
 			self.section(_('Sources'), [ self.parts.sources ]),
 			self.section(_('Authentication'), [ self.parts.keys ], 'keys'),
 			self.section(_('Time for the network'), [ self.parts.served, self.authority, self.parts.clients, self.more ]),
-			self.section(_('Daemon'), [ self.parts.daemon, self.way, E('details', [ E('summary', [ _('Latest messages') ]), self.log ]) ])
+			self.section(_('Daemon', 'time'), [ self.parts.daemon, self.way, E('details', [ E('summary', [ _('Latest messages') ]), self.log ]) ])
 		]);
 		self.show(data[0]);
 		poll.add(function() { return self.fetch().then(function(d) { self.show(d); }); });
