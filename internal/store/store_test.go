@@ -217,8 +217,9 @@ func TestRemove(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := Remove(filepath.Dir(put(t, "y", 0o600, ""))); err == nil {
-		t.Error("a full folder: got no error")
+	full := filepath.Dir(put(t, "y", 0o600, ""))
+	if err, want := Remove(full), "store: remove "+full+": directory not empty"; err == nil || err.Error() != want {
+		t.Errorf("a full folder: got %v, want %s", err, want)
 	}
 }
 
