@@ -1,6 +1,7 @@
 // Package advice is what is worth saying about a configuration that is valid, works,
-// and is seldom meant: which server has a say alone, who else may ask for the time.
-// It is layer 3, beside config.
+// and is seldom meant: which server has a say alone, who else may ask for the time;
+// and about what comes of it: a near server that far ones outvote. It is layer 3,
+// above config and status.
 //
 // Not here: what is wrong with a configuration (config, whose diagnostics stand in
 // the log too; advice never does).
@@ -12,10 +13,11 @@ import (
 	"slices"
 
 	"ntsd/internal/config"
+	"ntsd/internal/status"
 )
 
 // Code names a piece of advice, for programs that say it in other words.
-type Code string
+type Code = string
 
 // What can be advised.
 const (
@@ -28,14 +30,13 @@ const (
 	World        Code = "world"
 	Nobody       Code = "nobody"
 	NoLAN        Code = "no_lan"
+	NearOutvoted Code = "near_outvoted"
+	NearPlain    Code = "near_plain"
 )
 
-// Piece is a piece of advice about the configuration as a whole.
-type Piece struct {
-	Code  Code     `json:"code"`
-	About []string `json:"about,omitempty"` // names that the text mentions, in its order
-	Text  string   `json:"text"`            // one sentence
-}
+// Piece is a piece of advice: about the configuration as a whole, or about what
+// came of it.
+type Piece = status.Advice
 
 // enoughOperators outvote one that is wrong.
 const enoughOperators = 3

@@ -20,7 +20,7 @@ func layers() []layer {
 		{"L0 the values", []string{"clock", "ntptime", "order"}},
 		{"L1 the formats", []string{"cmac", "siv", "wire", "wording", "mac", "nts", "uci", "leaplist", "hostname", "refdata"}},
 		{"L2 the decisions", []string{"event", "filter", "selection", "discipline", "refclock", "symmetric", "middlebox", "standing", "backoff", "interleave", "assoc", "upstream", "smooth", "local", "memory", "names", "sources", "bootstrap", "snapshot", "engine", "server"}},
-		{"L3 the daemon", []string{"config/value", "config", "advice", "foreign", "history", "status", "tables", "ntpq", "mode6", "statlog", "control", "rpcd", "probe", "metrics", "backlog", "terminal", "logbook", "ctl", "daemon", "cmdmon", "responder"}},
+		{"L3 the daemon", []string{"config/value", "config", "foreign", "history", "status", "advice", "tables", "ntpq", "mode6", "statlog", "control", "rpcd", "probe", "metrics", "backlog", "terminal", "logbook", "ctl", "daemon", "cmdmon", "responder"}},
 		{"L4 the world", []string{"linux/sysclock", "linux/udp", "linux/hwclock", "linux/refclock", "linux/serving", "linux/links", "linux/sandbox", "linux/cmdport", "linux/resident", "ntske", "resolve", "store", "lanca", "ubus", "openwrt"}},
 		{"L5 the assembly", []string{"timeserver"}},
 		{"tests and demonstration", []string{"plot", "po", "demo", "sim", "sim/scenario", "sim/boot", "archtest", "interop", "acceptance", "vmtest", "vmtest/guest", "status/captured", "ubus/tape", "router", "router/standin"}},

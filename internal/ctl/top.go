@@ -168,6 +168,9 @@ func (t *top) frame() string {
 	for _, line := range r.Troubles() {
 		b.WriteString(terminal.Wrap(line, cols))
 	}
+	for _, a := range r.Advice {
+		b.WriteString(terminal.Wrap(a.Text, cols))
+	}
 	if t.err != nil {
 		_, clock, _ := strings.Cut(r.Time.String(), "T")
 		b.WriteString(terminal.Wrap(fmt.Sprintf("! %s; what follows is of %s", status.Printable(wording.Of(t.err)), clock), cols))

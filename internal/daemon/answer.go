@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 
+	"ntsd/internal/advice"
 	"ntsd/internal/clock"
 	"ntsd/internal/control"
 	"ntsd/internal/engine"
@@ -86,6 +87,7 @@ func (d *Daemon) Report(ctx context.Context) (status.Report, error) {
 			DryRun: d.opt.DryRun, Warnings: append([]string(nil), d.warnings...), Log: log, FlashDay: day, FlashTotal: total,
 			Config: d.configuration(now),
 		})
+		r.Advice = advice.Seen(&r)
 	})
 	return r, err
 }

@@ -207,6 +207,11 @@ func TestNearestIsNoWitness(t *testing.T) {
 		if got := sys.RootDelay/2 + sys.RootDispersion; got < c.want || got >= 2*c.want+time.Millisecond {
 			t.Errorf("%+v: the bound is %v", c, got)
 		}
+		// What the near one itself claims is told beside it.
+		k := w.eng.Snapshot(w.now).Tracking
+		if own := k.RootDelay/2 + k.RootDisp - k.Beyond; own > 2*time.Millisecond || (k.Beyond > 0) != (c.want > time.Millisecond) {
+			t.Errorf("%+v: alone it claims %v, %v less", c, own, k.Beyond)
+		}
 	}
 }
 

@@ -45,6 +45,9 @@ func (e *Engine) tracking(now clock.Reading) snapshot.Tracking {
 		}
 		t.Authenticated = e.sync.authenticated
 	}
+	if e.sync.on {
+		t.Beyond = e.selector.beyond
+	}
 	if sys.Orphan && !e.sync.on {
 		t.Local, t.ReferenceID, t.ReferenceAddr = true, sys.ReferenceID, netip.Addr{}
 		if m := e.sources.Find(e.house.guest); m != nil {

@@ -38,6 +38,7 @@ type selector struct {
 	result     selection.Result
 	selected   event.SourceID // 0: none
 	why        string         // told last
+	beyond     time.Duration  // of the root dispersion told, what the selected source itself does not claim
 }
 
 // index returns the position of an association among the candidates.
@@ -64,6 +65,7 @@ func (e *Engine) choose(now clock.Reading, out []event.Action) []event.Action {
 	e.evaluate(now)
 	for i, m := range x.members {
 		m.Lead.Note(x.result.Score[i], m.Assoc.LastRx())
+		m.Outside = x.result.Outside[i]
 	}
 	if e.ladder.Decides() { // a majority of operators needs nobody else
 		x.settled, x.deadline = true, clock.Never
@@ -132,7 +134,7 @@ func candidate(now clock.Reading, m *sources.Member) (selection.Candidate, filte
 	c := selection.Candidate{
 		Stratum: last.Stratum, Leap: last.Leap, Reachable: a.Reach() != 0, Lost: s.Cfg.Lost(a.Unreached()), Ready: ready, Synchronised: a.Synchronised(),
 		Authenticated: a.Authenticated(), Reference: s.Ref != nil, Online: a.Online(), Options: s.Cfg.Select, Tie: m.Tie,
-		Lead: m.Lead, Fresh: m.Lead.Fresh(a.LastRx()),
+		Lead: m.Lead, Fresh: m.Lead.Fresh(a.LastRx()), Outside: m.Outside,
 		Address: assoc.ReferenceID(a.Addr()), Own: assoc.ReferenceID(a.Last().Local),
 	}
 	if ready {
@@ -231,7 +233,9 @@ func (e *Engine) update(now clock.Reading, out []event.Action) []event.Action {
 	}
 	best := x.members[x.result.Selected]
 	delay := rootDelay(best.Assoc, est)
-	dispersion := max(rootDispersion(now, best.Assoc, est), x.doubt(now, est)-delay/2)
+	own := rootDispersion(now, best.Assoc, est)
+	dispersion := max(own, x.doubt(now, est)-delay/2)
+	x.beyond = dispersion - own
 	if !fresh {
 		e.clock.HandleDoubt(now, dispersion+est.Bound(doubtAhead)-est.Bound(0))
 		return out

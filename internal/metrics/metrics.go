@@ -91,6 +91,7 @@ func (w *writer) clock(t *status.Tracking) {
 	w.one(gauge, "clock_skew_ppm", "ppm", "Bound of the error of the frequency.", t.SkewPPM)
 	w.one(gauge, "clock_root_delay_seconds", "seconds", "Round trip to the reference clock.", t.RootDelayS)
 	w.one(gauge, "clock_root_dispersion_seconds", "seconds", "Errors that add up on the way from it.", t.RootDispersionS)
+	w.one(gauge, "clock_reference_dispersion_seconds", "seconds", "The same if the selected source is believed alone.", t.OwnDispersionS)
 	w.one(gauge, "clock_update_interval_seconds", "seconds", "Time between the last two updates.", t.UpdateIntervalS)
 	w.family(stateset, "clock_leap", "", "The leap second that is announced.")
 	w.states(leap(t.Leap), "normal", "insert", "delete", "unsynchronised")

@@ -31,6 +31,7 @@ const resources = "../../luci/luci-app-ntsd/htdocs/luci-static/resources/ntsd/"
 func spoken() []place {
 	messages := []string{"fail", "warn", "note", "Message"}
 	return []place{
+		{folder: "advice", files: "seen"},
 		{folder: "assoc", files: "verdict|request|reference"},
 		{folder: "bootstrap"},
 		{folder: "config", in: messages},

@@ -18,9 +18,17 @@ const (
 	// looked at, a vague honest estimate would vouch for a liar four of its
 	// deviations away, while the others are right in its middle.
 	closestSDs = likelySDs / 16.0
-	// grownSamples are so many that an estimate's deviation can be relied on. With
-	// twice as many, attacked worlds become worse by 2 %.
+	// An estimate of fewer than leastSamples sets nobody aside, one of fewer than
+	// grownSamples only together with another: its deviation may be ten times too
+	// small. With twice as many grownSamples attacked worlds become worse by 2 %.
+	leastSamples = 6
 	grownSamples = 16
+	// A source that was set aside comes back when it is within insideSDs of the
+	// others again, or was not beyond likelySDs for outsideSamples of any source:
+	// their deviations grow until the next sample, and the clock must not go with
+	// them from one camp to the other and back.
+	insideSDs      = 2
+	outsideSamples = 16
 	// farthest keeps a product within the numbers: 146 years.
 	farthest = time.Duration(math.MaxInt64 / 2)
 )
@@ -65,28 +73,51 @@ func (r *Result) doubtOutsiders(cands []Candidate) {
 	if !ok {
 		return
 	}
+	passed := 0
 	for i, s := range r.States {
-		own := likely(cands[i].Offset, cands[i].SD, likelySDs)
-		if s == undecided && !r.Effective[i].Prefer && !middle.overlaps(own) && contradicted(own, voters) {
+		if s == undecided && cands[i].Fresh {
+			passed = 1
+		}
+	}
+	trusted, left := r.anyTrusted(), false
+	for i, s := range r.States {
+		if s != undecided || r.Effective[i].Prefer {
+			continue
+		}
+		c := &cands[i]
+		if !middle.overlaps(likely(c.Offset, c.SD, likelySDs)) && contradicted(c, voters, likelySDs) {
+			r.Outside[i] = outsideSamples
+		} else if c.Outside > 0 && contradicted(c, voters, insideSDs) {
+			r.Outside[i] = c.Outside - passed
+		}
+		left = left || r.Outside[i] == 0 && (r.Effective[i].Trust || !trusted)
+	}
+	for i := range r.States {
+		if r.Outside[i] < outsideSamples && !left { // they are the majority now
+			r.Outside[i] = 0
+		}
+		if r.Outside[i] > 0 {
 			r.States[i] = StateOutlier
 		}
 	}
 }
 
-// contradicted reports whether what a source says is denied by more than one
-// voter, or by one that has measured for long enough to know its own deviation.
-// Before a path's empty round trip is known, the deviation may be ten times too
-// small, and one of several such voters must not turn the clock away from all the
-// others and from a near source. Where there are but two, each counts.
-func contradicted(own span, voters []voter) bool {
-	against := 0
+// contradicted reports whether what a source says is denied, at so many
+// deviations, by more than one voter, or by one that has measured for long enough
+// to know its own deviation: one that does not must not turn the clock away from
+// all the others and from a near source. Where there are but two, each counts.
+func contradicted(c *Candidate, voters []voter, sds float64) bool {
+	own, against := likely(c.Offset, c.SD, sds), 0
 	for _, v := range voters {
-		if own.overlaps(likely(v.offset, v.sd, likelySDs)) {
+		if own.overlaps(likely(v.offset, v.sd, sds)) {
 			continue
 		}
-		if against++; against > 1 || v.samples >= grownSamples || len(voters) < 3 {
+		switch {
+		case len(voters) < 3, v.samples >= grownSamples:
 			return true
+		case v.samples >= leastSamples:
+			against++
 		}
 	}
-	return false
+	return against > 1
 }

@@ -11,7 +11,7 @@ import (
 // each other (us).
 func measured(offset, sd, distance time.Duration) Candidate {
 	c := good(offset*time.Microsecond, distance*time.Microsecond)
-	c.SD = sd * time.Microsecond
+	c.SD, c.Samples = sd*time.Microsecond, 100
 	return c
 }
 
@@ -66,9 +66,6 @@ func TestVagueWitness(t *testing.T) {
 		measured(687, 573, 2800), measured(662, 62, 1300), measured(549, 253, 2200),
 		measured(-120, 3, 1000), measured(-104, 20, 1000),
 	}
-	for i := range cands {
-		cands[i].Samples = 100
-	}
 	r := Select(DefaultConfig(), clock.Reading{}, cands, -1)
 	for i, s := range r.States {
 		if (s == StateOutlier) != (i > 2) {
@@ -84,6 +81,51 @@ func TestPlainDoNotOutvote(t *testing.T) {
 	cands[3].Authenticated = true
 	r := Select(DefaultConfig(), clock.Reading{}, cands, -1)
 	if got, want := letters(r), "DDD*"; got != want {
+		t.Errorf("states: got %q, want %q", got, want)
+	}
+}
+
+// TestOutside: one that was set aside is not combined again as soon as the others
+// become vague, but when it measures the same, or when they did not deny it for a
+// while; it had better be denied by those who know.
+func TestOutside(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		samples int
+		sd      time.Duration // of the others, in us; they differ by 1000
+		outside int           // before
+		fresh   bool
+		want    int
+	}{
+		{"far beyond", 100, 50, 0, true, outsideSamples},
+		{"far beyond, before the others know", leastSamples - 1, 50, 0, true, 0},
+		{"far beyond, two that hardly know", leastSamples, 50, 0, true, outsideSamples},
+		{"never was", 100, 300, 0, true, 0},
+		{"the others become vague", 100, 300, 9, true, 8},
+		{"nothing new", 100, 300, 9, false, 9},
+		{"vague for long", 100, 300, 1, true, 0},
+		{"measures the same", 100, 600, 9, true, 0},
+	} {
+		cands := []Candidate{measured(1000, 10, 5000), measured(0, c.sd, 6000), measured(0, c.sd, 7000)}
+		for i := range cands {
+			cands[i].Samples, cands[i].Fresh = c.samples, c.fresh
+		}
+		cands[0].Outside = c.outside
+		r := Select(DefaultConfig(), clock.Reading{}, cands, 1)
+		if r.Outside[0] != c.want || (r.States[0] == StateOutlier) != (c.want > 0) {
+			t.Errorf("%s: got %d and %v, want %d", c.name, r.Outside[0], r.States[0], c.want)
+		}
+	}
+}
+
+// TestOutsideMajority: where all were set aside, those that are the majority now
+// come back, although they hardly measure the same.
+func TestOutsideMajority(t *testing.T) {
+	cands := []Candidate{measured(0, 100, 5000), measured(500, 100, 5000), measured(900, 100, 5000)}
+	for i := range cands {
+		cands[i].Outside = 9
+	}
+	if got, want := letters(Select(DefaultConfig(), clock.Reading{}, cands, -1)), "D*+"; got != want {
 		t.Errorf("states: got %q, want %q", got, want)
 	}
 }

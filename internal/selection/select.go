@@ -22,6 +22,7 @@ func Select(cfg Config, now clock.Reading, cands []Candidate, previous int) Resu
 		Hi:        make([]clock.Offset, len(cands)),
 		Tied:      make([]bool, len(cands)),
 		Score:     make([]float64, len(cands)),
+		Outside:   make([]int, len(cands)),
 	}
 	for i, c := range cands {
 		s := around(c.Offset, max(c.Distance, 0))

@@ -15,7 +15,7 @@ const ms = time.Millisecond
 // good returns a healthy candidate whose offset is known to distance.
 func good(offset, distance time.Duration) Candidate {
 	return Candidate{
-		Offset: clock.Offset(offset), Distance: distance, SD: distance / 10, Stratum: 1,
+		Offset: clock.Offset(offset), Distance: distance, SD: distance / 10, Samples: 100, Stratum: 1,
 		Reachable: true, Ready: true, Synchronised: true, Online: true,
 	}
 }
@@ -253,6 +253,7 @@ func FuzzSelect(f *testing.F) {
 				Stratum: uint8(b), Reachable: b&256 != 0, Ready: b&512 != 0, Synchronised: b&1024 != 0,
 				Authenticated: b&2048 != 0, Online: b&4096 != 0,
 				Options: Options{b&(1<<13) != 0, b&(1<<14) != 0, b&(1<<15) != 0, b&(1<<16) != 0},
+				Samples: int(b >> 17 & 31), Fresh: b&(1<<22) != 0, Outside: int(b >> 23 & 15), Lead: Lead{score: float64(b >> 27 & 15)},
 			}
 		}
 		cfg := DefaultConfig()
@@ -277,7 +278,7 @@ func TestOutsiders(t *testing.T) {
 	cfg := DefaultConfig()
 	near := func(offset, sd time.Duration) Candidate {
 		return Candidate{
-			Offset: clock.Offset(offset), SD: sd, Distance: 5 * time.Millisecond, Stratum: 1,
+			Offset: clock.Offset(offset), SD: sd, Samples: 100, Distance: 5 * time.Millisecond, Stratum: 1,
 			Reachable: true, Ready: true, Synchronised: true, Online: true,
 		}
 	}

@@ -87,6 +87,7 @@ type Candidate struct {
 	Tie           Tie           // of a far source to the near ones
 	Lead          Lead          // over the one selected before
 	Fresh         bool          // a sample came that is not in Lead yet
+	Outside       int           // as the last selection's Result has it
 	Stratum       uint8
 	Leap          wire.Leap // as it announces
 	Reachable     bool
@@ -117,6 +118,10 @@ type Result struct {
 	// Tied are those that are combined although they are far: with their bias
 	// subtracted.
 	Tied []bool
+	// Outside are those that measure something else than the majority does, although
+	// their bounds agree: for how many samples more, if nothing else happens. The
+	// caller keeps it.
+	Outside []int
 	// Score is chrony's: 1, or more where a source has been better than the
 	// selected one of late; the caller keeps it as the source's Lead.
 	Score []float64

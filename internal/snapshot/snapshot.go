@@ -55,6 +55,7 @@ type Tracking struct {
 	Skew          clock.Rate
 	RootDelay     time.Duration
 	RootDisp      time.Duration
+	Beyond        time.Duration // of RootDisp: what the reference does not claim, but a majority of the sources holds for possible
 	Interval      time.Duration // between the last updates
 	Leap          event.Leap
 	Authenticated bool // the reference is a source with NTS or a symmetric key

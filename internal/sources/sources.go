@@ -80,6 +80,7 @@ type Member struct {
 	Falseticker bool
 	Tie         selection.Tie
 	Lead        selection.Lead // over the selected source
+	Outside     int            // it measures something else than the majority
 }
 
 // Note remembers whether a sample came.

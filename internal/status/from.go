@@ -94,6 +94,7 @@ func trackingFrom(s snapshot.Snapshot) Tracking {
 		FreqPPM:          negated(t.Frequency),
 		RootDelayS:       seconds(t.RootDelay),
 		RootDispersionS:  seconds(t.RootDisp),
+		OwnDispersionS:   seconds(t.RootDisp - t.Beyond),
 		UpdateIntervalS:  seconds(t.Interval),
 		Leap:             leap(t.Leap),
 		Updates:          t.Updates,

@@ -19,6 +19,15 @@ type Report struct {
 	Sources   []Source  `json:"sources"`
 	Bootstrap Bootstrap `json:"bootstrap"`
 	NTS       NTSClient `json:"nts"`
+	Advice    []Advice  `json:"advice,omitempty"`
+}
+
+// Advice is what to do about something that works and could be better; package
+// advice gives it.
+type Advice struct {
+	Code  string   `json:"code"`            // for programs that say it in other words
+	About []string `json:"about,omitempty"` // what the text mentions, in its order
+	Text  string   `json:"text"`            // one sentence
 }
 
 // NTSClient counts what NTS came to as a client since the start, sources that
@@ -78,10 +87,13 @@ type Tracking struct {
 	SkewPPM          float64 `json:"skew_ppm"`
 	RootDelayS       float64 `json:"root_delay_s"`
 	RootDispersionS  float64 `json:"root_dispersion_s"`
-	UpdateIntervalS  float64 `json:"update_interval_s"`
-	Leap             Leap    `json:"leap"`
-	Updates          uint64  `json:"updates"`
-	Steps            uint64  `json:"steps"`
+	// OwnDispersionS is what it would be if the reference were believed alone, as
+	// chronyd does; no more than RootDispersionS.
+	OwnDispersionS  float64 `json:"root_dispersion_of_reference_s"`
+	UpdateIntervalS float64 `json:"update_interval_s"`
+	Leap            Leap    `json:"leap"`
+	Updates         uint64  `json:"updates"`
+	Steps           uint64  `json:"steps"`
 	// FlashWrites are the files written to flash since the start, FlashDay
 	// those of the last day.
 	FlashWrites uint64 `json:"flash_writes"`

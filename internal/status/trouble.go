@@ -112,3 +112,10 @@ func (s *Source) reason() string {
 	}
 	return ""
 }
+
+// Doubted reports whether the error bound is mostly that of a majority of the
+// sources, because none of them vouches for what the reference claims: it is more
+// than twice what the reference's own would be.
+func (t *Tracking) Doubted() bool {
+	return t.Synchronised && t.RootDispersionS+t.RootDelayS/2 > 2*(t.OwnDispersionS+t.RootDelayS/2)
+}

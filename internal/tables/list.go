@@ -75,6 +75,9 @@ func Tracking(w io.Writer, r status.Report, o Options) error {
 	l.seconds("Root dispersion", t.RootDispersionS, 9, "")
 	l.seconds("Update interval", t.UpdateIntervalS, 1, "")
 	l.same("Leap status", t.Leap.String())
+	if t.Doubted() && !o.CSV {
+		fmt.Fprintf(l.w, "%-16s: %.9f seconds of dispersion; no majority vouches for so little\n", "Reference alone", t.OwnDispersionS)
+	}
 	if o.Verbose && !o.CSV {
 		for _, line := range trackingWords(&r) {
 			fmt.Fprintln(l.w, line)

@@ -105,6 +105,14 @@ func TestWords(t *testing.T) {
 			t.Errorf("tracking -v lacks %q:\n%s", want, got)
 		}
 	}
+	const alone = "Reference alone : 0.000020000 seconds of dispersion; no majority vouches for so little\n"
+	near := status.Report{Tracking: status.Tracking{Synchronised: true, RootDelayS: 40e-6, RootDispersionS: 8e-3, OwnDispersionS: 20e-6}}
+	if got := render(t, "tracking", near, Options{}); !strings.HasSuffix(got, alone) {
+		t.Errorf("a near source among far ones: got\n%s", got)
+	}
+	if near.Tracking.OwnDispersionS = 6e-3; strings.Contains(render(t, "tracking", near, Options{}), "Reference alone") {
+		t.Error("a majority vouches for as much: the reference is told alone")
+	}
 	got = render(t, "tracking", status.Report{}, Options{Verbose: true})
 	if !strings.Contains(got, "What is missing : no sources are configured\n") {
 		t.Errorf("got:\n%s", got)

@@ -193,6 +193,9 @@ func trackingWords(r *status.Report) []string {
 	for _, warning := range r.Daemon.Warnings {
 		out = append(out, fmt.Sprintf("%-16s: %s", "Configuration", warning))
 	}
+	for _, a := range r.Advice {
+		out = append(out, fmt.Sprintf("%-16s: %s", "Advice", a.Text))
+	}
 	return out
 }
 

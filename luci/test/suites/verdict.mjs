@@ -33,6 +33,7 @@ const cases = [
 	['one operator', (r) => { for (const s of r.sources) s.operator = 'me.example'; }, 'warning', /by 3 servers/, [/^Only me\.example is believed: one operator/]],
 	['not authenticated', (r) => { r.tracking.authenticated = false; for (const s of r.sources) s.auth = { mode: 'none' }; }, 'warning', /^Synchronised with 3 servers, within .*, but not authenticated\.$/, [/Anybody on the way/]],
 	['a falseticker', (r) => { r.sources[2].mark = 'x'; }, 'good', /by 2 servers/, [/^ntp\.east\.example disagrees with the others/]],
+	['advice', (r) => { r.advice = [{ code: 'near_plain', text: 'near differs by 4.0 ms from the authenticated servers, which are much farther away: a line is slower one way, or somebody changes its replies, so do not prefer it, but add authenticated servers as near.' }]; }, 'good', /by 3/, [/^near differs by 4\.0 ms from the authenticated/]],
 	['a server without keys', (r) => { r.sources[2].mark = '?'; r.sources[2].auth.last_error = 'certificate expired'; }, 'good', /by 2 servers/, [/^No keys from ntp\.east\.example: certificate expired$/]],
 	['an expired certificate', (r) => { r.sources[1].auth.certificate.not_after = '2020-01-01T00:00:00Z'; }, 'good', /by 3/, [/^The certificate of nts\.south\.example has expired/]],
 	['a closed path', (r) => { r.sources[1].auth.path = { longest_answered: 48, shortest_lost: 176, closed: true }; }, 'good', /by 3/, [/^Something on the way to nts\.south\.example drops/]],

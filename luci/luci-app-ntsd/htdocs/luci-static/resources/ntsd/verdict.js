@@ -48,6 +48,7 @@ function remarks(r, sources, zone) {
 		notes.push(_('The certificate of %s has expired by this clock.').format(format.names(expired.map(name))));
 	if (blocked.length)
 		notes.push(_('Something on the way to %s drops authenticated requests: the shortest are too long for it.').format(format.names(blocked.map(name))));
+	L.toArray(r.advice).forEach(function(a) { notes.push(words.say(a.text, zone)); });
 	if (r.bootstrap.warning)
 		notes.push(words.say(r.bootstrap.warning, zone));
 	if (r.daemon.config && r.daemon.config.refused)

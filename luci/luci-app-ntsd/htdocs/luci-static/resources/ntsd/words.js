@@ -108,6 +108,12 @@ function say(text, zone) {
 		_('requests longer than %s bytes get no reply')
 	]);
 
+	/* What could be better. */
+	learn([
+		_('%s differs by %s from the authenticated servers, which are much farther away: a line is slower one way, or somebody changes its replies, so do not prefer it, but add authenticated servers as near.'),
+		_('%s differs by %s from the servers that outvote it, which are much farther away, as where a line is slower one way: give it option prefer if you know that it is right, or add servers as near.')
+	]);
+
 	/* What became of a reply, or of a request without one. */
 	learn([
 		_('accepted'), _('outlier'), _('no reply'),

@@ -270,11 +270,13 @@ return view.extend({
 
 	renderClock: function(r) {
 		var t = r.tracking, sync = t.synchronised, bound = Math.abs(t.correction_s) + t.root_dispersion_s + t.root_delay_s / 2;
+		/* What it would be if the reference were believed alone, where nobody else vouches for that. */
+		var own = bound - t.root_dispersion_s + t.root_dispersion_of_reference_s;
 		this.ticker = E('span');
 		return E('dl', { 'class': 'ntsd-tiles' }, [
 			tile(_('Time of this router'), this.ticker, [ format.day(r.time, this.zone), this.zone ].filter(Boolean).join(', ')),
 			tile(_('Offset'), sync ? format.time(t.last_offset_s) : '–', sync ? ahead(t.last_offset_s) : ''),
-			tile(_('Error at most'), sync ? format.time(bound) : _('unknown')),
+			tile(_('Error at most'), sync ? format.time(bound) : _('unknown'), sync && own < bound / 2 ? _('%s alone: %s').format(t.reference_name, format.time(own)) : ''),
 			tile(_('Frequency'), format.ppm(t.freq_ppm), t.skew_ppm > 0 ? '± ' + format.number(t.skew_ppm) + '\u00a0ppm' : ''),
 			tile(_('Stratum'), sync || t.local ? String(t.stratum) : '–', sync ? _('follows %s').format(t.reference_name) : ''),
 			tile(_('Leap second'), leap(t.leap)),
