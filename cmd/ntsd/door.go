@@ -35,13 +35,16 @@ type door struct {
 func openDoor(run string, log *slog.Logger) (*door, error) {
 	d := &door{run: run}
 	err := d.open()
-	if err == nil || !passing(err) {
-		return d, err
-	}
-	if d.pid == nil {
-		var lockErr error
-		if d.instead, lockErr = store.LockInstead(d.pidPath()); lockErr != nil {
-			return nil, advised(lockErr)
+	switch {
+	case err == nil:
+		return d, nil
+	case !passing(err):
+		d.close()
+		return nil, err
+	case d.pid == nil:
+		var other error
+		if d.instead, other = store.LockInstead(d.pidPath()); other != nil {
+			return nil, advised(other)
 		}
 	}
 	log.Error("the folder of option 'run_dir' cannot be used: until it can, ntsctl does not work and nothing is kept for a restart", "reason", err)

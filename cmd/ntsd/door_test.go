@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ntsd/internal/control"
+	"ntsd/internal/linux/cmdport"
 	"ntsd/internal/store"
 )
 
@@ -118,4 +119,21 @@ func TestAnotherWasFaster(t *testing.T) {
 			t.Errorf("got %v, want word of the other", why)
 		}
 	})
+}
+
+// TestDoorIsTaken: where something else answers on the socket we do not start, and
+// leave nothing behind.
+func TestDoorIsTaken(t *testing.T) {
+	run := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(run, "ntsd.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if d, err := openDoor(run, slog.New(slog.DiscardHandler)); !errors.Is(err, cmdport.ErrInUse) || d != nil {
+		t.Errorf("got %v, %v", d, err)
+	}
+	if left, err := os.ReadDir(run); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }

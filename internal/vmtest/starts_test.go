@@ -19,6 +19,7 @@ func starts() []scenario {
 		{"cookie keys lost while off", false, keysLost},
 		{"real-time clock in 2099", true, bogusChip},
 		{"real-time clock in 2000", false, deadBattery},
+		{"set by decades while it runs", false, setByHand},
 	}
 }
 
@@ -50,6 +51,29 @@ func firstBootEver(t *testing.T) *world {
 	r := w.boot()
 	r.startDaemon()
 	r.wantSync(6, 0)
+	return w
+}
+
+// setByHand has somebody set a clock that was right: forward, beyond the end of
+// 32-bit seconds, back before any certificate, and by minutes. It is stepped back
+// each time, without new keys.
+func setByHand(t *testing.T) *world {
+	w := newWorld(t, 3, 0)
+	w.configure("config makestep\n\toption threshold '1'\n\toption limit '-1'\n")
+	r := w.boot()
+	r.startDaemon()
+	r.wantSync(6, 0)
+	r.awaitKE(6) // the last of the strict ones may come after that
+	for _, by := range []time.Duration{14 * 365 * 24 * time.Hour, -25 * 365 * 24 * time.Hour, 5 * time.Minute, -5 * time.Minute} {
+		r.setClock(by)
+		r.do("run", "/bin/ntsctl", "burst", "4/4")
+		r.measure()
+		r.told += by.Abs() // the kernel could not be told of that
+		r.wantTime(tolerance)
+	}
+	if f := w.figures; f.ke != 6 || f.bad != 0 {
+		t.Errorf("%d key establishments, %d failed; want 6 and none: no more than at the start", f.ke, f.bad)
+	}
 	return w
 }
 
