@@ -81,7 +81,7 @@ func TestImportFails(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
 		{filepath.Join(dir, "none"), "no such file or directory; name the file to import, as in ntsctl import /etc/chrony/chrony.conf"},
 		{dir, "is a directory; name a file in it"},
-		{garbage, "missing from the result: correct it in " + garbage},
+		{garbage, "missing from the result, or wrong in it: correct it in " + garbage},
 	} {
 		code, _, errs := ntsctl("import", c.file)
 		if code != ExitFailed || !strings.Contains(errs, c.want) {

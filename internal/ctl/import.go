@@ -54,7 +54,7 @@ func (c *invocation) imports(words []string) error {
 		return printed
 	}
 	if config.HasErrors(diagnostics) {
-		return failf(ExitFailed, "import: what is named above is missing from the result: correct it in %s and import again, or add it with uci", file)
+		return failf(ExitFailed, "import: what is named above is missing from the result, or wrong in it: correct it in %s and import again, or set it with uci", file)
 	}
 	return nil
 }

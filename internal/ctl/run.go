@@ -233,7 +233,7 @@ func (c *invocation) makestep([]string) error {
 			fmt.Fprintf(c.stdout, "The clock is not synchronised: %s.\n", r.Trouble())
 		}
 		if r.Daemon.DryRun {
-			fmt.Fprintln(c.stdout, "The daemon leaves the system clock alone (-x): it would only seem to step.")
+			fmt.Fprintln(c.stdout, "The daemon leaves the system clock alone (-x, or clock none): it would only seem to step.")
 		}
 		if err := c.confirm("makestep", fmt.Sprintf("Step the clock %s by %.9f seconds now? [y/N] ", way, math.Abs(left))); err != nil {
 			return err
