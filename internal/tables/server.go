@@ -133,6 +133,9 @@ func renderClients(w io.Writer, clients []status.Client, o Options, title string
 	others func(*status.Client) (asked, dropped uint32, interval int, last status.Ago),
 ) error {
 	b := bufio.NewWriter(w)
+	if o.Verbose && !o.CSV {
+		b.WriteString(clientsLegend)
+	}
 	if !o.CSV {
 		b.WriteString("Hostname                      NTP   Drop Int IntL Last  " + title + "   Drop Int  Last\n" +
 			"===============================================================================\n")

@@ -15,9 +15,10 @@ import (
 // The legends stand above the tables with -v.
 const (
 	sourcesLegend = `
-M  ^ a server
+M  ^ a server    = a peer    # a reference clock
 S  * the clock follows it    + combined with it       - agrees, not needed now
    x disagrees with others   ~ too much jitter        ? cannot be used
+Poll: seconds between requests, as a power of two; LastRx: since the last reply
 Reach: the last eight polls in octal, newest bit last; 377 is eight replies
 Last sample: adjusted[measured] +/- error bound; + means this clock is ahead
 
@@ -43,6 +44,13 @@ Interval       where this clock's error lies; + means it is ahead
 KeyID      key establishments so far      Type, KLen  AEAD number, key bits
 Last       since the last establishment   Atmp        attempts since then
 NAK        refusals of our cookie         Cook, CLen  cookies left, their bytes
+
+`
+	clientsLegend = `
+NTP, Cmd   requests for time; commands, or with -k key establishments
+Drop       those that the rate limit refused; Last: since the latest one
+Int        seconds between them, as a power of two: 6 is 64 s
+IntL       the same between replies, where some were refused
 
 `
 )

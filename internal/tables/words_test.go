@@ -31,7 +31,7 @@ func TestLegendsKnowStates(t *testing.T) {
 		want             map[string]bool
 	}{
 		{selectdataLegend, "S  ", "COpts", letters},
-		{sourcesLegend, "S  ", "Reach", marks},
+		{sourcesLegend, "S  ", "Poll", marks},
 	} {
 		_, part, _ := strings.Cut(c.legend, c.from)
 		part, _, _ = strings.Cut(part, c.to)
@@ -50,7 +50,7 @@ func TestLegendsKnowStates(t *testing.T) {
 			}
 		}
 	}
-	for _, legend := range []string{selectdataLegend, sourcesLegend, sourcestatsLegend, authdataLegend} {
+	for _, legend := range []string{selectdataLegend, sourcesLegend, sourcestatsLegend, authdataLegend, clientsLegend} {
 		for line := range strings.Lines(legend) {
 			if len(line) > 81 {
 				t.Errorf("wider than a terminal: %q", line)
