@@ -15,6 +15,9 @@ const (
 	// knownSamples must have come of it, and of them, so that the first minutes
 	// say nothing.
 	knownSamples = 16
+	// leastAway (seconds): by less nobody's clock is noticeably wrong, and noisy far
+	// servers may differ by as much for a while.
+	leastAway = 0.5e-3
 )
 
 // Seen returns the advice on what the daemon reports, nil without any.
@@ -75,8 +78,7 @@ func outvoted(r *status.Report, s *status.Source) (away float64, ok bool) {
 		}
 		away = math.Min(away, between)
 	}
-	// Nearer than its own bound there is nothing to say.
-	return away, away > width(s) && !math.IsInf(away, 1)
+	return away, away > max(width(s), leastAway) && !math.IsInf(away, 1)
 }
 
 func followed(s *status.Source) bool { return s.Selection.Letter == "*" || s.Selection.Letter == "+" }

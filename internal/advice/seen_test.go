@@ -41,6 +41,7 @@ func TestSeen(t *testing.T) {
 		{"further off than any line explains", []status.Source{seen("near", "x", 40, 0.2, false)}, far(false), "", ""},
 		{"not so much nearer", []status.Source{seen("near", "D", 4, 6, false)}, far(false), "", ""},
 		{"one of them is as near", []status.Source{near, seen("other", "+", 0, 0.2, false)}, far(false), "", ""},
+		{"less off than anybody notices", []status.Source{seen("near", "D", 0.45, 0.02, false)}, []status.Source{seen("far", "*", 0, 18, false)}, "", ""},
 		{"hardly off", []status.Source{seen("near", "D", 0.1, 0.2, false)}, far(false), "", ""},
 		{"too far to be combined", []status.Source{seen("farther", "D", 0, 60, false)}, far(false), "", ""},
 		{"combined", []status.Source{seen("near", "+", 4, 0.2, false)}, far(false), "", ""},
