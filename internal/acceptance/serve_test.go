@@ -92,6 +92,7 @@ func TestCheck13LANHostsGetTime(t *testing.T) {
 	if os.Getenv(moved) == "" {
 		interop.Unavailable(t, "acceptance: a bridge needs a network of its own")
 	}
+	ownInterfaces(t)
 	const router, guests = "192.168.77.1", "192.168.78.1"
 	bridge(t, "br-lan", router)
 	bridge(t, "br-guest", guests)
