@@ -163,8 +163,13 @@ func (t *top) frame() string {
 	r.Sources = slices.Clone(r.Sources)
 	by := topOrders()[t.order]
 	order.Stable(r.Sources, func(x, y status.Source) int { return by.compare(&x, &y) })
-	b.WriteString(headline(&r))
 	cols, _ := t.screen.Size()
+	narrow := cols > 0 && cols < wideEnough
+	if line := headline(&r); narrow {
+		b.WriteString(terminal.Wrap(line, cols))
+	} else {
+		b.WriteString(line)
+	}
 	for _, line := range r.Troubles() {
 		b.WriteString(terminal.Wrap(line, cols))
 	}
@@ -180,7 +185,7 @@ func (t *top) frame() string {
 	o.CSV, o.All = false, true
 	// Writing to a strings.Builder cannot fail.
 	b.WriteString("\n")
-	if cols > 0 && cols < wideEnough {
+	if narrow {
 		_ = tables.Narrow(&b, r, o, cols)
 	} else {
 		_ = tables.Sources(&b, r, o)
@@ -188,7 +193,11 @@ func (t *top) frame() string {
 	o.Verbose = false
 	if slices.ContainsFunc(r.Sources, func(s status.Source) bool { return s.Auth.Mode == "nts" || s.Auth.Mode == status.ModeSymmetric }) {
 		b.WriteString("\n")
-		_ = tables.Authdata(&b, r, o)
+		if narrow {
+			_ = tables.NarrowAuth(&b, r, o, cols)
+		} else {
+			_ = tables.Authdata(&b, r, o)
+		}
 	}
 	b.WriteString("\n")
 	_ = tables.Tracking(&b, r, o)

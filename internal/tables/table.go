@@ -261,6 +261,20 @@ func Authdata(w io.Writer, r status.Report, o Options) error {
 	}.write(w, r, o)
 }
 
+// NarrowAuth writes what matters most of authdata in so many columns.
+func NarrowAuth(w io.Writer, r status.Report, o Options, columns int) error {
+	o.CSV = false
+	width := max(narrowName, columns-len(" Mode  NAK Cook"))
+	return table{
+		legend: authdataLegend, hosts: true,
+		header: fmt.Sprintf("%-*s Mode  NAK Cook", width, "Name/IP address"),
+		row: func(s *status.Source, name string) string {
+			return fmt.Sprintf("%-*s %4s %4d %4d", width, shorten(name, width), mode(&s.Auth), s.Auth.NAKs, s.Auth.Cookies)
+		},
+		words: authWords,
+	}.write(w, r, o)
+}
+
 // mode is the column of authdata.
 func mode(a *status.Auth) string {
 	switch a.Mode {

@@ -213,6 +213,23 @@ func TestNarrow(t *testing.T) {
 	}
 }
 
+func TestNarrowAuth(t *testing.T) {
+	s := captured.Snapshot()
+	s.Sources[0].Name = "time.of.many.letters.example.net"
+	var b strings.Builder
+	if err := NarrowAuth(&b, status.FromSnapshot(s, status.Info{}), Options{}, 40); err != nil {
+		t.Fatal(err)
+	}
+	want := `Name/IP address           Mode  NAK Cook
+========================================
+time.of.many.letters.exa>  NTS    0    8
+10.66.1.1                    -    0    0
+`
+	if b.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
 // TestReferenceClockRows: a reference clock is marked and named as in chronyc,
 // and has no row in authdata.
 func TestReferenceClockRows(t *testing.T) {
