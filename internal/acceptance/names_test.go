@@ -209,13 +209,12 @@ func TestCheck46PausesDoNotCount(t *testing.T) {
 	})
 	n := len(r.seen())
 	eventually(t, "six held up replies", func() bool { return len(r.seen()) >= n+6 })
+	// If pauses counted it would be each time; a busy machine delays some replies.
+	d.until("a held up reply, measured as if it was not", func(rep *report) bool {
+		x := rep.Sources[0].NTP
+		return x.DelayS < pause.Seconds()/2 && x.OffsetS < pause.Seconds()/4 && x.OffsetS > -pause.Seconds()/4
+	})
 	r.set(nil, nil)
-	time.Sleep(pause)
-	rep := d.until("a report", func(*report) bool { return true })
-	x := rep.Sources[0]
-	if x.NTP.DelayS > pause.Seconds()/2 || x.NTP.OffsetS > pause.Seconds()/4 || x.NTP.OffsetS < -pause.Seconds()/4 {
-		t.Errorf("delay %v s, offset %v s with pauses of %v", x.NTP.DelayS, x.NTP.OffsetS, pause)
-	}
 }
 
 // TestStaticBinary: the binary needs no library and stands alone on a router.
