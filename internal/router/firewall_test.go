@@ -27,8 +27,11 @@ const (
 	outsidesStratum = 7
 )
 
-// reply is how long an answer may take.
-const reply = 5 * time.Second
+// reply is how long an answer may take, patience how long a script.
+const (
+	reply    = 5 * time.Second
+	patience = 20 * time.Second
+)
 
 // lanDevice is the router's port at the LAN.
 const lanDevice = "br-lan.3_x"
@@ -105,12 +108,15 @@ func (w *world) serve(h *interop.Host, stratum int) {
 // prints.
 func (w *world) shell(line string) string {
 	w.t.Helper()
-	cmd := w.router.Command(context.Background(), "unshare", "--mount", "--", "sh", "-ec",
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := w.router.Command(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--", "sh", "-ec",
 		`mount --rbind / "$1/machine"; cd /; exec chroot "$1" /bin/sh -c "$2"`, "sh", w.dir, line)
 	cmd.Env = []string{"PATH=/bin:/sbin:/usr/sbin:/usr/bin"}
+	cmd.WaitDelay = time.Second // for what it has left behind
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		w.t.Errorf("%s: %v: %s", line, err, out)
+		w.t.Fatalf("%s: %v: %s", line, errors.Join(err, ctx.Err()), out)
 	}
 	return string(out)
 }
@@ -223,7 +229,7 @@ func firewalls() []firewall {
 		return f
 	}
 	return []firewall{
-		{name: "fw4", tools: map[string]string{"nft": "nft"}, list: "nft list ruleset", rules: 1, probe: `echo "table inet probe {
+		{name: "fw4", tools: map[string]string{"flock": "flock", "nft": "nft"}, list: "nft list ruleset", rules: 1, probe: `echo "table inet probe {
 				chain probe { type nat hook prerouting priority -105; udp length 56 fib daddr type local redirect to :123; }
 			}" | nft -c -f -`},
 		iptables("fw3", "-legacy"),
@@ -263,7 +269,7 @@ func TestInterceptForReal(t *testing.T) {
 			}
 
 			const script = "/usr/share/ntsd/intercept"
-			w.quietly("for i in 1 2 3 4 5 6; do " + script + " & done; wait")
+			w.quietly("for i in 1 2 3; do " + script + " & /etc/init.d/ntsd start & done; wait") // as at a boot
 			w.quietly(script)
 			w.quietly(`config() { echo "You cannot use UCI here" >&2; exit 1; }; . '` + script + `'`) // as firewalls do
 			if rules, caught := w.count(fw); rules != fw.rules || caught != 0 {
