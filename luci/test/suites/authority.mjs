@@ -66,7 +66,7 @@ test('authority: while there is none, the window says how to get one', async () 
 });
 
 test('authority: the name that clients are told is one that they can look up', () => {
-	const { host } = load('ntsd.authority', { window: { location: { hostname: '192.168.1.1' } }, ui: {}, dom: {}, rpc: { declare: () => () => {} } });
+	const { host } = load('ntsd.authority', { window: { location: { hostname: '192.168.1.1' } }, ui: {}, uci: {}, dom: {}, rpc: { declare: () => () => {} } });
 	assert.equal(host(['openwrt', 'openwrt.lan', '192.168.1.1']), 'openwrt.lan');
 	assert.equal(host(['openwrt', '192.168.1.1', 'fd00::1']), 'openwrt');
 	assert.equal(host(['192.168.1.1', 'fd00::1']), '192.168.1.1');
