@@ -88,7 +88,7 @@ func (r *Result) doubtOutsiders(cands []Candidate) {
 		if !middle.overlaps(likely(c.Offset, c.SD, likelySDs)) && contradicted(c, voters, likelySDs) {
 			r.Outside[i] = outsideSamples
 		} else if c.Outside > 0 && contradicted(c, voters, insideSDs) {
-			r.Outside[i] = c.Outside - passed
+			r.Outside[i] = min(c.Outside-passed, outsideSamples-1) // denied before, not now
 		}
 		left = left || r.Outside[i] == 0 && (r.Effective[i].Trust || !trusted)
 	}

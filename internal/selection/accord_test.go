@@ -129,3 +129,15 @@ func TestOutsideMajority(t *testing.T) {
 		t.Errorf("states: got %q, want %q", got, want)
 	}
 }
+
+// TestOutsideLeft: two that had just been set aside are all that a new configuration
+// left, before either measured anything more.
+func TestOutsideLeft(t *testing.T) {
+	cands := []Candidate{measured(0, 100, 5000), measured(500, 100, 5000)}
+	for i := range cands {
+		cands[i].Outside = outsideSamples
+	}
+	if got, want := letters(Select(DefaultConfig(), clock.Reading{}, cands, -1)), "*+"; got != want {
+		t.Errorf("states: got %q, want %q", got, want)
+	}
+}

@@ -253,7 +253,7 @@ func FuzzSelect(f *testing.F) {
 				Stratum: uint8(b), Reachable: b&256 != 0, Ready: b&512 != 0, Synchronised: b&1024 != 0,
 				Authenticated: b&2048 != 0, Online: b&4096 != 0,
 				Options: Options{b&(1<<13) != 0, b&(1<<14) != 0, b&(1<<15) != 0, b&(1<<16) != 0},
-				Samples: int(b >> 17 & 31), Fresh: b&(1<<22) != 0, Outside: int(b >> 23 & 15), Lead: Lead{score: float64(b >> 27 & 15)},
+				Samples: int(b >> 17 & 31), Fresh: b&(1<<22) != 0, Outside: int(b >> 23 & 31), Lead: Lead{score: float64(b >> 28 & 15)},
 			}
 		}
 		cfg := DefaultConfig()
