@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
+
 	"ntsd/internal/backlog"
 	"ntsd/internal/config"
 	"ntsd/internal/control"
@@ -113,9 +115,10 @@ func keep(o options, cfg *config.Config, diagnostics []config.Diagnostic, level 
 	case cfg == nil && diagnostics[0].Line > 0: // the one diagnostic is where it cannot be parsed
 		return fmt.Errorf("%v; correct it, ntsd -p checks it", diagnostics[0])
 	case cfg == nil: // or that it cannot be read
-		return fmt.Errorf("%v; -f and -c say which file to read, -p checks it; on OpenWrt /etc/init.d/ntsd reload gives user ntp what it may read", diagnostics[0])
+		return fmt.Errorf("%v; -f and -c say which file to read, -p checks it; on OpenWrt /etc/init.d/ntsd reload gives user ntp what it may read, under systemd chgrp ntsd and chmod 640 do", diagnostics[0])
 	case !cfg.Main.Enabled:
 		log.Info("switched off by option 'enabled' of section 'ntsd'")
+		notify(sd.SdNotifyReady) // or systemd takes the end for a failure, and starts us again and again
 		return nil
 	case !cfg.Usable():
 		for _, d := range diagnostics {

@@ -96,8 +96,8 @@ func TestCheck02PortOfAnotherDaemon(t *testing.T) {
 }
 
 // debian looks at the package for Debian, where there is dpkg: its unit is
-// enabled and its user made when it is installed. systemctl and Debian's helpers are
-// stand-ins; removal and purge are not run, since they would remove the real user.
+// enabled and its user made when it is installed, and nothing is left when it is
+// purged. systemctl, Debian's helpers and what removes something are stand-ins.
 func debian(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := exec.LookPath("dpkg-deb"); err != nil {
@@ -111,6 +111,7 @@ func debian(t *testing.T, dir string) {
 	}
 	for _, path := range []string{
 		"usr/lib/systemd/system/ntsd.service", "usr/lib/systemd/system/ntsd-wait.service", "usr/lib/sysusers.d/ntsd.conf",
+		"DEBIAN/md5sums", "usr/share/doc/ntsd-go/changelog.Debian.gz",
 		"usr/lib/udev/rules.d/60-ntsd.rules", "usr/lib/systemd/ntp-units.d/50-ntsd.list", "etc/ntsd/ntsd", "usr/bin/ntsctl",
 	} {
 		if _, err := os.Lstat(filepath.Join(at, path)); err != nil {
@@ -118,7 +119,7 @@ func debian(t *testing.T, dir string) {
 		}
 	}
 	fakes, log := t.TempDir(), filepath.Join(dir, "called")
-	for _, name := range []string{"systemctl", "deb-systemd-helper", "deb-systemd-invoke", "systemd-sysusers", "udevadm"} {
+	for _, name := range []string{"systemctl", "deb-systemd-helper", "deb-systemd-invoke", "systemd-sysusers", "udevadm", "rm", "rmdir", "userdel", "groupdel"} {
 		script := fmt.Sprintf("#!/bin/sh\necho %s \"$*\" >>%s\n", name, log)
 		if err := os.WriteFile(filepath.Join(fakes, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
@@ -127,6 +128,8 @@ func debian(t *testing.T, dir string) {
 	for _, step := range []struct{ script, args, want string }{
 		{"postinst", "configure", "deb-systemd-helper enable ntsd.service"},
 		{"postinst", "configure", "systemd-sysusers ntsd.conf\n"},
+		{"postrm", "purge", "userdel ntsd\n"},
+		{"postrm", "purge", "rm -rf /var/lib/ntsd /var/lib/private/ntsd /var/log/ntsd /var/log/private/ntsd\n"},
 	} {
 		text, err := os.ReadFile(filepath.Join(at, "DEBIAN", step.script))
 		if err != nil {

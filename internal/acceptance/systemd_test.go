@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -96,6 +97,30 @@ func TestSocketActivation(t *testing.T) {
 	}
 	s.ready()
 	s.exchange(session, "after the restart")
+}
+
+// TestNotifySwitchedOff: a daemon that is switched off ends as one that was ready, or
+// systemd would start it again and again.
+func TestNotifySwitchedOff(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(w.dir, "notify")
+	heard, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer heard.Close()
+	cmd := exec.Command(tool("ntsd"), "-x", "-f", w.write("off", "config ntsd\n\toption enabled 0\n"))
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+path)
+	if r := runProgram(t, cmd); r.exit != 0 {
+		t.Errorf("exit status %d: %s", r.exit, r.stderr)
+	}
+	if err := heard.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 100)
+	if n, err := heard.Read(b); err != nil || string(b[:n]) != "READY=1" {
+		t.Errorf("got %q, %v, want READY=1", b[:n], err)
+	}
 }
 
 // TestNotify: systemd learns when the daemon is ready, and hears it live.
