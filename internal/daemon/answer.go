@@ -10,6 +10,7 @@ import (
 	"ntsd/internal/control"
 	"ntsd/internal/engine"
 	"ntsd/internal/event"
+	"ntsd/internal/snapshot"
 	"ntsd/internal/status"
 )
 
@@ -97,7 +98,7 @@ func (d *Daemon) Command(ctx context.Context, c event.Command) error {
 	var failed error
 	err := d.do(ctx, func(ctx context.Context) {
 		if c.Kind == event.CommandOffline {
-			d.unrouted = nil // what somebody wants to rest rests, whatever routes there are
+			d.forgetRoutes(func(s *snapshot.Source) bool { return !means(c.Target, s) }) // what somebody wants to rest rests
 		}
 		d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {
 			out, failed = d.engine.HandleCommand(now, c, out)

@@ -57,14 +57,17 @@ func (d *Daemon) Ping(ctx context.Context) error {
 func (d *Daemon) OnOffline(ctx context.Context, target string) error {
 	found := target == ""
 	err := d.do(ctx, func(ctx context.Context) {
-		found = d.follow(ctx, func(s *snapshot.Source) bool {
-			return target == "" || target == s.Name || target == nameOrAddr(s)
-		}) || found
+		found = d.follow(ctx, func(s *snapshot.Source) bool { return means(target, s) }) || found
 	})
 	if err == nil && !found {
 		return engine.ErrNoSource
 	}
 	return err
+}
+
+// means reports whether a command with that target is for s.
+func means(target string, s *snapshot.Source) bool {
+	return target == "" || target == s.Name || target == nameOrAddr(s)
 }
 
 // nameOrAddr is what a command calls a source that may have no address yet.
@@ -91,7 +94,8 @@ func (d *Daemon) follow(ctx context.Context, meant func(*snapshot.Source) bool) 
 			cmd.Kind = event.CommandOnline
 		case d.otherFamily(s):
 			cmd.Kind = event.CommandOtherFamily
-		default:
+		}
+		if cmd.Kind != event.CommandOnline { // one that is asked elsewhere now is forgotten when routes are looked for
 			d.unrouted = append(d.unrouted, cmd.Target)
 		}
 		d.handle(ctx, func(now clock.Reading, out []event.Action) []event.Action {

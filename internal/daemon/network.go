@@ -44,10 +44,13 @@ func (d *Daemon) NetworkChanged(ctx context.Context, all []Interface) error {
 		}
 		// What the configuration wants offline stays so until somebody says
 		// otherwise.
-		d.follow(ctx, func(s *snapshot.Source) bool {
-			return !slices.ContainsFunc(d.sources(), func(o config.Source) bool { return o.Offline && o.Name == s.Name })
-		})
+		d.follow(ctx, d.meantOnline)
 	})
+}
+
+// meantOnline reports whether nobody configured or added s to be offline.
+func (d *Daemon) meantOnline(s *snapshot.Source) bool {
+	return !slices.ContainsFunc(d.sources(), func(o config.Source) bool { return o.Offline && o.Name == s.Name })
 }
 
 // lookForRoutes switches sources on that rest for want of a route and have one
@@ -59,7 +62,19 @@ func (d *Daemon) lookForRoutes(ctx context.Context) {
 		return
 	}
 	d.routesDue = now.Add(routeInterval)
-	d.follow(ctx, func(s *snapshot.Source) bool { return slices.Contains(d.unrouted, nameOrAddr(s)) && d.routed(s) })
+	d.forgetRoutes(d.meantOnline)
+	d.follow(ctx, func(s *snapshot.Source) bool {
+		return slices.Contains(d.unrouted, nameOrAddr(s)) && (d.routed(s) || d.otherFamily(s))
+	})
+}
+
+// forgetRoutes looks for routes only to those sources any more that are still there
+// and that keep wants to.
+func (d *Daemon) forgetRoutes(keep func(*snapshot.Source) bool) {
+	snap := d.engine.Snapshot(d.opt.Clock.Read())
+	d.unrouted = slices.DeleteFunc(d.unrouted, func(name string) bool {
+		return !slices.ContainsFunc(snap.Sources, func(s snapshot.Source) bool { return nameOrAddr(&s) == name && keep(&s) })
+	})
 }
 
 // timeServers returns what DHCP names on interfaces that are up, each once.

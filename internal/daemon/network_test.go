@@ -134,6 +134,90 @@ func TestRouteComesUntold(t *testing.T) {
 	}
 }
 
+// TestRoutesOfSome: of several sources without a route each comes back for itself: at
+// an address of the other family, too, where only that has a route, and not if it is
+// switched off or gone meanwhile.
+func TestRoutesOfSome(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		servers       []string
+		before, after func(w *world)
+		meanwhile     func(ctx context.Context, d *Daemon) error
+		online        string
+		unrouted      int
+	}{
+		{
+			"one is switched off",
+			[]string{"server 192.0.2.1", "server 192.0.2.2"},
+			noRoute(true, true), noRoute(false, false),
+			func(ctx context.Context, d *Daemon) error {
+				return d.Command(ctx, event.Command{Kind: event.CommandOffline, Target: "192.0.2.2"})
+			}, "192.0.2.1", 0,
+		},
+		{
+			"only IPv4 comes", []string{"server one.example"}, noRoute(true, true), noRoute(false, true), nil, "192.0.2.1", 0,
+		},
+		{
+			"IPv6 comes, where IPv4 was there", []string{"server 2001:db8::1"}, noRoute(false, true), noRoute(false, false), nil, "2001:db8::1", 0,
+		},
+		{
+			"IPv6 does not come", []string{"server 2001:db8::1"}, noRoute(false, true), noRoute(false, true), nil, "", 1,
+		},
+		{
+			"one is gone",
+			[]string{"server 192.0.2.1", "server 192.0.2.2"},
+			noRoute(true, true), noRoute(true, true),
+			func(ctx context.Context, d *Daemon) error { return d.Delete(ctx, "192.0.2.2") }, "", 1,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.addPeer("[2001:db8::1]:123", "one.example")
+				w.addPeer("192.0.2.1:123", "one.example")
+				w.addPeer("192.0.2.2:123", "")
+				d, stop := w.run(settings(t, c.servers...), nil)
+				time.Sleep(time.Minute)
+				c.before(w)
+				if err := d.NetworkChanged(t.Context(), nil); err != nil {
+					t.Fatal(err)
+				}
+				if c.meanwhile != nil {
+					if err := c.meanwhile(t.Context(), d); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(3 * routeInterval)
+				c.after(w)
+				time.Sleep(2 * routeInterval)
+				synctest.Wait()
+				var online []string
+				for _, s := range w.report(d).Sources {
+					if s.Online {
+						online = append(online, s.Address)
+					}
+				}
+				stop()
+				if got := strings.Join(online, " "); got != c.online || len(d.unrouted) != c.unrouted {
+					t.Errorf("online %q, want %q; routes looked for: %v, want %d", got, c.online, d.unrouted, c.unrouted)
+				}
+			})
+		})
+	}
+}
+
+// noRoute takes away routes, those of IPv6 alone or all.
+func noRoute(all, six bool) func(w *world) {
+	return func(w *world) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.noRoute, w.noIPv6 = nil, six
+		if all {
+			w.noRoute = errors.New("network unreachable")
+		}
+	}
+}
+
 // TestIPv6GoesAway: where only the route of one family goes away, a server that has
 // addresses of both is asked at the other; where all goes away it keeps the one
 // that works, and its keys.
