@@ -182,10 +182,11 @@ func (k *keyExchange) pool(ke event.StartKE, trust daemon.Trust) (*x509.CertPool
 // names resolves by DNS.
 type names struct{ wan []string }
 
-// wanResolvers returns the files that name the resolvers of the uplink on
-// OpenWrt, where the system's own is dnsmasq on this very router.
+// wanResolvers returns the files that name the resolvers of the uplink where the
+// system's own is a program on this very machine: systemd-resolved, or dnsmasq on
+// OpenWrt.
 func wanResolvers() []string {
-	return []string{"/tmp/resolv.conf.d/resolv.conf.auto", "/tmp/resolv.conf.auto"}
+	return []string{"/run/systemd/resolve/resolv.conf", "/tmp/resolv.conf.d/resolv.conf.auto", "/tmp/resolv.conf.auto"}
 }
 
 // uncheckedTimeout bounds the first of two lookups while the time is unknown.
