@@ -541,6 +541,18 @@ test('what the daemon refuses, and what is not in force yet, is said', async () 
 	await close(page);
 });
 
+test('times above the form are those of the router, not of the browser', async () => {
+	const system = path.join(h.world.dir, 'system'), before = fs.readFileSync(system, 'utf8');
+	fs.writeFileSync(system, "config system\n\toption zonename 'Asia/Kathmandu'\n");
+	const page = await open({ timezone: 'Europe/Berlin' });
+	await inForce(page);
+	const { since } = (await h.world.ask('report')).daemon.config;
+	const minute = new Intl.DateTimeFormat('en', { minute: '2-digit', second: '2-digit', timeZone: 'Asia/Kathmandu' }).format(new Date(since));
+	assert.match(await page.locator('.ntsd-inforce').innerText(), new RegExp(minute), 'Kathmandu is a quarter of an hour off everybody else');
+	fs.writeFileSync(system, before);
+	await close(page);
+});
+
 test('a page at rest costs the router one question now and then', async () => {
 	const page = await open();
 	await inForce(page);

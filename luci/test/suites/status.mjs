@@ -225,7 +225,7 @@ test('status: by the plugin, where the daemon has no object on the bus', async (
 	await h.world.order('ask', 3, `${servedAt}:${servedPort}`);
 	const page = await h.open(where);
 	assert.match(await text(page, '#view'), /Synchronised and authenticated/);
-	assert.match(await text(page, '#view'), /127\.0\.0\.1/, 'a client');
+	await until('a client', async () => /127\.0\.0\.1/.test(await text(page, '#view')));
 	assert.ok(h.calls.includes('luci.ntsd.status'));
 	await page.getByRole('button', { name: 'Poll now' }).click();
 	await page.locator('.modal').getByRole('button', { name: 'Poll now' }).click();
@@ -322,6 +322,19 @@ test('status: long names, IPv6 and many clients; and none', async () => {
 	h.recorded = { ...h.recorded, clients: { clients: [] } };
 	const page = await h.open(where);
 	assert.match(await text(page, '#view'), /Nobody has asked this router for the time yet/);
+	await close(page);
+});
+
+test('status: among the messages warnings are told apart', async () => {
+	const h = await ready();
+	const r = read('report');
+	r.daemon.log = [{ time: r.time, level: 'INFO', text: 'selected source' }, { time: r.time, level: 'WARN', text: 'clock was stepped' }];
+	h.recorded = { status: r };
+	const page = await h.open(where);
+	await page.getByText('Latest messages').click();
+	const lines = (await text(page, '.ntsd-log')).split('\n');
+	assert.match(lines[0], /[AP]M {2}WARN clock was stepped$/);
+	assert.match(lines[1], /[AP]M {2}selected source$/);
 	await close(page);
 });
 
