@@ -269,12 +269,27 @@ func TestAdvertise(t *testing.T) {
 
 	r.write("etc/config/dhcp", "config dhcp 'lan'\nconfig odhcpd 'odhcpd'\n\toption maindhcp '1'\n", 0o644)
 	has(t, r.run(nil, "/usr/share/ntsd/advertise"), "uci add_list dhcp.lan.dhcp_option=42,0.0.0.0", "uci add_list dhcp.lan.ntp=192.0.2.1", "uci add_list dhcp.lan.ntp=fd00:1::1")
+	r.write("down", "", 0o644)
+	if calls := r.run(nil, "/usr/share/ntsd/advertise"); calls != "" {
+		t.Errorf("odhcpd alone, while the LAN is down: got %s", calls)
+	}
+	_ = os.Remove(r.path("down"))
 	has(t, r.run(nil, "/usr/share/ntsd/advertise", "stop"), "uci del_list dhcp.lan.ntp=192.0.2.1", "uci del_list dhcp.lan.ntp=fd00:1::1", "uci commit dhcp")
+
+	// Where there is no IPv6 a new address takes the place of the old one.
+	r.write("lan4", "192.0.2.1\n", 0o644)
+	r.run(nil, "/usr/share/ntsd/advertise")
+	r.write("lan4", "198.51.100.1\n", 0o644)
+	calls := r.run(nil, "/usr/share/ntsd/advertise")
+	has(t, calls, "uci del_list dhcp.lan.ntp=192.0.2.1", "uci add_list dhcp.lan.ntp=198.51.100.1", "uci commit dhcp")
+	lacks(t, calls, "add_list dhcp.lan.ntp=192.0.2.1")
+	r.run(nil, "/usr/share/ntsd/advertise", "stop")
+	_ = os.Remove(r.path("lan4"))
 
 	r.write("etc/config/dhcp", "config dhcp 'lan'\n", 0o644)
 	_ = os.RemoveAll(r.path("etc/ntsd"))
 	r.write("etc/ntsd", "", 0o644) // nothing can be written down
-	calls := r.run(nil, "/usr/share/ntsd/advertise")
+	calls = r.run(nil, "/usr/share/ntsd/advertise")
 	has(t, calls, "logger -t ntsd -p daemon.warn advertise: nothing is announced, /etc/ntsd/advertised cannot be written", "uci revert dhcp")
 	lacks(t, calls, "commit")
 }
