@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"ntsd/internal/ctl"
 	"ntsd/internal/interop"
 )
 
@@ -127,7 +128,8 @@ func TestCommandLineTable(t *testing.T) {
 	})
 	eventually(t, "the authority", func() bool { return d.ctl("ca").exit == 0 })
 	fill := strings.NewReplacer("SERVER", host(s), "PLAIN", host(plain), "FOLDER", w.dir)
-	fillWant := strings.NewReplacer("SERVER", regexp.QuoteMeta(host(s)), "PLAIN", regexp.QuoteMeta(host(plain)), "FOLDER", regexp.QuoteMeta(w.dir))
+	fillWant := strings.NewReplacer("SERVER", regexp.QuoteMeta(host(s)), "PLAIN", regexp.QuoteMeta(host(plain)), "FOLDER", regexp.QuoteMeta(w.dir),
+		"/etc/config/ntsd", ctl.ConfigFolder()+"/ntsd") // this machine's
 	used := make(map[string]bool)
 	for _, r := range tableRows(t, "commandline") {
 		args := make([]string, len(r.words)-1)

@@ -67,7 +67,7 @@ func TestCheck23OneShotQuery(t *testing.T) {
 				if user == "nobody" {
 					r = runProgram(t, asNobody(t, append([]string{tool("ntsd")}, args...)))
 				}
-				if got := wrongBy(t, r); math.Abs(got-ahead) > 0.2 {
+				if got := wrongBy(t, r); math.Abs(got-ahead) > 1 { // a busy machine holds up some replies
 					t.Errorf("got %v s, want %v", got, ahead)
 				}
 				if r.exit != 0 || !inOrder(r.stderr, "ntsd version ", " (+NTS") ||

@@ -333,7 +333,7 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"-h", "/nonexistent/ntsd.sock", "sources"}, ExitUnreachable, "not running"},
 		{[]string{"-h/nonexistent/ntsd.sock", "online"}, ExitUnreachable, service("start")},
 		{[]string{"trakcing"}, ExitUsage, "did you mean 'tracking'?"},
-		{[]string{"minpoll", "192.0.2.1", "5"}, ExitUsage, "/etc/config/ntsd"},
+		{[]string{"minpoll", "192.0.2.1", "5"}, ExitUsage, ConfigFolder() + "/ntsd"},
 		{[]string{"shutdown"}, ExitUsage, service("stop")},
 		{[]string{"offline", "10.66.2.0/24"}, ExitFailed, "no source in 10.66.2.0/24"},
 		{[]string{"offline", "255.0.255.0/10.66.2.0"}, ExitUsage, "is no subnet"},
