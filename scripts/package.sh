@@ -168,7 +168,7 @@ deb() {
 	END
 	find "$tree" -type d -exec chmod 0755 {} +
 	find "$tree" -type f -exec chmod 0644 {} +
-	(cd "$tree" && find usr -type f | sort | xargs md5sum >DEBIAN/md5sums)
+	(cd "$tree" && find usr -type f | LC_ALL=C sort | xargs md5sum >DEBIAN/md5sums)
 	chmod 0644 "$tree/DEBIAN/md5sums"
 	chmod 0755 "$tree/usr/sbin/ntsd" "$tree/DEBIAN/postinst" "$tree/DEBIAN/prerm" "$tree/DEBIAN/postrm"
 	find "$tree" -exec touch -h -d "@$epoch" {} +
