@@ -543,7 +543,7 @@ func TestOrMember(t *testing.T) {
 	if gid == 0 {
 		gid = somebody
 		if err := os.Chown(dir, 0, gid); err != nil {
-			t.Fatal(err)
+			t.Skipf("ctl: root of a namespace that has no other group: %v", err)
 		}
 	}
 	group, err := user.LookupGroupId(strconv.Itoa(gid))

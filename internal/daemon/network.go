@@ -64,7 +64,7 @@ func (d *Daemon) lookForRoutes(ctx context.Context) {
 	d.routesDue = now.Add(routeInterval)
 	d.forgetRoutes(d.meantOnline)
 	d.follow(ctx, func(s *snapshot.Source) bool {
-		return slices.Contains(d.unrouted, nameOrAddr(s)) && (d.routed(s) || d.otherFamily(s))
+		return slices.Contains(d.unrouted, nameOrAddr(s)) && (d.routed(s) || !s.Online && d.otherFamily(s))
 	})
 }
 
