@@ -154,6 +154,9 @@ func TestInstallAndRemove(t *testing.T) {
 	}
 	r.write("sbin/fw4", "", 0o755) // the firewall of a newer release, with the configuration kept
 	has(t, r.defaults(), "uci set firewall.ntsd.fw4_compatible=1", "uci commit firewall")
+	if text, err := os.ReadFile(r.path("etc/config/firewall")); err != nil || strings.Contains(string(text), "reload") || !strings.Contains(string(text), "fw4_compatible") {
+		t.Errorf("what is left of the older firewall's option: %v, %s", err, text)
+	}
 
 	r.config("config ntsd 'main'\nconfig serve 's'\n\toption intercept '1'\n\toption advertise '1'\nconfig allow\n\toption interface 'lan'\n")
 	r.run(nil, "/etc/init.d/ntsd", "start")
