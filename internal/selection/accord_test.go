@@ -1,6 +1,7 @@
 package selection
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -139,5 +140,33 @@ func TestOutsideLeft(t *testing.T) {
 	}
 	if got, want := letters(Select(DefaultConfig(), clock.Reading{}, cands, -1)), "*+"; got != want {
 		t.Errorf("states: got %q, want %q", got, want)
+	}
+}
+
+// TestAnyHistory: sources that nearly agree, whatever was remembered of each: there is
+// a selected one wherever some are combined, and what is to be remembered has bounds.
+func TestAnyHistory(t *testing.T) {
+	const seed = 5
+	t.Log("seed", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 20000 {
+		cands := make([]Candidate, 1+random.IntN(6))
+		for i := range cands {
+			c := measured(time.Duration(random.IntN(12)*100), time.Duration(1+random.IntN(5)*60), time.Duration(1+random.IntN(3)*1000))
+			c.Samples, c.Outside, c.Fresh = random.IntN(30), random.IntN(outsideSamples+1), random.IntN(3) == 0
+			c.Stratum, c.Lead.score = uint8(1+random.IntN(3)), float64(random.IntN(reselectScore))
+			c.Options = Options{Prefer: random.IntN(8) == 0, Trust: random.IntN(6) == 0, NoSelect: random.IntN(10) == 0}
+			cands[i] = c
+		}
+		previous := random.IntN(len(cands)+1) - 1
+		r := Select(DefaultConfig(), clock.Reading{}, cands, previous)
+		for i, s := range r.States {
+			if s.Counts() && r.Selected < 0 || (s == StateSelected) != (i == r.Selected) {
+				t.Fatalf("selected %d of %v: %+v", r.Selected, r.States, cands)
+			}
+			if r.Outside[i] < 0 || r.Outside[i] > outsideSamples || r.Score[i] < 1 || r.Score[i] > reselectScore {
+				t.Fatalf("to be remembered: %v, %v: %+v", r.Outside, r.Score, cands)
+			}
+		}
 	}
 }
