@@ -16,6 +16,9 @@ GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFL
 # estimators and the ciphers are compiled with inlining: 15 % less flash
 # (internal/adr).
 SMALL    := -tags=router -gcflags=all=-l $(patsubst %,-gcflags=%=,$(file <scripts/package/hot))
+# And without what only the stack trace of a crash needs: another tenth. BLANK=:
+# leaves it in.
+BLANK    := $(GO) run ./cmd/ntslines blank
 TOOL     := $(GO) tool -modfile=scripts/tools/go.mod
 ARCHES   := arm64 arm mips mipsle amd64
 CROSS    := arm64 mips
@@ -24,7 +27,7 @@ QEMU_mips  := qemu-mips-static -cpu 24Kc
 SIZES    := $(ARCHES:%=$(BUILD)/ntsd-%)
 # What runs on one CPU the same as on another needs no second run under
 # emulation with sockets and namespaces.
-UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest -e /vmtest)
+UNIT     := $(shell $(GO) list ./... 2>/dev/null | grep -v -e /interop -e /acceptance -e /archtest -e /vmtest -e /linetab)
 
 .PHONY: help build run test quick check fmt vet lint arch race fuzz-smoke fuzz accuracy sim sim-soak sim-boot soak cross interop peers acceptance test-luci test-vm test-vm-all vm-kernel bench cost bench-server bench-gc size packages repro shell po man deps clean
 
@@ -136,6 +139,7 @@ size: $(SIZES) ## stripped binaries per architecture, and their BSS
 $(BUILD)/ntsd-%: FORCE
 	@mkdir -p $(BUILD)
 	GOOS=linux GOARCH=$* GOMIPS=softfloat GOARM=7 $(GOBUILD) $(SMALL) -o $@ ./cmd/ntsd
+	@$(BLANK) $@
 
 # The OpenWrt architectures whose CPU our five binaries suit.
 ROUTERS := arm64=aarch64_cortex-a53 mips=mips_24kc mipsle=mipsel_24kc arm=arm_cortex-a7_neon-vfpv4 amd64=x86_64

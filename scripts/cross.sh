@@ -3,7 +3,7 @@
 # emulator is named and skipped, unless NTSD_CI is set.
 # usage: scripts/cross.sh ARCH...   (arm64, arm, mips, mipsle)
 set -eu
-packages=$(go list ./internal/... ./cmd/... | grep -v -e /interop -e /acceptance -e /archtest -e /demo -e /router)
+packages=$(go list ./internal/... ./cmd/... | grep -v -e /interop -e /acceptance -e /archtest -e /demo -e /router -e /linetab)
 for arch in "$@"; do
 	case $arch in
 	arm64) emulator=qemu-aarch64-static ;;

@@ -6,7 +6,7 @@
 # usage: scripts/size.sh FILE...
 set -eu
 limit=1000000
-most=3300000
+most=3000000
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -23,7 +23,7 @@ func layers() []layer {
 		{"L3 the daemon", []string{"config/value", "config", "foreign", "history", "status", "advice", "tables", "ntpq", "mode6", "statlog", "control", "rpcd", "probe", "metrics", "backlog", "terminal", "logbook", "ctl", "daemon", "cmdmon", "responder"}},
 		{"L4 the world", []string{"linux/sysclock", "linux/udp", "linux/hwclock", "linux/refclock", "linux/serving", "linux/links", "linux/sandbox", "linux/cmdport", "linux/resident", "ntske", "resolve", "store", "lanca", "ubus", "openwrt"}},
 		{"L5 the assembly", []string{"timeserver"}},
-		{"tests and demonstration", []string{"plot", "po", "demo", "sim", "sim/scenario", "sim/boot", "archtest", "interop", "acceptance", "vmtest", "vmtest/guest", "status/captured", "ubus/tape", "router", "router/standin"}},
+		{"tests and demonstration", []string{"plot", "po", "linetab", "linetab/crash", "demo", "sim", "sim/scenario", "sim/boot", "archtest", "interop", "acceptance", "vmtest", "vmtest/guest", "status/captured", "ubus/tape", "router", "router/standin"}},
 	}
 }
 

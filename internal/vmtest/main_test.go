@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ntsd/internal/interop"
+	"ntsd/internal/linetab"
 )
 
 // What the environment says.
@@ -178,6 +179,11 @@ func makeParts(dir string) (parts, error) {
 		if err := compile(b.arch, path, program.args); err != nil {
 			return parts{}, err
 		}
+		if program.name == "bin/ntsd" {
+			if err := blank(path); err != nil {
+				return parts{}, err
+			}
+		}
 		if err := a.addFile(program.name, path); err != nil {
 			return parts{}, err
 		}
@@ -199,6 +205,18 @@ func smallFlags() ([]string, error) {
 		flags = append(flags, "-gcflags="+pkg+"=")
 	}
 	return flags, nil
+}
+
+// blank does to a program what the Makefile does to those for routers.
+func blank(path string) error {
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := linetab.Blank(file); err != nil {
+		return err
+	}
+	return os.WriteFile(path, file, 0o755)
 }
 
 // compile runs the go command for an architecture.
