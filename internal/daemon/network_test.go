@@ -164,7 +164,9 @@ func TestRoutesOfSome(t *testing.T) {
 			"IPv6 does not come", []string{"server 2001:db8::1"}, noRoute(false, true), noRoute(false, true), nil, "", 1,
 		},
 		{
-			"it does not, and is wanted all the same", []string{"server 2001:db8::1"}, noRoute(false, true), noRoute(false, true),
+			"it does not, and is wanted all the same",
+			[]string{"server 2001:db8::1"},
+			noRoute(false, true), noRoute(false, true),
 			func(ctx context.Context, d *Daemon) error {
 				return d.Command(ctx, event.Command{Kind: event.CommandOnline})
 			}, "2001:db8::1", 1,
