@@ -54,7 +54,7 @@ func TestOf(t *testing.T) {
 
 // silent are packages whose errors reach nobody but a developer: tests and their
 // worlds, programs that are not on a router, and server, which only panics.
-const silent = " acceptance archtest guest interop plot po router scenario server sim standin vmtest "
+const silent = " acceptance archtest guest interop linetab plot po router scenario server sim standin vmtest "
 
 // TestEveryPackage: whichever package begins its errors with its name, people do
 // not read that.
