@@ -79,14 +79,6 @@ func setClock(args []string) (string, error) {
 	return "", setTime(time.Unix(sec, 0))
 }
 
-func setTime(t time.Time) error {
-	ts, err := unix.TimeToTimespec(t)
-	if err != nil {
-		return err
-	}
-	return unix.ClockSettime(unix.CLOCK_REALTIME, &ts)
-}
-
 // sysFixTime moves the clock forward to the newest time of a file on the flash.
 func sysFixTime([]string) (string, error) {
 	var newest time.Time
