@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,15 +21,34 @@ import (
 	"ntsd/internal/wire"
 )
 
-// freePort returns a UDP port that nobody has at the moment.
+// ports are handed out in turn, so that no two tests get the same, and below
+// those that the kernel takes for connections of its own.
+const (
+	firstPort = 20000
+	manyPorts = 12000
+)
+
+var portsGiven atomic.Uint32 //nolint:gochecknoglobals // all tests share the machine's ports
+
+// freePort returns a port that nobody has, neither UDP's nor TCP's.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", nil)
-	if err != nil {
-		t.Fatal(err)
+	for range manyPorts {
+		port := firstPort + int(uint32(os.Getpid())+portsGiven.Add(1))%manyPorts
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{Port: port})
+		if err != nil {
+			continue
+		}
+		_ = conn.Close()
+		ln, err := net.ListenTCP("tcp", &net.TCPAddr{Port: port})
+		if err != nil {
+			continue
+		}
+		_ = ln.Close()
+		return uint16(port)
 	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+	t.Fatal("no port is free")
+	return 0
 }
 
 // serving returns the sections for a server on a port, for these clients.

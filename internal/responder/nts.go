@@ -133,7 +133,8 @@ type ntsServer struct {
 	ke       KE               // nil: not listening
 	leaving  []KE             // that serve their last clients
 	running  config.NTSServer // what ke was started with
-	failing  bool             // the latest attempt to listen failed
+	waiting  bool             // and said that it waits for the time
+	failing  bool             // the latest attempt to listen failed otherwise, and that was said
 	stale    bool             // the latest Reload failed
 }
 
@@ -261,7 +262,7 @@ func (r *Responder) surveyNTS(cfg *config.Config) {
 	r.closeKE()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	x.ke, x.running, x.failing = ke, n, false
+	x.ke, x.running, x.waiting, x.failing = ke, n, false, false
 	r.opt.Log.Info("giving NTS keys to clients", "port", joined(n.Ports))
 }
 
@@ -269,16 +270,17 @@ func (r *Responder) surveyNTS(cfg *config.Config) {
 // older one goes on.
 func (r *Responder) failedKE(n config.NTSServer, err error) {
 	x := &r.nts
+	notYet := errors.Is(err, ErrNotYet)
 	switch {
-	case x.failing:
-	case errors.Is(err, ErrNotYet):
+	case x.failing || notYet && x.waiting:
+	case notYet:
 		r.opt.Log.Info("NTS keys will be given to clients once the clock is right", "reason", err)
 	case x.ke != nil:
 		r.opt.Log.Warn("a change is not followed, clients get NTS keys as before", "reason", err)
 	default:
 		r.opt.Log.Warn("cannot give NTS keys to clients; will try again", "port", joined(n.Ports), "reason", err)
 	}
-	x.failing = true
+	x.waiting, x.failing = true, x.failing || !notYet
 	if x.ke != nil {
 		_ = x.ke.Reload()
 	}

@@ -279,6 +279,21 @@ func TestKECannotListen(t *testing.T) {
 	})
 }
 
+// What keeps the server from listening once the time is known is told, too.
+func TestKECannotListenAfterWaiting(t *testing.T) {
+	run(t, 1, func(t *testing.T, b *bed) {
+		b.change(func() { b.refuse, b.cfg = ErrNotYet, withNTS(nil) })
+		pass(time.Minute)
+		b.change(func() { b.refuse = errors.New("another program listens there") })
+		pass(time.Minute)
+		for _, line := range []string{"once the clock is right", "another program listens there"} {
+			if n := strings.Count(b.log.String(), line); n != 1 {
+				t.Errorf("%q told %d times, want once:\n%s", line, n, b.log.String())
+			}
+		}
+	})
+}
+
 // A KE server beside an NTP server on another port names that port; a KE-only
 // instance opens no NTP port.
 func TestKEAlone(t *testing.T) {
