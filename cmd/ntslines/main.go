@@ -25,7 +25,7 @@ var errUsage = errors.New("usage: ntslines blank FILE, ntslines at FILE FUNCTION
 func run(args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "blank":
-		return blank(args[1])
+		return linetab.BlankFile(args[1])
 	case len(args) == 4 && args[0] == "at":
 		file, err := os.ReadFile(args[1])
 		if err != nil {
@@ -38,15 +38,4 @@ func run(args []string) error {
 		return err
 	}
 	return errUsage
-}
-
-func blank(path string) error {
-	file, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := linetab.Blank(file); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return os.WriteFile(path, file, 0o755)
 }

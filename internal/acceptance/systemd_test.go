@@ -99,46 +99,18 @@ func TestSocketActivation(t *testing.T) {
 	s.exchange(session, "after the restart")
 }
 
-// TestNotifySwitchedOff: a daemon that is switched off ends as one that was ready, or
-// systemd would start it again and again.
-func TestNotifySwitchedOff(t *testing.T) {
-	w := newWorld(t)
-	path := filepath.Join(w.dir, "notify")
+// notify stands in for systemd: path is where a daemon sends its words, next waits for
+// one of them.
+func (w *world) notify() (path string, next func() string) {
+	t := w.t
+	t.Helper()
+	path = filepath.Join(w.dir, "notify")
 	heard, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer heard.Close()
-	cmd := exec.Command(tool("ntsd"), "-x", "-f", w.write("off", "config ntsd\n\toption enabled 0\n"))
-	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+path)
-	if r := runProgram(t, cmd); r.exit != 0 {
-		t.Errorf("exit status %d: %s", r.exit, r.stderr)
-	}
-	if err := heard.SetReadDeadline(time.Now().Add(limit)); err != nil {
-		t.Fatal(err)
-	}
-	b := make([]byte, 100)
-	if n, err := heard.Read(b); err != nil || string(b[:n]) != "READY=1" {
-		t.Errorf("got %q, %v, want READY=1", b[:n], err)
-	}
-}
-
-// TestNotify: systemd learns when the daemon is ready, and hears it live.
-func TestNotify(t *testing.T) {
-	w := newWorld(t)
-	path := filepath.Join(w.dir, "notify")
-	heard, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer heard.Close()
-	config := w.write("ntsd.uci", w.config(source(w.nts(nil))))
-	line := []string{
-		"sh", "-c", "NOTIFY_SOCKET=" + path + ` WATCHDOG_USEC=200000 WATCHDOG_PID=$$ exec "$@"`, "sh",
-		tool("ntsd"), "-x", "-t", lifetime, "-f", config,
-	}
-	d := w.launch(line, config, filepath.Join(w.run, "ntsd.sock"))
-	next := func() string {
+	t.Cleanup(func() { _ = heard.Close() })
+	return path, func() string {
 		t.Helper()
 		b := make([]byte, 100)
 		if err := heard.SetReadDeadline(time.Now().Add(limit)); err != nil {
@@ -150,6 +122,33 @@ func TestNotify(t *testing.T) {
 		}
 		return string(b[:n])
 	}
+}
+
+// TestNotifySwitchedOff: a daemon that is switched off ends as one that was ready, or
+// systemd would start it again and again.
+func TestNotifySwitchedOff(t *testing.T) {
+	w := newWorld(t)
+	path, next := w.notify()
+	cmd := exec.Command(tool("ntsd"), "-x", "-f", w.write("off", "config ntsd\n\toption enabled 0\n"))
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+path)
+	if r := runProgram(t, cmd); r.exit != 0 {
+		t.Errorf("exit status %d: %s", r.exit, r.stderr)
+	}
+	if got := next(); got != "READY=1" {
+		t.Errorf("got %q, want READY=1", got)
+	}
+}
+
+// TestNotify: systemd learns when the daemon is ready, and hears it live.
+func TestNotify(t *testing.T) {
+	w := newWorld(t)
+	path, next := w.notify()
+	config := w.write("ntsd.uci", w.config(source(w.nts(nil))))
+	line := []string{
+		"sh", "-c", "NOTIFY_SOCKET=" + path + ` WATCHDOG_USEC=200000 WATCHDOG_PID=$$ exec "$@"`, "sh",
+		tool("ntsd"), "-x", "-t", lifetime, "-f", config,
+	}
+	d := w.launch(line, config, filepath.Join(w.run, "ntsd.sock"))
 	for _, want := range []string{"READY=1", "WATCHDOG=1", "WATCHDOG=1"} {
 		if got := next(); got != want {
 			t.Errorf("got %s, want %s", got, want)

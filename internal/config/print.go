@@ -12,17 +12,17 @@ const PackageName = "ntsd"
 // The folders of the configuration: OpenWrt's, and that of the package for systems
 // with systemd.
 const (
-	uciFolder   = "/etc/config"
+	UCIFolder   = "/etc/config"
 	otherFolder = "/etc/ntsd"
 )
 
 // Folder returns the folder of the configuration of this machine, by what is there:
 // OpenWrt's, unless only the other one has a file of ours.
 func Folder(exists func(path string) bool) string {
-	if !exists(uciFolder+"/"+PackageName) && exists(otherFolder+"/"+PackageName) {
+	if !exists(UCIFolder+"/"+PackageName) && exists(otherFolder+"/"+PackageName) {
 		return otherFolder
 	}
-	return uciFolder
+	return UCIFolder
 }
 
 // AppendUCI appends the effective configuration in the form of `uci export`

@@ -55,7 +55,7 @@ func ConfigFolder() string {
 
 // here has a text name the configuration where this machine has it.
 func here(text string) string {
-	return strings.ReplaceAll(text, config.Folder(func(string) bool { return false })+"/", ConfigFolder()+"/")
+	return strings.ReplaceAll(text, config.UCIFolder+"/", ConfigFolder()+"/")
 }
 
 // service is the command that has the system start, stop or restart the daemon.

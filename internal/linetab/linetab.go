@@ -19,6 +19,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -87,6 +88,18 @@ func Blank(file []byte) error {
 		return err
 	}
 	return t.blank()
+}
+
+// BlankFile blanks the program at path.
+func BlankFile(path string) error {
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := Blank(file); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, file, 0o755)
 }
 
 func (t *tables) blank() error {

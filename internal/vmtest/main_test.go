@@ -179,8 +179,8 @@ func makeParts(dir string) (parts, error) {
 		if err := compile(b.arch, path, program.args); err != nil {
 			return parts{}, err
 		}
-		if program.name == "bin/ntsd" {
-			if err := blank(path); err != nil {
+		if program.name == "bin/ntsd" { // as the Makefile does to those for routers
+			if err := linetab.BlankFile(path); err != nil {
 				return parts{}, err
 			}
 		}
@@ -205,18 +205,6 @@ func smallFlags() ([]string, error) {
 		flags = append(flags, "-gcflags="+pkg+"=")
 	}
 	return flags, nil
-}
-
-// blank does to a program what the Makefile does to those for routers.
-func blank(path string) error {
-	file, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := linetab.Blank(file); err != nil {
-		return err
-	}
-	return os.WriteFile(path, file, 0o755)
 }
 
 // compile runs the go command for an architecture.
